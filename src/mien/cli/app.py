@@ -1,0 +1,58 @@
+"""The ``mien`` command: its sub-commands, and the door where errors become exit codes.
+
+It does not know what the commands do.
+"""
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from mien.cli import data, evaluate, models, predict, train
+from mien.errors import MienError
+from mien.expressions import USE_NOTICE
+from mien.version import __version__
+
+app = typer.Typer(
+    name="mien",
+    help=f"Read the expression on every face of a picture; train and judge the network that does it.\n\n{USE_NOTICE}",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.add_typer(data.app, name="data")
+app.add_typer(models.app, name="models")
+app.command("predict")(predict.predict)
+app.command("train")(train.train)
+app.command("export")(train.export)
+app.command("evaluate")(evaluate.evaluate)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"mien {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001 - eager, handled by its callback
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole trace of an error.")] = False,  # noqa: ARG001
+) -> None:
+    """Options of every command."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; an error of the library is one line on standard error and its exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(args=given, prog_name="mien")
+    except MienError as err:
+        if "--debug" in given:
+            traceback.print_exc()
+        hint = f" ({err.hint})" if err.hint else ""
+        print(f"mien: {err}{hint}", file=sys.stderr)
+        sys.exit(err.exit_code)

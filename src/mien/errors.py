@@ -1,0 +1,126 @@
+"""Every exception that mien raises on purpose, and the table of exit codes that the command line gives them.
+
+It knows nothing of where an error comes from; modules raise the leaf that fits.
+
+    MienError
+    ├── ConfigError            (ValueError)         exit 2   a setting is unknown or out of range
+    ├── DatasetFormatError     (ValueError)         exit 3   a data file does not hold what it should
+    ├── DatasetNotFoundError   (FileNotFoundError)  exit 3   a data file or prepared data set is not there
+    ├── ProtocolError          (LookupError)        exit 3   a protocol is unknown, or needs files that were not given
+    ├── CheckpointError        (ValueError)         exit 3   a checkpoint is damaged or belongs to another run
+    ├── StorageError           (OSError)            exit 3   a result could not be written
+    ├── UnknownModelError      (LookupError)        exit 4   no model of that name
+    ├── ModelFileError         (ValueError)         exit 4   a model file is damaged or not one of ours
+    ├── ExportMismatchError    (ArithmeticError)    exit 4   the exported file disagrees with the network
+    ├── ShapeError             (ValueError)         exit 4   an array has the wrong shape, type or range
+    ├── ImageDecodeError       (ValueError)         exit 5   bytes that are not a readable image
+    ├── SourceError            (OSError)            exit 5   a picture, video or camera cannot be opened
+    ├── UnknownDetectorError   (LookupError)        exit 2   no detector of that name
+    └── MissingDependencyError (ImportError)        exit 6   an extra is not installed
+"""
+
+from typing import ClassVar
+
+
+class MienError(Exception):
+    """Root of all errors of this package.
+
+    Args:
+        text: What was expected, what came, and where.
+        hint: What to do next.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, text: str, *, hint: str | None = None) -> None:
+        super().__init__(text)
+        self.hint = hint
+
+
+class ConfigError(MienError, ValueError):
+    """A setting is unknown, of the wrong type, or out of its range."""
+
+    exit_code = 2
+
+
+class UnknownDetectorError(MienError, LookupError):
+    """No face detector goes by that name."""
+
+    exit_code = 2
+
+
+class DatasetFormatError(MienError, ValueError):
+    """A data file does not hold what its format promises."""
+
+    exit_code = 3
+
+
+class DatasetNotFoundError(MienError, FileNotFoundError):
+    """A data file or a prepared data set is not where it was looked for."""
+
+    exit_code = 3
+
+
+class ProtocolError(MienError, LookupError):
+    """A protocol is unknown, or the data set lacks the votes it is defined on."""
+
+    exit_code = 3
+
+
+class CheckpointError(MienError, ValueError):
+    """A checkpoint is damaged, or was written by a run with other settings."""
+
+    exit_code = 3
+
+
+class StorageError(MienError, OSError):
+    """A result could not be written; what was there before is untouched."""
+
+    exit_code = 3
+
+
+class UnknownModelError(MienError, LookupError):
+    """No network or shipped model goes by that name."""
+
+    exit_code = 4
+
+
+class ModelFileError(MienError, ValueError):
+    """A model file is damaged, or carries no metadata of this package."""
+
+    exit_code = 4
+
+
+class ExportMismatchError(MienError, ArithmeticError):
+    """The exported file gives other probabilities than the network it came from."""
+
+    exit_code = 4
+
+
+class ShapeError(MienError, ValueError):
+    """An array has the wrong shape, type or range."""
+
+    exit_code = 4
+
+
+class ImageDecodeError(MienError, ValueError):
+    """The bytes are no readable image, or one beyond the size caps."""
+
+    exit_code = 5
+
+
+class SourceError(MienError, OSError):
+    """A picture, folder, video or camera cannot be opened."""
+
+    exit_code = 5
+
+
+class MissingDependencyError(MienError, ImportError):
+    """An optional dependency is not installed; the hint names the extra."""
+
+    exit_code = 6
+
+
+def missing_extra(package: str, extra: str) -> MissingDependencyError:
+    """The error for an absent optional ``package`` that ``mien[extra]`` would install."""
+    return MissingDependencyError(f"{package} is not installed", hint=f"pip install 'mien[{extra}]'")

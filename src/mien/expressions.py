@@ -1,0 +1,81 @@
+"""The expressions, the class orders that data sets publish, and the maps between them.
+
+It does not know any image, network or file.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+
+class Expression(StrEnum):
+    """A visible configuration of the face; never a claim about what a person feels."""
+
+    NEUTRAL = "neutral"
+    HAPPINESS = "happiness"
+    SURPRISE = "surprise"
+    SADNESS = "sadness"
+    ANGER = "anger"
+    DISGUST = "disgust"
+    FEAR = "fear"
+    CONTEMPT = "contempt"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSet:
+    """An ordered set of expressions: what the columns of a probability array mean.
+
+    Examples:
+        >>> FERPLUS_LABELS.index("anger")
+        4
+        >>> len(FER2013_LABELS)
+        7
+    """
+
+    expressions: tuple[Expression, ...]
+
+    def __iter__(self) -> Iterator[Expression]:
+        return iter(self.expressions)
+
+    def __len__(self) -> int:
+        return len(self.expressions)
+
+    def __getitem__(self, position: int) -> Expression:
+        return self.expressions[position]
+
+    def index(self, name: str) -> int:
+        """Column of the expression called ``name``.
+
+        Raises:
+            ValueError: No expression of this set has that name; near names are given.
+        """
+        names = [str(expression) for expression in self.expressions]
+        if name not in names:
+            near = get_close_matches(name, names) or names
+            raise ValueError(f"no expression {name!r} in this label set; did you mean {', '.join(near)}?")
+        return names.index(name)
+
+    def columns_from(self, other: "LabelSet") -> list[int | None]:
+        """For each expression of this set its column in ``other``, None where ``other`` lacks it."""
+        return [other.expressions.index(e) if e in other.expressions else None for e in self.expressions]
+
+
+_E = Expression
+
+#: FER+ (Barsoum et al. 2016), the order of the vote columns.
+FERPLUS_LABELS = LabelSet(
+    (_E.NEUTRAL, _E.HAPPINESS, _E.SURPRISE, _E.SADNESS, _E.ANGER, _E.DISGUST, _E.FEAR, _E.CONTEMPT)
+)
+#: FER2013 (Goodfellow et al. 2013), the numbers 0 to 6 of its ``emotion`` column.
+FER2013_LABELS = LabelSet((_E.ANGER, _E.DISGUST, _E.FEAR, _E.HAPPINESS, _E.SADNESS, _E.SURPRISE, _E.NEUTRAL))
+#: AffectNet (Mollahosseini et al. 2017), the numbers 0 to 7 of its ``expression`` column.
+AFFECTNET_LABELS = LabelSet(
+    (_E.NEUTRAL, _E.HAPPINESS, _E.SADNESS, _E.SURPRISE, _E.FEAR, _E.DISGUST, _E.ANGER, _E.CONTEMPT)
+)
+
+#: What must stand wherever people meet a prediction.
+USE_NOTICE = (
+    "Reads the expression that shows on a face, not what a person feels. Not for judging people: inferring "
+    "emotions at work and in education is forbidden in the EU (AI Act, Art. 5(1)(f))."
+)

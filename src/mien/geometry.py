@@ -1,0 +1,127 @@
+"""Boxes, facial key points and the frame that a crop is taken in, in pixels with the origin top left.
+
+It knows neither images nor detectors. Pixel *centres* lie at half integers: pixel (0, 0) covers [0, 1) × [0, 1).
+"""
+
+from dataclasses import astuple, dataclass
+from math import atan2, degrees
+
+import numpy as np
+import numpy.typing as npt
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An axis-aligned rectangle in pixels; ``right`` and ``bottom`` are exclusive edges.
+
+    Examples:
+        >>> Box(0, 0, 4, 2).area
+        8
+        >>> iou(Box(0, 0, 2, 2), Box(1, 0, 3, 2))
+        0.3333333333333333
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    @property
+    def area(self) -> float:
+        """Zero for an empty or inverted box."""
+        return max(0, self.width) * max(0, self.height)
+
+    @property
+    def center(self) -> Point:
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+    @property
+    def xywh(self) -> tuple[float, float, float, float]:
+        return self.left, self.top, self.width, self.height
+
+    def shifted(self, dx: float, dy: float) -> "Box":
+        return Box(self.left + dx, self.top + dy, self.right + dx, self.bottom + dy)
+
+    def clipped(self, width: float, height: float) -> "Box":
+        """The part inside a picture of ``width`` × ``height``."""
+        return Box(
+            min(max(self.left, 0), width),
+            min(max(self.top, 0), height),
+            min(max(self.right, 0), width),
+            min(max(self.bottom, 0), height),
+        )
+
+    def to_dict(self) -> dict[str, float]:
+        return dict(zip(("left", "top", "right", "bottom"), map(float, astuple(self)), strict=True))
+
+
+def iou(first: Box, second: Box) -> float:
+    """Intersection over union, 0 where both are empty."""
+    across = min(first.right, second.right) - max(first.left, second.left)
+    down = min(first.bottom, second.bottom) - max(first.top, second.top)
+    overlap = max(0, across) * max(0, down)
+    union = first.area + second.area - overlap
+    return overlap / union if union > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FaceLandmarks:
+    """Key points of a face in pixels. Right and left are the person's own: an upright ``right_eye`` lies left.
+
+    ``right_ear`` and ``left_ear`` are None where a detector gives five points only.
+    """
+
+    right_eye: Point
+    left_eye: Point
+    nose: Point
+    mouth: Point
+    right_ear: Point | None = None
+    left_ear: Point | None = None
+
+    @property
+    def roll_deg(self) -> float:
+        """Angle of the line from the right to the left eye, in (-180, 180]; positive is clockwise on the screen."""
+        (x0, y0), (x1, y1) = self.right_eye, self.left_eye
+        return degrees(atan2(y1 - y0, x1 - x0))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a detector puts its box inside the training frame, in fractions of the frame's side.
+
+    A crop that shows a face as training did is the inverse of this map applied to a detected box.
+
+    Examples:
+        >>> Frame(0.25, 0.25, 0.5, 0.5).crop_box(Box(100, 100, 200, 200))
+        Box(left=50.0, top=50.0, right=250.0, bottom=250.0)
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def crop_box(self, face: Box) -> Box:
+        """The square crop around ``face``; its side is the geometric mean of what width and height imply."""
+        side = float(np.sqrt(max(face.width, 0) / self.width * max(face.height, 0) / self.height))
+        center_x, center_y = face.center
+        left = center_x - (self.x + self.width / 2) * side
+        top = center_y - (self.y + self.height / 2) * side
+        return Box(left, top, left + side, top + side)
+
+
+#: The detected box is the training frame: what ``whole`` and unmeasured detectors use.
+WHOLE_FRAME = Frame(0.0, 0.0, 1.0, 1.0)
+
+FloatArray = npt.NDArray[np.float32]
+ByteArray = npt.NDArray[np.uint8]

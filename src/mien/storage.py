@@ -1,0 +1,70 @@
+"""Writing files so that a reader sees the old content or the new one, never a half.
+
+It does not know what is written.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mien.errors import MienError, StorageError
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path``; rename it to ``path`` when the block ends well, else remove it.
+
+    Raises:
+        StorageError: The disk is full or the place cannot be written; ``path`` keeps its old content.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except MienError:
+        raise
+    except OSError as err:
+        raise _cannot_write(path, err) from err
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """As :func:`atomic_file` for a folder; an older folder at ``path`` is replaced at the end.
+
+    Raises:
+        StorageError: The disk is full or the place cannot be written; ``path`` keeps its old content.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    older = path.with_name(f".{path.name}.{os.getpid()}.old")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if path.exists():
+            path.replace(older)
+        temporary.replace(path)
+    except MienError:
+        raise
+    except OSError as err:
+        raise _cannot_write(path, err) from err
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(older, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8, all or nothing."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _cannot_write(path: Path, err: OSError) -> StorageError:
+    return StorageError(
+        f"cannot write {path}: {err.strerror or err}", hint="free some space or choose another place; nothing was changed"
+    )
