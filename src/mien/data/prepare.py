@@ -1,0 +1,164 @@
+"""From the published files to one prepared data set: join, check, drop what nobody can use.
+
+It does not know protocols; it keeps every row with at least one vote for one of the eight expressions.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from mien.data.dataset import MANIFEST_SCHEMA, FerDataset, split_sha256, write_dataset
+from mien.data.fer2013 import PIXELS, SIDE, UNKNOWN_EMOTION, USAGES, Fer2013, read_fer2013
+from mien.data.ferplus import (
+    FerPlusVotes,
+    join_splits,
+    read_ferplus,
+    read_label_file,
+    read_label_folder,
+    rows_of_numbers,
+)
+from mien.data.protocols import SPLITS
+from mien.errors import DatasetFormatError, DatasetNotFoundError
+from mien.expressions import FERPLUS_LABELS
+from mien.version import __version__
+
+#: The folders that FER+'s own tool writes, in the order of the splits.
+PNG_FOLDERS = ("FER2013Train", "FER2013Valid", "FER2013Test")
+_EXPRESSIONS = len(FERPLUS_LABELS)
+
+
+def prepare(fer2013: Path, ferplus: Path | None, *, out: Path, labels: Path | None = None) -> FerDataset:
+    """Join the pixels with the votes and write the prepared data set to ``out``.
+
+    Args:
+        fer2013: ``fer2013.csv``, plain or in an archive, or the folder of PNGs that FER+'s own tool writes.
+        ferplus: ``fer2013new.csv``; may be None for the folder of PNGs, which bears its own votes.
+        out: Folder to write; replaced as a whole at the end.
+        labels: Folder of ``label_train.csv``, ``label_valid.csv``, ``label_test.csv``.
+
+    Raises:
+        DatasetNotFoundError: A source is not there.
+        DatasetFormatError: A source is not as its format says, or two disagree; file and row are named.
+        StorageError: ``out`` cannot be written.
+    """
+    pixels, votes, panel = _read_png_folder(fer2013, ferplus) if fer2013.is_dir() else _read_csv(fer2013, ferplus)
+    if labels is not None:
+        panel = read_label_folder(labels)
+    panel_votes = None if panel is None else _at_rows(panel, votes)
+    usable = votes.votes[:, :_EXPRESSIONS].any(axis=1)
+    if panel_votes is not None:
+        usable |= panel_votes[:, :_EXPRESSIONS].any(axis=1)
+    kept = np.flatnonzero(usable)
+    dataset = FerDataset(
+        images=pixels.images[kept],
+        splits=pixels.splits[kept],
+        rows=kept.astype(np.int32),
+        emotions=pixels.emotions[kept],
+        votes=votes.votes[kept],
+        panel_votes=None if panel_votes is None else panel_votes[kept],
+        manifest={},
+    )
+    sources = {"fer2013": pixels.sha256, "ferplus": votes.sha256, "labels": panel.sha256 if panel else None}
+    dataset = replace(dataset, manifest=_manifest(dataset, sources, dropped=_dropped(votes, ~usable)))
+    write_dataset(dataset, out)
+    return dataset
+
+
+def _read_csv(path: Path, ferplus: Path | None) -> tuple[Fer2013, FerPlusVotes, None]:
+    if ferplus is None:
+        raise DatasetNotFoundError("no file of votes was given", hint="add --ferplus fer2013new.csv")
+    pixels, votes = read_fer2013(path), read_ferplus(ferplus)
+    if len(pixels.images) != len(votes.votes):
+        raise DatasetFormatError(
+            f"{path} has {len(pixels.images)} rows, {ferplus} has {len(votes.votes)}",
+            hint="the two files are joined row by row and must be of the same release",
+        )
+    if (differ := np.flatnonzero(pixels.splits != votes.splits)).size:
+        at = int(differ[0])
+        raise DatasetFormatError(
+            f"row {at + 2}: Usage is {USAGES[pixels.splits[at]]} in {path} and {USAGES[votes.splits[at]]} in {ferplus}",
+            hint=f"{differ.size} rows disagree; the two files are not of the same release",
+        )
+    return pixels, votes, None
+
+
+def _read_png_folder(folder: Path, ferplus: Path | None) -> tuple[Fer2013, FerPlusVotes, FerPlusVotes]:
+    """FER+'s folder of PNGs: a ``label.csv`` beside the images of each split."""
+    parts = []
+    for split, name in enumerate(PNG_FOLDERS):
+        path = folder / name / "label.csv"
+        if not path.exists():
+            raise DatasetNotFoundError(f"{path}: no such file", hint=f"expected {', '.join(PNG_FOLDERS)} below {folder}")
+        parts.append(read_label_file(path, split))
+    panel = join_splits(parts)
+    images = np.concatenate(
+        [_read_png(folder / PNG_FOLDERS[s] / f"fer{n:07d}.png") for s, n in zip(panel.splits, panel.numbers, strict=True)]
+    )
+    unknown = np.full(len(images), UNKNOWN_EMOTION, np.uint8)
+    pixels = Fer2013(images.reshape(-1, SIDE, SIDE, 1), panel.splits, unknown, panel.sha256)
+    return pixels, panel if ferplus is None else _votes_of(panel, read_ferplus(ferplus), ferplus), panel
+
+
+def _votes_of(panel: FerPlusVotes, votes: FerPlusVotes, path: Path) -> FerPlusVotes:
+    """The rows of ``fer2013new.csv`` that bear the names of the panel's images, in their order."""
+    rows = rows_of_numbers(votes)
+    if missing := [number for number in panel.numbers.tolist() if number not in rows]:
+        raise DatasetFormatError(f"{path}: no row for fer{missing[0]:07d}.png", hint="take the files of one release")
+    chosen = np.array([rows[number] for number in panel.numbers.tolist()])
+    if (differ := np.flatnonzero(votes.splits[chosen] != panel.splits)).size:
+        raise DatasetFormatError(
+            f"{path}:{chosen[differ[0]] + 2}: Usage is another than the folder of its image", hint="files of one release"
+        )
+    return replace(votes, votes=votes.votes[chosen], splits=panel.splits, numbers=panel.numbers)
+
+
+def _read_png(path: Path) -> npt.NDArray[np.uint8]:
+    try:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture.convert("L"))
+    except FileNotFoundError as err:
+        raise DatasetNotFoundError(f"{path}: no such file, though label.csv names it") from err
+    except OSError as err:
+        raise DatasetFormatError(f"{path}: not a readable picture ({err})") from err
+    if pixels.size != PIXELS:
+        raise DatasetFormatError(f"{path}: {pixels.shape[1]}×{pixels.shape[0]} pixels, expected {SIDE}×{SIDE}")
+    return pixels.reshape(1, PIXELS)
+
+
+def _at_rows(panel: FerPlusVotes, votes: FerPlusVotes) -> npt.NDArray[np.uint8]:
+    """The second panel's votes at the rows of the first file; zeros where it has none."""
+    rows = rows_of_numbers(votes)
+    if missing := [number for number in panel.numbers.tolist() if number not in rows]:
+        raise DatasetFormatError(
+            f"label files name fer{missing[0]:07d}.png, which the file of votes lacks",
+            hint=f"{len(missing)} names are unknown; take the files of one release",
+        )
+    chosen = np.array([rows[number] for number in panel.numbers.tolist()])
+    if (differ := np.flatnonzero(votes.splits[chosen] != panel.splits)).size:
+        name = f"fer{int(panel.numbers[differ[0]]):07d}.png"
+        raise DatasetFormatError(f"label files put {name} into another split than the file of votes")
+    at_rows = np.zeros_like(votes.votes)
+    at_rows[chosen] = panel.votes
+    return at_rows
+
+
+def _dropped(votes: FerPlusVotes, dropped: npt.NDArray[np.bool_]) -> dict[str, int]:
+    not_a_face = dropped & (votes.votes[:, -1] >= votes.votes[:, -2]) & votes.votes.any(axis=1)
+    return {"not a face": int(not_a_face.sum()), "no vote for an expression": int((dropped & ~not_a_face).sum())}
+
+
+def _manifest(dataset: FerDataset, sources: dict[str, Any], *, dropped: dict[str, int]) -> dict[str, Any]:
+    return {
+        "schema": MANIFEST_SCHEMA,
+        "package": f"mien {__version__}",
+        "rows": len(dataset),
+        "splits": {
+            split: {"rows": len(dataset.split_rows(split)), "sha256": split_sha256(dataset, split)} for split in SPLITS
+        },
+        "dropped": dropped,
+        "sources": sources,
+    }
