@@ -1,0 +1,94 @@
+"""A run's files: the state to go on from, the best weights, the history and the record of what was run.
+
+It does not train.
+
+    run.json         configuration, seed, versions, hash of the data, precision, figures of the best epoch
+    history.csv      a line an epoch
+    curves.png       the history as curves
+    last.pt          everything that the next epoch needs
+    best.pt          the weights of the best epoch
+"""
+
+import csv
+import io
+import json
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mien.errors import CheckpointError
+from mien.storage import atomic_file, write_text
+
+RECORD, HISTORY, CURVES, LAST, BEST = "run.json", "history.csv", "curves.png", "last.pt", "best.pt"
+
+
+def save_state(state: Mapping[str, Any], path: Path) -> None:
+    """Write tensors and plain values to ``path``, all or nothing.
+
+    Raises:
+        StorageError: It cannot be written (a full disk, say); an older checkpoint stays as it was.
+    """
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read what :func:`save_state` wrote; nothing but tensors and plain values is unpickled.
+
+    Raises:
+        CheckpointError: The file is absent, damaged or cut short.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as err:
+        raise CheckpointError(f"{path}: no such file", hint="has this run finished an epoch yet?") from err
+    except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError, OSError) as err:
+        first = str(err).splitlines()[0] if str(err) else type(err).__name__
+        raise CheckpointError(
+            f"{path}: the checkpoint is damaged or cut short ({first})",
+            hint=f"remove it to start afresh; the best weights so far are in {path.with_name(BEST)}",
+        ) from err
+    return state
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    """Write ``run.json``."""
+    write_text(folder / RECORD, json.dumps(record, indent=2, sort_keys=True) + "\n")
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read ``run.json``.
+
+    Raises:
+        CheckpointError: ``folder`` is no run folder, or its record is damaged.
+    """
+    try:
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError as err:
+        raise CheckpointError(f"{folder}: not a run folder, it has no {RECORD}", hint="mien train … --out makes one") from err
+    except ValueError as err:
+        raise CheckpointError(f"{folder / RECORD}: not JSON ({err})") from err
+    return record
+
+
+def write_history(folder: Path, history: list[dict[str, float]]) -> None:
+    """Write ``history.csv`` and, where matplotlib is installed, ``curves.png``."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    write_text(folder / HISTORY, text.getvalue())
+    try:
+        from mien.training.curves import draw_curves  # noqa: PLC0415 - matplotlib is an extra
+    except ImportError:
+        return
+    with atomic_file(folder / CURVES) as temporary:
+        draw_curves(history, temporary)
+
+

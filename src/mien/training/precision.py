@@ -1,0 +1,36 @@
+"""Which arithmetic trains fastest on this machine: measured on the network itself.
+
+It does not know data sets.
+"""
+
+import copy
+import time
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+def fastest_precision(network: nn.Module, *, batch_size: int, size: int = 48) -> Precision:
+    """Time three training steps of a copy of ``network`` each way, after one to warm up; the caller's RNG is untouched."""
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    with torch.random.fork_rng():
+        images = torch.rand(batch_size, 1, size, size).contiguous(memory_format=torch.channels_last)
+        seconds = {mixed: _time_steps(copy.deepcopy(network), images, mixed=mixed) for mixed in (False, True)}
+    return "bf16-mixed" if seconds[True] < seconds[False] else "32-true"
+
+
+def _time_steps(network: nn.Module, images: Tensor, *, mixed: bool, steps: int = 3) -> float:
+    network.train()
+    best = float("inf")
+    for _ in range(steps + 1):
+        start = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            logits = network(images)
+        logits.float().logsumexp(1).sum().backward()
+        network.zero_grad()
+        best = min(best, time.perf_counter() - start)
+    return best
