@@ -1,0 +1,83 @@
+"""Labels drawn from the votes: their exact expectation, its spread, the ceiling, and one seeded draw.
+
+A score on drawn labels is a random number; what is exact about it is here. It does not know models or files.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.evaluation import metrics
+from mien.evaluation.metrics import FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The figures of the capstone's table, all in [0, 1].
+
+    Attributes:
+        accuracy: Share of right predictions.
+        macro_f1: Mean of F1 over the eight classes.
+    """
+
+    accuracy: float
+    macro_f1: float
+
+    @property
+    def misclassification(self) -> float:
+        return 1 - self.accuracy
+
+    @classmethod
+    def of(cls, matrix: FloatArray) -> "Scores":
+        """The scores of one confusion matrix (k, k)."""
+        return cls(float(metrics.accuracy(matrix)), float(metrics.macro_f1(matrix)))
+
+    def to_dict(self) -> dict[str, float]:
+        return {"accuracy": self.accuracy, "macro_f1": self.macro_f1, "misclassification": self.misclassification}
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnFigures:
+    """What belongs to drawn labels alone.
+
+    Attributes:
+        standard_deviation: Of the accuracy over draws, on these images.
+        ceiling: Of whoever knows the votes and answers the most voted expression, in expectation over draws.
+        seed: Of the one draw.
+        seeded_draw: Scores on one draw of the labels, as the capstone took them.
+    """
+
+    standard_deviation: float
+    ceiling: Scores
+    seed: int
+    seeded_draw: Scores
+
+
+def drawn_figures(votes: FloatArray, predicted: IntArray, *, seed: int = 0) -> DrawnFigures:
+    """The figures of predictions (n,) on labels drawn from ``votes`` (n, k), whose rows sum to 1."""
+    return DrawnFigures(
+        standard_deviation=standard_deviation(votes, predicted),
+        ceiling=Scores.of(metrics.confusion_matrix(votes, votes.argmax(axis=1))),
+        seed=seed,
+        seeded_draw=Scores.of(metrics.confusion_matrix(draw_labels(votes, seed=seed), predicted)),
+    )
+
+
+def standard_deviation(votes: FloatArray, predicted: npt.NDArray[np.integer]) -> float:
+    """Exact standard deviation of the accuracy over draws: the hits are independent, each with its own odds."""
+    odds = votes[np.arange(len(votes)), predicted]
+    return float(np.sqrt((odds * (1 - odds)).sum()) / max(len(votes), 1))
+
+
+def draw_labels(votes: FloatArray, *, seed: int) -> IntArray:
+    """One label for each row of ``votes`` (n, k), with the votes as odds: int64 (n,).
+
+    Examples:
+        >>> draw_labels(np.array([[0.0, 1.0], [1.0, 0.0]]), seed=0).tolist()
+        [1, 0]
+    """
+    edges = np.cumsum(votes, axis=1)
+    at = np.random.default_rng(seed).random((len(votes), 1)) * edges[:, -1:]
+    labels: IntArray = (edges <= at).sum(axis=1)
+    return labels

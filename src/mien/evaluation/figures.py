@@ -1,0 +1,95 @@
+"""Every figure of one protocol, as a function of how much each image weighs.
+
+The score itself is the figures with equal weights and an interval is the spread of the same function, so that the two
+cannot part. It does not know models or files.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mien.data.protocols import TargetKind
+from mien.errors import ShapeError
+from mien.evaluation import metrics
+from mien.evaluation.metrics import FloatArray, IntArray
+from mien.expressions import FERPLUS_LABELS
+
+#: Figures of each class, in the order of a report.
+CLASS_FIGURES = ("precision", "recall", "f1", "support")
+
+
+def class_figure(expression: str, figure: str) -> str:
+    """Name of a figure of one class: its path in the report."""
+    return f"per_class.{expression}.{figure}"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The images of one protocol with their targets and what a model said.
+
+    Attributes:
+        kind: How the targets are compared.
+        targets: float64 (n, 8) in FER+ order, each row sums to 1.
+        probabilities: The model's, float64 (n, 8) in the same order.
+    """
+
+    kind: TargetKind
+    targets: FloatArray
+    probabilities: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.targets.shape != self.probabilities.shape:
+            raise ShapeError(f"targets have shape {self.targets.shape}, probabilities {self.probabilities.shape}")
+
+    @property
+    def predicted(self) -> IntArray:
+        """Most probable expression of each image (n,)."""
+        top: IntArray = self.probabilities.argmax(axis=1)
+        return top
+
+    @property
+    def truth(self) -> FloatArray:
+        """What counts as right: the votes themselves for drawn labels, else the most voted expression; (n, 8)."""
+        return self.targets if self.kind == "drawn" else metrics.one_hot(self.targets.argmax(axis=1))
+
+    @property
+    def calibration_truth(self) -> FloatArray | None:
+        """What confidence is held against: votes for distributions, labels for labels, nothing for drawn labels."""
+        return None if self.kind == "drawn" else self.targets
+
+    def confusion_matrix(self, weights: FloatArray | None = None) -> FloatArray:
+        """Counts, expected ones for drawn labels, (…, 8, 8)."""
+        return metrics.confusion_matrix(self.truth, self.predicted, weights=weights)
+
+    def figures(self, weights: FloatArray | None = None) -> dict[str, FloatArray]:
+        """Each figure by its name, with the leading axes of ``weights`` (…, n)."""
+        return self._class_figures(weights) | self._probability_figures(weights)
+
+    def _class_figures(self, weights: FloatArray | None) -> dict[str, FloatArray]:
+        matrix = self.confusion_matrix(weights)
+        correct = metrics.accuracy(matrix)
+        found = {
+            "accuracy": correct,
+            "macro_f1": metrics.macro_f1(matrix),
+            "balanced_accuracy": metrics.balanced_accuracy(matrix),
+            "misclassification": 1 - correct,
+        }
+        for name in CLASS_FIGURES:
+            columns = np.moveaxis(getattr(metrics, name)(matrix), -1, 0)
+            found |= {class_figure(label, name): values for label, values in zip(FERPLUS_LABELS, columns, strict=True)}
+        return found
+
+    def _probability_figures(self, weights: FloatArray | None) -> dict[str, FloatArray]:
+        found = {}
+        if self.kind == "distribution":
+            votes, probabilities = self.targets, self.probabilities
+            for name, per_image in (
+                ("kl", metrics.kl_divergence(votes, probabilities)),
+                ("js", metrics.js_divergence(votes, probabilities)),
+                ("cross_entropy", metrics.cross_entropy(votes, probabilities)),
+            ):
+                found[name] = metrics.weighted_mean(per_image, weights)
+        truth = self.calibration_truth
+        if truth is not None:
+            found["ece"] = metrics.expected_calibration_error(truth, self.probabilities, weights=weights)
+        return found

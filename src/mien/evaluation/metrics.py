@@ -1,0 +1,213 @@
+"""The figures themselves: plain numpy over arrays, named as in scikit-learn.
+
+It does not know protocols, models or files. Everything is float64; a ratio whose denominator is zero is 0.
+
+Every function takes weights of the images with any number of leading axes, shape (…, n), and returns its figure with
+those axes. One image weighs 1 unless told otherwise; weights that count how often an image was drawn give a bootstrap.
+The figures over classes are functions of the confusion matrix, and a matrix of *expected* counts (each image spread
+over the classes by its votes) gives the figures in expectation over labels drawn from the votes.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.errors import ShapeError
+from mien.expressions import FERPLUS_LABELS
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+#: Labels (n,), or distributions over the classes (n, k).
+Truth = npt.NDArray[np.integer] | FloatArray
+
+#: Number of classes that a label array is taken to have.
+CLASSES = len(FERPLUS_LABELS)
+#: Bins of the calibration error (Guo et al. 2017, section 2, use 15).
+CALIBRATION_BINS = 15
+#: Probabilities below this count as this much in logarithms; Keras clips its cross-entropy at the same value.
+PROBABILITY_FLOOR = 1e-7
+
+
+def one_hot(labels: IntArray, classes: int = CLASSES) -> FloatArray:
+    """Labels (n,) as rows (n, classes) with a single 1.
+
+    Raises:
+        ShapeError: A label lies outside 0 … classes - 1.
+    """
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        raise ShapeError(f"labels must lie in 0 … {classes - 1}, got {labels.min()} … {labels.max()}")
+    rows: FloatArray = np.eye(classes)[labels]
+    return rows
+
+
+def confusion_matrix(
+    truth: Truth,
+    predicted: npt.NDArray[np.integer],
+    *,
+    weights: FloatArray | None = None,
+    classes: int = CLASSES,
+) -> FloatArray:
+    """Counts of true class (row) against predicted class (column).
+
+    Args:
+        truth: Labels (n,), or distributions over the classes (n, classes) for expected counts.
+        predicted: Labels (n,).
+        weights: Of the images, (…, n); None is 1 for each.
+        classes: Number of classes when ``truth`` holds labels.
+
+    Returns:
+        The matrix (…, classes, classes).
+
+    Raises:
+        ShapeError: The arrays differ in length, or a label is out of range.
+
+    Examples:
+        >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 1, 0]), classes=2).tolist()
+        [[1.0, 0.0], [1.0, 1.0]]
+    """
+    rows = _as_rows(truth, classes)
+    if len(rows) != len(predicted):
+        raise ShapeError(f"{len(rows)} true labels but {len(predicted)} predictions")
+    heavy = _weights(weights, len(rows))
+    matrix = np.zeros((*heavy.shape[:-1], rows.shape[1], rows.shape[1]))
+    for column in range(rows.shape[1]):
+        hit = predicted == column
+        matrix[..., column] = heavy[..., hit] @ rows[hit]
+    return matrix
+
+
+def accuracy(matrix: FloatArray) -> FloatArray:
+    """Share of the images on the diagonal of a confusion matrix (…, k, k)."""
+    return _ratio(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1)))
+
+
+def support(matrix: FloatArray) -> FloatArray:
+    """Images of each true class (…, k)."""
+    counts: FloatArray = matrix.sum(axis=-1)
+    return counts
+
+
+def precision(matrix: FloatArray) -> FloatArray:
+    """Share of the predictions of each class that are right (…, k); 0 for a class never predicted."""
+    return _ratio(_diagonal(matrix), matrix.sum(axis=-2))
+
+
+def recall(matrix: FloatArray) -> FloatArray:
+    """Share of the images of each class that are found (…, k); 0 for a class that is absent."""
+    return _ratio(_diagonal(matrix), matrix.sum(axis=-1))
+
+
+def f1(matrix: FloatArray) -> FloatArray:
+    """Harmonic mean of precision and recall of each class (…, k); 0 where both are."""
+    return _ratio(2 * _diagonal(matrix), matrix.sum(axis=-2) + matrix.sum(axis=-1))
+
+
+def macro_f1(matrix: FloatArray) -> FloatArray:
+    """Mean of F1 over all classes, those absent too (scikit-learn with all ``labels`` and ``zero_division=0``)."""
+    mean: FloatArray = f1(matrix).mean(axis=-1)
+    return mean
+
+
+def balanced_accuracy(matrix: FloatArray) -> FloatArray:
+    """Mean of recall over the classes that occur."""
+    return _ratio(recall(matrix).sum(axis=-1), (matrix.sum(axis=-1) > 0).sum(axis=-1))
+
+
+def normalise_rows(matrix: FloatArray) -> FloatArray:
+    """Each row of a confusion matrix as shares of the true class; an absent class keeps a row of zeros."""
+    return _ratio(matrix, matrix.sum(axis=-1, keepdims=True))
+
+
+def cross_entropy(votes: FloatArray, probabilities: FloatArray) -> FloatArray:
+    """Of each image, -Σ votes · ln(probability), in nats: two arrays (n, k) give (n,)."""
+    each: FloatArray = -(votes * np.log(np.clip(probabilities, PROBABILITY_FLOOR, None))).sum(axis=-1)
+    return each
+
+
+def entropy(votes: FloatArray) -> FloatArray:
+    """Of each row of distributions (n, k), in nats: the floor of its cross-entropy."""
+    each: FloatArray = -_x_log_y(votes, votes).sum(axis=-1)
+    return each
+
+
+def kl_divergence(votes: FloatArray, probabilities: FloatArray) -> FloatArray:
+    """Of each image, KL(votes ‖ model) in nats: what the cross-entropy leaves above the entropy of the votes."""
+    return cross_entropy(votes, probabilities) - entropy(votes)
+
+
+def js_divergence(votes: FloatArray, probabilities: FloatArray) -> FloatArray:
+    """Of each image, the Jensen-Shannon divergence in nats, in [0, ln 2]; the square of scipy's ``jensenshannon``."""
+    middle = (votes + probabilities) / 2
+    return np.maximum(entropy(middle) - (entropy(votes) + entropy(probabilities)) / 2, 0.0)
+
+
+def weighted_mean(values: FloatArray, weights: FloatArray | None = None) -> FloatArray:
+    """Mean of the figures of the images (n,) under weights (…, n)."""
+    heavy = _weights(weights, len(values))
+    return _ratio(heavy @ values, heavy.sum(axis=-1))
+
+
+def calibration_bins(
+    truth: Truth,
+    probabilities: FloatArray,
+    *,
+    weights: FloatArray | None = None,
+    bins: int = CALIBRATION_BINS,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Images, sum of confidences and sum of hits in equal bins of the top class' probability.
+
+    Args:
+        truth: Labels (n,), where a hit is 0 or 1; or distributions (n, k), where it is the share of the votes.
+        probabilities: The model's, (n, k).
+        weights: Of the images, (…, n).
+        bins: How many; bin b holds the confidences in (b / bins, (b + 1) / bins].
+
+    Returns:
+        Three arrays (…, bins).
+    """
+    rows = _as_rows(truth, probabilities.shape[1])
+    top = probabilities.argmax(axis=1)
+    confidence = probabilities.max(axis=1, initial=0.0)
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    member = one_hot(place, bins)
+    heavy = _weights(weights, len(rows))
+    hits = rows[np.arange(len(rows)), top]
+    return heavy @ member, heavy @ (member * confidence[:, None]), heavy @ (member * hits[:, None])
+
+
+def expected_calibration_error(
+    truth: Truth,
+    probabilities: FloatArray,
+    *,
+    weights: FloatArray | None = None,
+    bins: int = CALIBRATION_BINS,
+) -> FloatArray:
+    """Mean distance of confidence and hits over the bins (Guo et al. 2017, equation 3); arguments as its bins."""
+    count, confidence, hits = calibration_bins(truth, probabilities, weights=weights, bins=bins)
+    return _ratio(np.abs(confidence - hits).sum(axis=-1), count.sum(axis=-1))
+
+
+def _as_rows(truth: Truth, classes: int) -> FloatArray:
+    return one_hot(truth.astype(np.int64), classes) if truth.ndim == 1 else truth.astype(np.float64, copy=False)
+
+
+def _weights(weights: FloatArray | None, n: int) -> FloatArray:
+    if weights is None:
+        return np.ones(n)
+    if weights.shape[-1] != n:
+        raise ShapeError(f"weights for {weights.shape[-1]} images, but there are {n}")
+    return np.asarray(weights, np.float64)
+
+
+def _ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> FloatArray:
+    upper, lower = np.broadcast_arrays(np.asarray(above, np.float64), np.asarray(below, np.float64))
+    result: FloatArray = np.divide(upper, lower, out=np.zeros(upper.shape), where=lower > 0)
+    return result
+
+
+def _diagonal(matrix: FloatArray) -> FloatArray:
+    return np.diagonal(matrix, axis1=-2, axis2=-1)
+
+
+def _x_log_y(x: FloatArray, y: FloatArray) -> FloatArray:
+    result: FloatArray = x * np.log(np.where(x > 0, y, 1.0))
+    return result
