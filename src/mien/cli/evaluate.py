@@ -1,0 +1,172 @@
+"""``mien evaluate``: the figures of a model or a baseline, as tables, JSON, or a folder with pictures.
+
+It computes nothing; figures go to standard output, everything else to standard error.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table as RichTable
+
+from mien.data.protocols import PROTOCOLS, Split
+from mien.errors import ConfigError
+from mien.evaluation.bootstrap import RESAMPLES
+
+if TYPE_CHECKING:
+    from mien.data.dataset import FerDataset
+    from mien.evaluation import EvaluationResult, Predictor
+    from mien.evaluation.report import Table
+    from mien.evaluation.run import Progress as Report
+    from mien.expressions import LabelSet
+
+_DEFAULT_MODEL = "default"
+
+_Data = Annotated[Path, typer.Option("--data", help="Folder of the prepared data set.")]
+_Model = Annotated[
+    str | None,
+    typer.Argument(metavar="MODEL", help=f"Name of a shipped model, or a model file. Default: {_DEFAULT_MODEL}."),
+]
+_Split = Annotated[Split, typer.Option("--split", help="The test split is for a finished model.")]
+_Protocols = Annotated[
+    list[str] | None,
+    typer.Option("--protocol", help=f"{', '.join(PROTOCOLS)}, or all. May be given several times. Default: majority."),
+]
+_Baseline = Annotated[str | None, typer.Option("--baseline", help="Instead of MODEL: naive, always neutral.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one object, or a list for several protocols.")]
+_Out = Annotated[Path | None, typer.Option("--out", help="Folder for report.json, report.md and PNGs.")]
+_Resamples = Annotated[int, typer.Option("--resamples", min=0, help="Of the bootstrap; 0: no intervals.")]
+_Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap and of the one draw of labels.")]
+
+
+def evaluate(
+    data: _Data,
+    model: _Model = None,
+    *,
+    split: _Split = "test",
+    protocol: _Protocols = None,
+    baseline: _Baseline = None,
+    json_output: _Json = False,
+    out: _Out = None,
+    resamples: _Resamples = RESAMPLES,
+    seed: _Seed = 0,
+) -> None:
+    """Judge a model on a split: figures with 95 % intervals, protocol by protocol.
+
+    Choose recipe, epoch and threshold on the validation split; the test split is for a finished model and is read once.
+
+    Examples:
+      mien evaluate --data DATA --split validation
+      mien evaluate model.onnx --data DATA --protocol majority --protocol votes
+      mien evaluate model.onnx --data DATA --protocol all --out REPORT
+      mien evaluate model.onnx --data DATA --protocol votes --json > votes.json
+      mien evaluate --baseline naive --data DATA --protocol drawn
+    """
+    from mien.data.dataset import open_dataset
+    from mien.evaluation import EvaluationOptions, report
+    from mien.evaluation import evaluate as judge
+
+    name, predictor, labels = _predictor(model, baseline)
+    dataset = open_dataset(data)
+    protocols = _protocols(protocol, dataset, split)
+    _note(report.TEST_SPLIT_NOTICE if split == "test" else "")
+    with _progress() as progress:
+        options = EvaluationOptions(labels=labels, resamples=resamples, seed=seed, progress=progress)
+        results = judge(predictor, dataset, split=split, protocols=protocols, options=options)
+    comparison = _comparison(results, dataset, baseline=baseline, seed=seed)
+    if out is not None:
+        _write(out, results, name=name, comparison=comparison)
+    if json_output:
+        print(report.to_json(results))
+    else:
+        _show(results, comparison)
+
+
+def _predictor(model: str | None, baseline: str | None) -> "tuple[str, Predictor, LabelSet]":
+    from mien.evaluation import build_baseline
+    from mien.expressions import FERPLUS_LABELS
+
+    if model is not None and baseline is not None:
+        raise ConfigError(f"MODEL {model!r} and --baseline {baseline!r} exclude each other", hint="give one of them")
+    if baseline is not None:
+        return f"the {baseline} baseline", build_baseline(baseline), FERPLUS_LABELS
+    from mien.recognition.recognizer import load_recognizer
+
+    recognizer = load_recognizer(model or _DEFAULT_MODEL)
+    return model or _DEFAULT_MODEL, recognizer, recognizer.metadata.labels
+
+
+def _protocols(names: list[str] | None, dataset: "FerDataset", split: Split) -> tuple[str, ...]:
+    from mien.evaluation.run import usable_protocols
+
+    if "all" not in (names or []):
+        return tuple(dict.fromkeys(names or ["majority"]))
+    usable = usable_protocols(dataset, split)
+    absent = [name for name in PROTOCOLS if name not in usable]
+    _note(f"left out, for want of votes or images: {', '.join(absent)}" if absent else "")
+    return usable
+
+
+def _comparison(
+    results: "Sequence[EvaluationResult]", dataset: "FerDataset", *, baseline: str | None, seed: int
+) -> "Table | None":
+    from mien.evaluation import EvaluationOptions, NaiveBaseline, report
+    from mien.evaluation import evaluate as judge
+
+    drawn = next((result for result in results if result.drawn is not None), None)
+    if drawn is None:
+        return None
+    if baseline is not None:
+        return report.capstone_table(drawn, None)
+    options = EvaluationOptions(resamples=0, seed=seed)
+    (naive,) = judge(NaiveBaseline(), dataset, split=drawn.split, protocols=(drawn.protocol,), options=options)
+    return report.capstone_table(naive, drawn)
+
+
+def _write(out: Path, results: "Sequence[EvaluationResult]", *, name: str, comparison: "Table | None") -> None:
+    from mien.evaluation.plots import save_plots
+    from mien.evaluation.report import write_report
+
+    written = [*write_report(out, results, model=name, comparison=comparison)]
+    for result in results:
+        written += save_plots(result, out)
+    _note(f"wrote {len(written)} files to {out}: {', '.join(path.name for path in written)}")
+
+
+def _show(results: "Sequence[EvaluationResult]", comparison: "Table | None") -> None:
+    from mien.evaluation.report import class_table, figures_table
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
+    for result in results:
+        console.print(_rich(figures_table(result)), _rich(class_table(result)))
+    if comparison is not None:
+        console.print(_rich(comparison))
+
+
+def _rich(table: "Table") -> RichTable:
+    shown = RichTable(title=table.title, title_justify="left")
+    for position, header in enumerate(table.header):
+        shown.add_column(header, justify="left" if position == 0 else "right")
+    for row in table.rows:
+        shown.add_row(*(cell.replace("[", r"\[") for cell in row))
+    return shown
+
+
+@contextmanager
+def _progress() -> "Iterator[Report]":
+    console = Console(stderr=True)
+    columns = (TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("images", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _note(text: str) -> None:
+    if text:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
