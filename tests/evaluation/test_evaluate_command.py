@@ -1,0 +1,144 @@
+"""``mien evaluate`` as a user runs it, on a made data set."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from mien.cli import main
+from mien.evaluation import EvaluationOptions, NaiveBaseline, evaluate
+
+from .made import write_model
+
+PAGE = Path(__file__).parents[2] / "docs" / "evaluate.md"
+
+
+def _run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(["evaluate", *arguments])
+    return int(caught.value.code or 0)
+
+
+@pytest.fixture
+def naive(data_folder: Path) -> list[str]:
+    return ["--baseline", "naive", "--data", str(data_folder), "--resamples", "20"]
+
+
+def test_a_data_set_that_is_not_there_exits_with_three(capsys, tmp_path):
+    assert _run("--baseline", "naive", "--data", str(tmp_path / "none")) == 3
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "no prepared data set here" in shown.err
+
+
+def test_an_unknown_protocol_exits_with_three(capsys, naive):
+    assert _run(*naive, "--protocol", "drwn") == 3
+    assert "did you mean drawn" in capsys.readouterr().err
+
+
+def test_an_unknown_baseline_exits_with_four(capsys, data_folder):
+    assert _run("--baseline", "clever", "--data", str(data_folder)) == 4
+    assert "no baseline 'clever'" in capsys.readouterr().err
+
+
+def test_model_and_baseline_exclude_each_other(capsys, naive):
+    assert _run("some.onnx", *naive) == 2
+    assert "exclude each other" in capsys.readouterr().err
+
+
+def test_an_unknown_split_is_a_usage_error(capsys, naive):
+    assert _run(*naive, "--split", "tset") == 2
+    assert "tset" in capsys.readouterr().err
+
+
+def test_json_of_one_protocol_is_the_library_s_record(capsys, naive, dataset):
+    assert _run(*naive, "--json") == 0
+    (result,) = evaluate(NaiveBaseline(), dataset, options=EvaluationOptions(resamples=20))
+    shown = capsys.readouterr()
+    assert json.loads(shown.out) == result.to_dict()
+    assert "finished model" in shown.err
+
+
+def test_json_of_several_protocols_is_a_list_without_repeats(capsys, naive):
+    assert _run(*naive, "--json", "--protocol", "votes", "--protocol", "drawn", "--protocol", "votes") == 0
+    assert [record["protocol"] for record in json.loads(capsys.readouterr().out)] == ["votes", "drawn"]
+
+
+def test_all_leaves_out_protocols_whose_votes_were_not_given(capsys, naive, data_folder):
+    (data_folder / "panel_votes.npy").unlink()
+    assert _run(*naive, "--json", "--protocol", "all") == 0
+    shown = capsys.readouterr()
+    protocols = [record["protocol"] for record in json.loads(shown.out)]
+    assert "majority-v1" in protocols
+    assert "majority" not in protocols
+    assert "majority, majority-unique" in shown.err
+
+
+def test_the_tables_show_figures_classes_and_the_capstones_comparison(capsys, naive):
+    assert _run(*naive, "--protocol", "drawn") == 0
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("accuracy", "95 % interval", "contempt", "capstone report", "0.7176", "["))
+
+
+def test_the_test_split_is_not_mentioned_when_another_is_judged(capsys, naive):
+    assert _run(*naive, "--split", "validation", "--json") == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["split"] == "validation"
+    assert shown.err == ""
+
+
+def test_a_folder_gets_report_and_pictures(capsys, naive, tmp_path):
+    assert _run(*naive, "--protocol", "votes", "--json", "--out", str(tmp_path / "report")) == 0
+    shown = capsys.readouterr()
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
+        *("confusion_votes.png", "confusion_votes_normalised.png"),
+        *("reliability_votes.png", "report.json", "report.md"),
+    ]
+    assert json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8")) == json.loads(shown.out)
+
+
+def test_help_shows_commands_to_copy_and_what_the_test_split_is_for(capsys):
+    assert _run("--help") == 0
+    shown = capsys.readouterr().out
+    assert "mien evaluate --baseline naive --data DATA --protocol drawn" in shown
+    assert "finished model" in shown
+
+
+def test_a_model_file_is_judged_and_compared_with_the_naive_baseline(capsys, data_folder, tmp_path):
+    write_model(tmp_path / "model.onnx")
+    given = [str(tmp_path / "model.onnx"), "--data", str(data_folder), "--resamples", "20"]
+    assert _run(*given, "--protocol", "drawn") == 0
+    assert capsys.readouterr().out.count("model,") == 2
+    assert _run(*given, "--protocol", "votes", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["n"] == 30
+    assert record["kl"] > 0
+
+
+def test_a_file_that_is_no_model_exits_with_four(capsys, data_folder, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"not a network")
+    assert _run(str(tmp_path / "model.onnx"), "--data", str(data_folder)) == 4
+    assert "model.onnx" in capsys.readouterr().err
+
+
+@pytest.fixture
+def example_folder(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder that the page's examples take for granted."""
+    folder = data_folder.rename(data_folder.with_name("DATA")).parent
+    write_model(folder / "model.onnx")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_every_command_of_the_page_runs(example_folder):
+    commands = re.findall(r"^\$ mien evaluate (.+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert len(commands) == 5
+    assert [_run(*shlex.split(command), "--resamples", "5") for command in commands] == [0] * 5
+
+
+def test_the_python_of_the_page_runs(example_folder):
+    (code,) = re.findall(r"```python\n(.+?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    exec(compile(code, str(PAGE), "exec"), {})  # noqa: S102 - our own page

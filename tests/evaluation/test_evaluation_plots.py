@@ -1,0 +1,84 @@
+"""The pictures open, show something, and leave no global state behind."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from mien.errors import MissingDependencyError, StorageError
+from mien.evaluation import EvaluationOptions, evaluate
+from mien.evaluation.plots import plot_confusion_matrix, plot_reliability, save_figure, save_plots
+from mien.evaluation.report import Reliability
+
+FEW = EvaluationOptions(resamples=0)
+
+
+def _texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_an_empty_confusion_matrix_is_drawn_as_zeros():
+    assert set(_texts(plot_confusion_matrix(np.zeros((8, 8))))) == {"0"}
+    assert set(_texts(plot_confusion_matrix(np.zeros((8, 8)), normalise=True))) == {"0.00"}
+
+
+def test_a_reliability_diagram_without_images_is_drawn():
+    nothing = np.zeros(15)
+    assert not plot_reliability(Reliability(nothing, nothing, nothing)).patches
+
+
+def test_cells_show_counts_or_shares_of_the_row():
+    matrix = np.zeros((8, 8))
+    matrix[0, :2] = 3, 1
+    assert _texts(plot_confusion_matrix(matrix))[:2] == ["3", "1"]
+    assert _texts(plot_confusion_matrix(matrix, normalise=True))[:2] == ["0.75", "0.25"]
+
+
+def test_pictures_are_drawn_into_axes_that_are_given():
+    left, right = Figure().subplots(1, 2)
+    assert plot_confusion_matrix(np.eye(8), title="mine", ax=left) is left
+    assert left.get_title() == "mine"
+    bins = Reliability(np.array([0.0, 4.0]), np.array([0.0, 0.8]), np.array([0.0, 0.5]))
+    assert plot_reliability(bins, ece=0.3, ax=right) is right
+    assert [bar.get_height() for bar in right.patches] == [0.5]
+
+
+def test_every_picture_of_a_result_opens_and_has_content(model, dataset, tmp_path):
+    for result in evaluate(model, dataset, protocols=("votes", "drawn"), options=FEW):
+        for path in save_plots(result, tmp_path / "out"):
+            with Image.open(path) as picture:
+                assert picture.format == "PNG"
+                assert min(picture.size) > 300
+                assert len(picture.convert("RGB").getcolors(2**24)) > 20
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *("confusion_drawn.png", "confusion_drawn_normalised.png"),
+        *("confusion_votes.png", "confusion_votes_normalised.png", "reliability_votes.png"),
+    ]
+
+
+def test_a_place_that_cannot_be_written_is_named_and_nothing_half_written_stays(tmp_path):
+    (tmp_path / "picture.png" / "in the way").mkdir(parents=True)
+    figure = Figure()
+    with pytest.raises(StorageError, match=r"cannot write .*picture\.png"):
+        save_figure(figure, tmp_path / "picture.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+
+
+def test_drawing_does_not_load_pyplot_and_importing_loads_no_matplotlib():
+    code = (
+        "import sys, numpy as np, mien.evaluation.plots as plots\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "plots.plot_confusion_matrix(np.eye(8))\n"
+        "assert 'matplotlib.pyplot' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingDependencyError, match="matplotlib is not installed") as caught:
+        plot_confusion_matrix(np.eye(8))
+    assert "mien[plots]" in str(caught.value.hint)
