@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from mien.evaluation.run import Progress as Report
     from mien.expressions import LabelSet
 
-_DEFAULT_MODEL = "default"
-
 _Data = Annotated[Path, typer.Option("--data", help="Folder of the prepared data set.")]
 _Model = Annotated[
     str | None,
-    typer.Argument(metavar="MODEL", help=f"Name of a shipped model, or a model file. Default: {_DEFAULT_MODEL}."),
+    typer.Argument(metavar="MODEL", help="Name of a shipped model, or a model file. Without it, the default one."),
 ]
 _Split = Annotated[Split, typer.Option("--split", help="The test split is for a finished model.")]
 _Protocols = Annotated[
@@ -96,8 +94,8 @@ def _predictor(model: str | None, baseline: str | None) -> "tuple[str, Predictor
         return f"the {baseline} baseline", build_baseline(baseline), FERPLUS_LABELS
     from mien.recognition.recognizer import load_recognizer
 
-    recognizer = load_recognizer(model or _DEFAULT_MODEL)
-    return model or _DEFAULT_MODEL, recognizer, recognizer.metadata.labels
+    recognizer = load_recognizer() if model is None else load_recognizer(model)
+    return model or recognizer.metadata.name, recognizer, recognizer.labels
 
 
 def _protocols(names: list[str] | None, dataset: "FerDataset", split: Split) -> tuple[str, ...]:
