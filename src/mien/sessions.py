@@ -1,0 +1,37 @@
+"""Opening ONNX files with onnxruntime, which is imported when the first one is opened.
+
+It does not know what a network computes.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.errors import ModelFileError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+
+def open_session(path: Path, *, threads: int | None = None) -> "InferenceSession":
+    """A session on the processor; its ``run`` may be called from several threads at once.
+
+    Args:
+        path: The ONNX file.
+        threads: Threads within one call; None leaves it to onnxruntime (all cores).
+
+    Raises:
+        ModelFileError: The file is not there or is no ONNX network.
+    """
+    import onnxruntime  # noqa: PLC0415 - a tenth of a second that `import mien` does not pay
+    from onnxruntime.capi import onnxruntime_pybind11_state as ort  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what is wrong comes as an exception
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such model file")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except (ort.Fail, ort.InvalidProtobuf, ort.InvalidGraph, ort.InvalidArgument, ort.NotImplemented) as err:
+        raise ModelFileError(f"{path}: not a readable ONNX network ({str(err)[:200]})") from err

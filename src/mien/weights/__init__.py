@@ -1,0 +1,93 @@
+"""The ONNX files that ship in the package: their names, where they lie, and whether they are whole.
+
+It does not know what a file computes; ``manifest.json`` beside it is the one list of names and hashes.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+
+from mien.errors import ModelFileError, UnknownModelError
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFile:
+    """One entry of the manifest.
+
+    Attributes:
+        name: What users call it.
+        path: Where it lies.
+        sha256: Of the file as it was shipped.
+        kind: ``model`` reads expressions, ``detector`` finds faces.
+        alias: The entry that this name stands for, None for an entry of its own.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    kind: str = "model"
+    alias: str | None = None
+
+    def intact(self) -> bool:
+        """Whether the file is there and its bytes are the shipped ones."""
+        return self.path.is_file() and hashlib.sha256(self.path.read_bytes()).hexdigest() == self.sha256
+
+
+def read_manifest(folder: Path) -> Mapping[str, WeightFile]:
+    """The weights that ``folder/manifest.json`` lists, by name; an alias has the file of what it stands for."""
+    entries: dict[str, dict[str, str]] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    weights = {}
+    for name, entry in sorted(entries.items()):
+        alias = entry.get("alias")
+        target = entries.get(alias, {}) if alias else entry
+        if target:
+            kind = target.get("kind", "model")
+            weights[name] = WeightFile(name, folder / target["file"], target["sha256"], kind, alias)
+    return weights
+
+
+def list_weights(kind: str = "model") -> Mapping[str, WeightFile]:
+    """The shipped files of a kind, ``model`` or ``detector``, by name; nothing is opened."""
+    return {name: weight for name, weight in _shipped().items() if weight.kind == kind}
+
+
+def weight_path(name: str, *, kind: str = "model") -> Path:
+    """Path of the shipped file called ``name``, after its hash was checked.
+
+    Raises:
+        UnknownModelError: Nothing of that kind ships under that name; near names are given.
+        ModelFileError: The file is not there, or is not the one that was shipped.
+    """
+    return checked_path(name, list_weights(kind))
+
+
+@cache
+def _shipped() -> Mapping[str, WeightFile]:
+    return read_manifest(_FOLDER)
+
+
+def checked_path(name: str, weights: Mapping[str, WeightFile]) -> Path:
+    """Path of ``name`` among ``weights``, after its hash was checked.
+
+    Raises:
+        UnknownModelError: There is no such name; near names are given.
+        ModelFileError: The file is not there, or is not the one that was shipped.
+    """
+    if name not in weights:
+        near = get_close_matches(name, weights) or sorted(weights)
+        raise UnknownModelError(
+            f"no model {name!r}; did you mean {', '.join(near)}?", hint="a file of your own is given by its path"
+        )
+    if not weights[name].intact():
+        raise ModelFileError(
+            f"{weights[name].path.name} of model {name!r} is missing or is not the file that was shipped "
+            f"(expected sha256 {weights[name].sha256[:12]}…)",
+            hint="install the package again",
+        )
+    return weights[name].path
