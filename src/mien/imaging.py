@@ -1,0 +1,190 @@
+"""Reading pictures: a path, bytes, file object, PIL image or array becomes RGB uint8 of shape (height, width, 3).
+
+It does not know what a picture shows. The result is upright by its EXIF tag, and transparent parts are white.
+"""
+
+import os
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mien.errors import ImageDecodeError, SourceError
+from mien.geometry import ByteArray
+
+ColourOrder = Literal["rgb", "bgr", "gray"]
+ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[Any]
+
+#: A picture with more pixels is refused before it is decoded (134 million; 400 MB as RGB).
+MAX_PIXELS = 2**27
+
+#: File names with these endings are taken from a folder.
+IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+# What Pillow's readers raise on damaged files.
+_DECODER_ERRORS = (
+    EOFError,
+    Image.DecompressionBombError,
+    IndexError,
+    KeyError,
+    OSError,
+    OverflowError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+def load_image(source: ImageSource, *, colour: ColourOrder = "rgb", max_pixels: int = MAX_PIXELS) -> ByteArray:
+    """The picture as RGB uint8 of shape (height, width, 3), upright.
+
+    Args:
+        source: Path, encoded bytes, binary file object, PIL image, or array of shape (H, W), (H, W, 1), (H, W, 3) or
+            (H, W, 4): uint8, uint16, bool, or float in [0, 1]. Of an animated file the first frame is read.
+        colour: Order of an array's last axis; a fourth channel is alpha. Files say their own order.
+        max_pixels: Pictures with more pixels are refused unread.
+
+    Raises:
+        SourceError: The file is not there or may not be read.
+        ImageDecodeError: The content is no readable picture, or one with too many pixels.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, colour, max_pixels)
+    if isinstance(source, Image.Image):
+        return _decode(source, max_pixels, "PIL image")
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_stream(BytesIO(source), max_pixels, "bytes")
+    if isinstance(source, str | os.PathLike):
+        return _from_path(source, max_pixels)
+    if hasattr(source, "read"):
+        return _from_stream(source, max_pixels, str(getattr(source, "name", "file object")))
+    raise ImageDecodeError(
+        f"a picture cannot be read from {type(source).__name__}",
+        hint="give a path, bytes, a binary file object, a PIL image or a NumPy array",
+    )
+
+
+def describe_source(source: ImageSource) -> str | None:
+    """What results say of where a picture came from: its path as given, else None."""
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else None
+
+
+def _from_path(source: str | os.PathLike[str], max_pixels: int) -> ByteArray:
+    path = Path(source)
+    if "://" in str(source):
+        raise SourceError(f"{source}: addresses are not fetched", hint="download it and give its path or bytes")
+    if path.is_dir():
+        raise SourceError(f"{path}: is a folder, expected a picture")
+    try:
+        stream = path.open("rb")
+    except (OSError, ValueError) as err:
+        raise SourceError(f"{path}: {getattr(err, 'strerror', None) or err}") from err
+    with stream:
+        return _from_stream(stream, max_pixels, str(path))
+
+
+def _from_stream(stream: BinaryIO, max_pixels: int, name: str) -> ByteArray:
+    try:
+        with _quiet(), Image.open(stream) as picture:
+            return _decode(picture, max_pixels, name)
+    except UnidentifiedImageError as err:
+        raise ImageDecodeError(f"{name}: not a picture in a known format") from err
+    except ImageDecodeError:
+        raise
+    except _DECODER_ERRORS as err:
+        raise ImageDecodeError(f"{name}: damaged picture ({err})") from err
+
+
+def _decode(picture: Image.Image, max_pixels: int, name: str) -> ByteArray:
+    """Pixels of an opened picture; the header is checked before the pixels are read."""
+    _check_size(picture.width, picture.height, max_pixels, name)
+    with _quiet():
+        try:
+            picture.load()
+            rgb = _to_rgb(ImageOps.exif_transpose(picture))
+        except _DECODER_ERRORS as err:
+            raise ImageDecodeError(f"{name}: damaged picture ({err})") from err
+    return np.asarray(rgb)
+
+
+def _check_size(width: int, height: int, max_pixels: int, name: str) -> None:
+    if width < 1 or height < 1:
+        raise ImageDecodeError(f"{name}: an empty picture of {width} × {height} pixels")
+    if width * height > max_pixels:
+        raise ImageDecodeError(
+            f"{name}: {width} × {height} pixels, expected at most {max_pixels:,}",
+            hint="make the picture smaller, or raise max_pixels",
+        )
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith(("I", "F")):
+        return Image.fromarray(_deep_to_8_bit(np.asarray(picture))).convert("RGB")
+    if picture.has_transparency_data or picture.mode in {"La", "RGBa"}:
+        if picture.mode in {"La", "RGBa"}:
+            picture = picture.convert({"La": "LA", "RGBa": "RGBA"}[picture.mode])
+        layer = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _deep_to_8_bit(values: npt.NDArray[Any]) -> ByteArray:
+    """Gray of more than 8 bits to uint8: by type or, where the type leaves it open, by the largest value."""
+    largest = 65535.0 if values.dtype == np.uint16 else _range_of(float(np.nanmax(values)))
+    scaled = np.nan_to_num(values.astype(np.float32), posinf=largest) * (255.0 / largest)
+    return np.asarray(np.rint(np.clip(scaled, 0, 255)), np.uint8)
+
+
+def _range_of(peak: float) -> float:
+    return next((limit for limit in (1.0, 255.0, 65535.0) if peak <= limit), peak)
+
+
+def _from_array(array: npt.NDArray[Any], colour: ColourOrder, max_pixels: int) -> ByteArray:
+    channels = array.shape[2] if array.ndim == 3 else 1
+    allowed = (1,) if colour == "gray" else (1, 3, 4)
+    if array.ndim not in {2, 3} or channels not in allowed:
+        raise ImageDecodeError(
+            f"array of shape {array.shape} as a {colour} picture, expected (H, W) or (H, W, C) with C in {allowed}"
+        )
+    _check_size(array.shape[1], array.shape[0], max_pixels, "array")
+    pixels = _array_to_8_bit(array).reshape(*array.shape[:2], channels)
+    if channels == 1:
+        return np.repeat(pixels, 3, axis=2)
+    if colour == "bgr":
+        pixels = pixels[..., [2, 1, 0, *range(3, channels)]]
+    if channels == 4:
+        return np.asarray(_to_rgb(Image.fromarray(np.ascontiguousarray(pixels))))
+    return np.ascontiguousarray(pixels)
+
+
+def _array_to_8_bit(array: npt.NDArray[Any]) -> ByteArray:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype == np.uint16:
+        return _deep_to_8_bit(array)
+    if np.issubdtype(array.dtype, np.floating):
+        low, high = float(array.min()), float(array.max())
+        if low >= 0 and high <= 1:
+            return np.asarray(np.rint(array * 255), np.uint8)
+        raise ImageDecodeError(f"float array with values in [{low:g}, {high:g}], expected [0, 1]")
+    raise ImageDecodeError(f"array of type {array.dtype}, expected uint8, uint16, bool, or float in [0, 1]")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Pillow's warnings from users; what matters of them is checked here and raised."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield

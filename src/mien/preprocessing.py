@@ -1,0 +1,134 @@
+"""From a detected face to the tensor that a network reads: the one copy that training and inference share.
+
+It does not know detectors or networks, only where a box lies and what an input tensor must look like.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import ceil, cos, isfinite, radians, sin
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from mien.errors import ShapeError
+from mien.geometry import WHOLE_FRAME, Box, ByteArray, FloatArray, Frame
+from mien.metadata import InputSpec
+
+#: Weights of red, green and blue in gray (ITU-R BT.601), the gray that FER2013 was made with.
+LUMA_601 = (0.299, 0.587, 0.114)
+
+#: At most so many samples a pixel and axis when a large face is averaged down.
+_MAX_SAMPLES = 16
+
+
+def face_crop_box(box: Box, frame: Frame, *, roll_deg: float = 0.0) -> Box:
+    """The square that shows a detected face as training did, for :func:`crop_face` with the same ``roll_deg``.
+
+    The frame's offset from the box is given for an upright face; it turns with the face.
+    """
+    upright = frame.crop_box(box)
+    (box_x, box_y), (crop_x, crop_y) = box.center, upright.center
+    dx, dy = crop_x - box_x, crop_y - box_y
+    turn_cos, turn_sin = cos(radians(roll_deg)), sin(radians(roll_deg))
+    return upright.shifted(turn_cos * dx - turn_sin * dy - dx, turn_sin * dx + turn_cos * dy - dy)
+
+
+def crop_face(image: ByteArray, box: Box, *, roll_deg: float = 0.0, size: int = 48) -> FloatArray:
+    """The face in ``box`` as gray float32 of shape (size, size) in [0, 1].
+
+    A face larger than ``size`` is averaged over each pixel's area; outside the picture its edge pixels are repeated.
+
+    Args:
+        image: RGB uint8 (H, W, 3).
+        box: The part to show, in pixels; float and partly outside is fine.
+        roll_deg: Angle of the face, clockwise on the screen; the crop is turned back by it about the box's centre.
+        size: Side of the result in pixels.
+
+    Raises:
+        ShapeError: The image is not RGB uint8, or the box has no area.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ShapeError(f"image of shape {image.shape} and type {image.dtype}, expected (H, W, 3) uint8")
+    if not (all(map(isfinite, box.xywh)) and box.width > 0 and box.height > 0):
+        raise ShapeError(f"{box} has no area to crop")
+    samples = min(max(ceil(max(box.width, box.height) / size), 1), _MAX_SAMPLES)
+    region, origin_x, origin_y = _gray_around(image, box, roll_deg)
+    matrix = _sampling_matrix(box.shifted(-origin_x, -origin_y), roll_deg, size * samples)
+    fine = Image.fromarray(region).transform(
+        (size * samples, size * samples), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
+    )
+    crop = np.asarray(fine).reshape(size, samples, size, samples).mean(axis=(1, 3)) / 255
+    return np.asarray(np.clip(crop, 0, 1), np.float32)
+
+
+def to_model_input(crops: npt.NDArray[Any] | Sequence[npt.NDArray[Any]], spec: InputSpec) -> FloatArray:
+    """Faces as the tensor of a network: float32 (N, 1, size, size) with values in [spec.low, spec.high].
+
+    Args:
+        crops: Gray faces of shape (N, size, size), (N, size, size, 1) or (N, 1, size, size), or a sequence of
+            (size, size); uint8 in [0, 255] or float in [0, 1].
+        spec: What the network asks for.
+
+    Raises:
+        ShapeError: Another shape, type or range came; the message says which.
+    """
+    array = np.asarray(crops)
+    if isinstance(crops, Sequence) and not crops:
+        array = np.empty((0, spec.size, spec.size), np.float32)
+    side = spec.size
+    if array.ndim == 0 or array.shape[1:] not in {(side, side), (side, side, 1), (1, side, side)}:
+        raise ShapeError(f"faces of shape {array.shape}, expected (N, {side}, {side}), with one channel if any")
+    unit = _unit_range(array).reshape(-1, 1, side, side)
+    if (spec.low, spec.high) == (0, 1):
+        return unit
+    return np.asarray(unit * (spec.high - spec.low) + spec.low, np.float32)
+
+
+def _unit_range(array: npt.NDArray[Any]) -> FloatArray:
+    if array.dtype == np.uint8:
+        return array.astype(np.float32) / np.float32(255)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ShapeError(f"faces of type {array.dtype}, expected uint8 in [0, 255] or float in [0, 1]")
+    if array.size and not (array.min() >= -1e-6 and array.max() <= 1 + 1e-6):  # NaN fails both
+        raise ShapeError(
+            f"float faces with values in [{array.min():g}, {array.max():g}], expected [0, 1]",
+            hint="divide by 255, or give uint8",
+        )
+    return array.astype(np.float32, copy=False)
+
+
+def _gray_around(image: ByteArray, box: Box, roll_deg: float) -> tuple[FloatArray, int, int]:
+    """Gray pixels [0, 255] that a crop of the turned ``box`` may touch, and where their corner lies in the picture."""
+    turn = abs(cos(radians(roll_deg))) + abs(sin(radians(roll_deg)))
+    reach = max(box.width, box.height) / 2 * turn + 2
+    center_x, center_y = box.center
+    left, top = int(center_x - reach) - 1, int(center_y - reach) - 1
+    span = int(2 * reach) + 4
+    columns = np.clip(np.arange(left, left + span), 0, image.shape[1] - 1)
+    rows = np.clip(np.arange(top, top + span), 0, image.shape[0] - 1)
+    gray = image[np.ix_(rows, columns)] @ np.array(LUMA_601, np.float32)
+    return np.asarray(gray, np.float32), left, top
+
+
+def _sampling_matrix(box: Box, roll_deg: float, side: int) -> tuple[float, float, float, float, float, float]:
+    """Pillow's affine map from a result of ``side`` pixels to the turned ``box``."""
+    turn_cos, turn_sin = cos(radians(roll_deg)), sin(radians(roll_deg))
+    step_x, step_y = box.width / side, box.height / side
+    center_x, center_y = box.center
+    a, b = step_x * turn_cos, -step_y * turn_sin
+    d, e = step_x * turn_sin, step_y * turn_cos
+    half = side / 2
+    return a, b, center_x - (a + b) * half, d, e, center_y - (d + e) * half
+
+
+#: Where each detector puts its box in FER2013's frame: medians over its training images (benchmarks/crop_geometry.py).
+DEFAULT_FRAMES: Mapping[str, Frame] = {
+    "blazeface": Frame(0.073, 0.165, 0.849, 0.849),
+    "haar": Frame(0.010, 0.010, 0.974, 0.974),
+    "yunet": Frame(0.101, 0.036, 0.801, 0.979),
+    "whole": WHOLE_FRAME,
+}
+
+#: Roll from which a face is turned upright before it is cropped (benchmarks/crop_geometry.py).
+UPRIGHT_FROM_DEG = 0.0
