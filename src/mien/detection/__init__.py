@@ -1,0 +1,4 @@
+"""Finding faces: one file a detector, all behind the :class:`~mien.detection.base.Detector` protocol.
+
+It does not know expressions.
+"""

@@ -1,0 +1,92 @@
+"""What a detector is and what it returns, and how overlapping boxes become one face.
+
+It does not know any particular detector.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from mien.geometry import Box, ByteArray, FaceLandmarks, Point, iou
+
+
+@dataclass(frozen=True, slots=True)
+class FaceDetection:
+    """One face that a detector found.
+
+    Attributes:
+        box: In pixels of the picture; it may reach a little beyond the edge.
+        score: The detector's confidence in [0, 1]; scores of different detectors do not compare.
+        landmarks: Key points, None where the detector gives none.
+    """
+
+    box: Box
+    score: float
+    landmarks: FaceLandmarks | None = None
+
+    @property
+    def roll_deg(self) -> float:
+        """Angle of the face by its eyes, clockwise; 0 where the detector gives no key points."""
+        return self.landmarks.roll_deg if self.landmarks else 0.0
+
+
+class Detector(Protocol):
+    """Anything that finds faces."""
+
+    @property
+    def name(self) -> str:
+        """Key of its frame in a model's metadata."""
+
+    def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
+        """Faces of an RGB uint8 picture (H, W, 3), from left to right."""
+
+
+def in_reading_order(faces: Iterable[FaceDetection]) -> tuple[FaceDetection, ...]:
+    """Faces from left to right by the centre of their boxes; at the same place from top to bottom, then by score."""
+    return tuple(sorted(faces, key=lambda face: (*face.box.center, -face.score)))
+
+
+def moved(face: FaceDetection, dx: float, dy: float, scale: float = 1.0) -> FaceDetection:
+    """The face in another frame of reference: first scaled about the origin, then shifted."""
+
+    def at(point: Point) -> Point:
+        return point[0] * scale + dx, point[1] * scale + dy
+
+    box, marks = face.box, face.landmarks
+    scaled = Box(*at((box.left, box.top)), *at((box.right, box.bottom)))
+    if marks is None:
+        return replace(face, box=scaled)
+    right_ear = at(marks.right_ear) if marks.right_ear else None
+    left_ear = at(marks.left_ear) if marks.left_ear else None
+    points = FaceLandmarks(
+        at(marks.right_eye), at(marks.left_eye), at(marks.nose), at(marks.mouth), right_ear, left_ear
+    )
+    return replace(face, box=scaled, landmarks=points)
+
+
+def merge_overlapping(faces: Sequence[FaceDetection], *, max_iou: float = 0.3) -> list[FaceDetection]:
+    """Non-maximum suppression: of faces that overlap by more than ``max_iou`` the best stays; best first."""
+    kept: list[FaceDetection] = []
+    for face in sorted(faces, key=lambda face: -face.score):
+        if all(iou(face.box, other.box) <= max_iou for other in kept):
+            kept.append(face)
+    return kept
+
+
+def drop_contained(faces: Sequence[FaceDetection], *, max_share: float = 0.6) -> list[FaceDetection]:
+    """Without boxes of which more than ``max_share`` lies in a larger one: an eye or a mouth taken for a face."""
+    kept: list[FaceDetection] = []
+    for face in sorted(faces, key=lambda face: -face.box.area):
+        if all(_shared(face.box, other.box) <= max_share for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _shared(first: Box, second: Box) -> float:
+    """Their overlap as a share of the smaller one."""
+    across = min(first.right, second.right) - max(first.left, second.left)
+    down = min(first.bottom, second.bottom) - max(first.top, second.top)
+    smaller = min(first.area, second.area)
+    return float(np.clip(max(0, across) * max(0, down) / smaller, 0, 1)) if smaller > 0 else 0.0

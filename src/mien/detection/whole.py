@@ -1,0 +1,18 @@
+"""The picture is the face: for crops that were cut elsewhere.
+
+It looks at nothing.
+"""
+
+from mien.detection.base import FaceDetection
+from mien.geometry import Box, ByteArray
+
+
+class WholePicture:
+    """Returns the picture's own frame as its only face."""
+
+    name = "whole"
+
+    def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
+        """One face: all of the picture, with score 1."""
+        height, width = image.shape[:2]
+        return (FaceDetection(Box(0.0, 0.0, float(width), float(height)), 1.0),)

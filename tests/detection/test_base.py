@@ -1,0 +1,37 @@
+"""Boxes becoming faces: order, suppression and moving between frames, on hand-made boxes."""
+
+from mien.detection.base import FaceDetection, drop_contained, in_reading_order, merge_overlapping, moved
+from mien.geometry import Box, FaceLandmarks
+
+
+def face(left: float, top: float, side: float, score: float = 0.9) -> FaceDetection:
+    return FaceDetection(Box(left, top, left + side, top + side), score)
+
+
+def test_faces_are_ordered_left_to_right_then_top_to_bottom_then_by_score() -> None:
+    right, low, high, sure = face(50, 0, 10), face(0, 40, 10), face(0, 5, 10), face(0, 5, 10, score=0.95)
+    assert in_reading_order([right, low, high, sure]) == (sure, high, low, right)
+    assert in_reading_order([]) == ()
+
+
+def test_of_overlapping_boxes_the_best_stays() -> None:
+    best, same, apart = face(0, 0, 10, 0.9), face(1, 1, 10, 0.8), face(30, 0, 10, 0.6)
+    assert merge_overlapping([same, apart, best]) == [best, apart]
+    assert merge_overlapping([]) == []
+
+
+def test_a_box_inside_a_larger_one_is_dropped_even_if_its_score_is_higher() -> None:
+    whole, mouth, neighbour = face(0, 0, 100, 0.6), face(30, 60, 20, 0.9), face(95, 0, 50, 0.7)
+    assert drop_contained([mouth, whole, neighbour]) == [whole, neighbour]
+
+
+def test_moving_scales_first_and_keeps_absent_ears_absent() -> None:
+    marks = FaceLandmarks((1, 1), (3, 1), (2, 2), (2, 3))
+    there = moved(FaceDetection(Box(0, 0, 4, 4), 0.5, marks), 10, 20, 2)
+    assert there.box == Box(10, 20, 18, 28)
+    assert there.landmarks == FaceLandmarks((12, 22), (16, 22), (14, 24), (14, 26))
+    assert moved(face(0, 0, 4), 1, 1).landmarks is None
+
+
+def test_a_face_without_key_points_is_taken_as_upright() -> None:
+    assert face(0, 0, 4).roll_deg == 0

@@ -1,0 +1,45 @@
+"""Detectors by name."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.detection.registry import build_detector, list_detectors
+from mien.errors import ConfigError, ModelFileError, UnknownDetectorError
+from mien.geometry import Box
+from tests.photos import portrait
+
+
+def test_the_names_are_listed() -> None:
+    assert list_detectors() == ("blazeface", "haar", "whole", "yunet")
+
+
+@pytest.mark.parametrize("name", ["blazeface", "haar", "whole"])
+def test_each_detector_bears_its_name_and_finds_the_portraits_face(name: str) -> None:
+    detector = build_detector(name)
+    assert detector.name == name
+    assert len(detector.detect(portrait())) == 1
+
+
+def test_an_unknown_name_is_answered_with_near_ones() -> None:
+    with pytest.raises(UnknownDetectorError, match=r"no detector 'blazefase'; did you mean blazeface\?"):
+        build_detector("blazefase")
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"min_score is 1\.5"):
+        build_detector(min_score=1.5)
+    with pytest.raises(ConfigError, match="yunet needs its ONNX file"):
+        build_detector("yunet")
+    with pytest.raises(ModelFileError, match="no such model file"):
+        build_detector("yunet", file=Path("nowhere.onnx"))
+
+
+def test_a_high_threshold_leaves_faces_out() -> None:
+    assert build_detector(min_score=0.99).detect(portrait()) == ()
+
+
+def test_the_whole_picture_is_the_face_of_whole() -> None:
+    (face,) = build_detector("whole").detect(np.zeros((30, 20, 3), np.uint8))
+    assert (face.box, face.score, face.landmarks) == (Box(0, 0, 20, 30), 1.0, None)

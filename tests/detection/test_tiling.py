@@ -1,0 +1,110 @@
+"""Looking twice: small faces found once each, ordinary photos looked at once, tight crops seen with a margin."""
+
+from itertools import pairwise
+from time import process_time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from skimage import data
+
+from mien.detection.base import Detector, FaceDetection
+from mien.detection.blazeface import BlazeFace
+from mien.detection.registry import build_detector
+from mien.detection.tiling import Tiled, tiles_of
+from mien.geometry import Box
+from tests.photos import Picture, head, pasted, portrait
+
+FACE_SHARE = 0.477  # of the head's picture: the detector's box at full size
+
+
+class Counting:
+    """A real detector that counts how often it looks."""
+
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.inner, self.looks = BlazeFace(min_score=0.3, threads=1), 0
+
+    def detect(self, image: Picture) -> tuple[FaceDetection, ...]:
+        self.looks += 1
+        return self.inner.detect(image)
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return build_detector(threads=1)
+
+
+@given(width=st.integers(1, 5000), height=st.integers(1, 5000), side=st.integers(50, 2000), corner=st.integers(0, 500))
+def test_tiles_cover_a_region_and_overlap_by_a_quarter(width: int, height: int, side: int, corner: int) -> None:
+    region = Box(corner, corner, corner + width, corner + height)
+    tiles = list(tiles_of(region, side))
+    columns = sorted({(tile.left, tile.right) for tile in tiles})
+    assert columns[0][0] == region.left
+    assert columns[-1][1] == region.right
+    assert all(right - left <= side for left, right in columns)
+    assert all(ahead[0] <= before[1] - 0.25 * side + 1 for before, ahead in pairwise(columns))
+
+
+@pytest.mark.parametrize("face_px", [24, 32, 48])
+def test_small_faces_in_a_large_picture_are_each_found_once(detector: Detector, face_px: int) -> None:
+    side = round(face_px / FACE_SHARE)
+    places = [
+        (40, 60),
+        (400, 300),
+        (425 - side // 2, 700),
+        (853 - side // 2, 480),
+        (1200 - side, 100),
+        (1000, 880 - side),
+    ]
+    found = detector.detect(pasted(side, places))
+    assert len(found) == len(places)
+    for left, top in places:
+        inside = [f for f in found if left < f.box.center[0] < left + side and top < f.box.center[1] < top + side]
+        assert len(inside) == 1
+        assert inside[0].box.width == pytest.approx(face_px, rel=0.15)
+
+
+def test_a_photo_with_a_large_face_is_looked_at_once() -> None:
+    counting = Counting()
+    assert len(Tiled(counting).detect(portrait())) == 1
+    assert counting.looks == 1
+
+
+@pytest.mark.slow
+def test_an_ordinary_photo_takes_less_than_twice_the_time_of_one_look() -> None:
+    plain, tiled = BlazeFace(threads=1), build_detector(threads=1)
+    image = portrait()
+
+    def seconds(detector: Detector) -> float:
+        times = []
+        for _ in range(15):
+            start = process_time()
+            detector.detect(image)
+            times.append(process_time() - start)
+        return float(np.median(times))
+
+    seconds(plain)
+    assert seconds(tiled) < 2 * seconds(plain)
+
+
+def test_a_face_that_fills_the_picture_is_one_face(detector: Detector) -> None:
+    tight = np.asarray(head())[60:172, 50:172]
+    for side in (48, 96, 400):
+        image = np.asarray(head().crop((50, 60, 172, 172)).resize((side, side)))
+        assert len(detector.detect(image)) == 1
+    assert len(detector.detect(np.ascontiguousarray(tight))) == 1
+
+
+@pytest.mark.parametrize("name", ["coffee", "brick", "grass", "clock", "page", "moon", "logo"])
+def test_pictures_without_a_face_have_none(detector: Detector, name: str) -> None:
+    image = np.asarray(getattr(data, name)())
+    rgb = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image[..., :3]
+    assert detector.detect(np.ascontiguousarray(rgb)) == ()
+
+
+def test_a_cup_that_looks_like_a_face_at_first_is_rejected_by_the_second_look(detector: Detector) -> None:
+    assert BlazeFace(threads=1).detect(data.coffee())
+    assert detector.detect(data.coffee()) == ()
