@@ -1,6 +1,8 @@
 """Boxes becoming faces: order, suppression and moving between frames, on hand-made boxes."""
 
-from mien.detection.base import FaceDetection, drop_contained, in_reading_order, merge_overlapping, moved
+import pytest
+
+from mien.detection.base import FaceDetection, drop_contained, in_reading_order, merge_overlapping, moved, turned
 from mien.geometry import Box, FaceLandmarks
 
 
@@ -31,6 +33,16 @@ def test_moving_scales_first_and_keeps_absent_ears_absent() -> None:
     assert there.box == Box(10, 20, 18, 28)
     assert there.landmarks == FaceLandmarks((12, 22), (16, 22), (14, 24), (14, 26))
     assert moved(face(0, 0, 4), 1, 1).landmarks is None
+
+
+def test_turning_a_quarter_goes_clockwise_and_keeps_the_boxs_size() -> None:
+    marks = FaceLandmarks((1, 1), (3, 1), (2, 2), (2, 3))
+    there = turned(FaceDetection(Box(0, 0, 4, 6), 0.5, marks), (0, 0), 90)
+    assert there.box.center == pytest.approx((-3, 2))
+    assert (there.box.width, there.box.height) == pytest.approx((4, 6))
+    assert there.landmarks is not None
+    assert there.landmarks.left_eye == pytest.approx((-1, 3))
+    assert there.roll_deg == pytest.approx(90)
 
 
 def test_a_face_without_key_points_is_taken_as_upright() -> None:

@@ -3,8 +3,9 @@
 It does not know any particular detector.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import cos, radians, sin
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +18,8 @@ class FaceDetection:
     """One face that a detector found.
 
     Attributes:
-        box: In pixels of the picture; it may reach a little beyond the edge.
+        box: In pixels of the picture; it may reach a little beyond the edge. A rolled face fills it when turned upright
+            about its centre.
         score: The detector's confidence in [0, 1]; scores of different detectors do not compare.
         landmarks: Key points, None where the detector gives none.
     """
@@ -50,20 +52,32 @@ def in_reading_order(faces: Iterable[FaceDetection]) -> tuple[FaceDetection, ...
 
 def moved(face: FaceDetection, dx: float, dy: float, scale: float = 1.0) -> FaceDetection:
     """The face in another frame of reference: first scaled about the origin, then shifted."""
+    box = face.box
+    scaled = Box(box.left * scale, box.top * scale, box.right * scale, box.bottom * scale).shifted(dx, dy)
+    return replace(face, box=scaled, landmarks=_mapped(face.landmarks, lambda x, y: (x * scale + dx, y * scale + dy)))
 
-    def at(point: Point) -> Point:
-        return point[0] * scale + dx, point[1] * scale + dy
 
-    box, marks = face.box, face.landmarks
-    scaled = Box(*at((box.left, box.top)), *at((box.right, box.bottom)))
+def turned(face: FaceDetection, pivot: Point, angle_deg: float) -> FaceDetection:
+    """The face turned clockwise about ``pivot``; its box keeps its size and is turned about its own centre unseen."""
+    turn_cos, turn_sin = cos(radians(angle_deg)), sin(radians(angle_deg))
+
+    def at(x: float, y: float) -> Point:
+        dx, dy = x - pivot[0], y - pivot[1]
+        return pivot[0] + turn_cos * dx - turn_sin * dy, pivot[1] + turn_sin * dx + turn_cos * dy
+
+    before, after = face.box.center, at(*face.box.center)
+    box = face.box.shifted(after[0] - before[0], after[1] - before[1])
+    return replace(face, box=box, landmarks=_mapped(face.landmarks, at))
+
+
+def _mapped(marks: FaceLandmarks | None, at: Callable[[float, float], Point]) -> FaceLandmarks | None:
     if marks is None:
-        return replace(face, box=scaled)
-    right_ear = at(marks.right_ear) if marks.right_ear else None
-    left_ear = at(marks.left_ear) if marks.left_ear else None
-    points = FaceLandmarks(
-        at(marks.right_eye), at(marks.left_eye), at(marks.nose), at(marks.mouth), right_ear, left_ear
+        return None
+    right_ear = at(*marks.right_ear) if marks.right_ear else None
+    left_ear = at(*marks.left_ear) if marks.left_ear else None
+    return FaceLandmarks(
+        at(*marks.right_eye), at(*marks.left_eye), at(*marks.nose), at(*marks.mouth), right_ear, left_ear
     )
-    return replace(face, box=scaled, landmarks=points)
 
 
 def merge_overlapping(faces: Sequence[FaceDetection], *, max_iou: float = 0.3) -> list[FaceDetection]:

@@ -17,6 +17,8 @@ _SIDE = 256
 #: Stride of each layer of anchors; every cell of a layer has two anchors (MediaPipe's SSD options, back model).
 _STRIDES = (16, 32, 32, 32)
 _ANCHORS_PER_CELL = 2
+#: From this long side a picture is thinned out before it is averaged down.
+_ENOUGH_PIXELS = 1024
 #: Logits beyond this saturate (as in MediaPipe).
 _LOGIT_LIMIT = 80.0
 
@@ -69,7 +71,9 @@ def letterbox(image: ByteArray) -> tuple[ByteArray, float, int, int]:
     height, width = image.shape[:2]
     scale = _SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    skip = max(1, max(height, width) // _ENOUGH_PIXELS)  # of a huge picture not every pixel is worth averaging
+    sparse = np.ascontiguousarray(image[skip // 2 :: skip, skip // 2 :: skip]) if skip > 1 else image
+    small = Image.fromarray(sparse).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
     canvas = np.zeros((_SIDE, _SIDE, 3), np.uint8)
     left, top = (_SIDE - size[0]) // 2, (_SIDE - size[1]) // 2
     canvas[top : top + size[1], left : left + size[0]] = np.asarray(small)

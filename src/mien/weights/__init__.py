@@ -80,10 +80,8 @@ def checked_path(name: str, weights: Mapping[str, WeightFile]) -> Path:
         ModelFileError: The file is not there, or is not the one that was shipped.
     """
     if name not in weights:
-        near = get_close_matches(name, weights) or sorted(weights)
-        raise UnknownModelError(
-            f"no model {name!r}; did you mean {', '.join(near)}?", hint="a file of your own is given by its path"
-        )
+        near = ", ".join(get_close_matches(name, weights) or sorted(weights)) or "a file: none ships"
+        raise UnknownModelError(f"no model {name!r}; did you mean {near}?", hint="a file is given by its path")
     if not weights[name].intact():
         raise ModelFileError(
             f"{weights[name].path.name} of model {name!r} is missing or is not the file that was shipped "
