@@ -1,0 +1,95 @@
+"""Reads the expression on every face of a picture, and trains and judges the network that does it.
+
+    import mien
+
+    result = mien.load().predict("photo.jpg")
+    for face in result.faces:
+        print(face.scores.top, face.scores.probability)
+
+The learning side (``open_dataset``, ``build_model``, ``train``, ``evaluate``, ``export_onnx``) is imported when it is
+first used and needs ``pip install 'mien[train]'``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from mien.detection.base import Detector, FaceDetection
+from mien.detection.registry import build_detector, list_detectors
+from mien.errors import MienError
+from mien.expressions import (
+    AFFECTNET_LABELS,
+    FER2013_LABELS,
+    FERPLUS_LABELS,
+    USE_NOTICE,
+    Expression,
+    LabelSet,
+)
+from mien.geometry import Box, FaceLandmarks, Frame
+from mien.imaging import load_image
+from mien.metadata import InputSpec, ModelMetadata
+from mien.preprocessing import crop_face, to_model_input
+from mien.recognition.pipeline import ExpressionPipeline, load
+from mien.recognition.recognizer import Recognizer, load_recognizer
+from mien.recognition.results import ExpressionScores, FaceExpression, FailedImage, ImageResult
+from mien.weights import list_weights
+
+if TYPE_CHECKING:
+    from mien.data.dataset import open_dataset
+    from mien.evaluation.run import evaluate
+    from mien.models.registry import build_model
+    from mien.training.export import export_onnx
+    from mien.training.run import train
+    from mien.version import __version__
+
+__all__ = [
+    "AFFECTNET_LABELS",
+    "FER2013_LABELS",
+    "FERPLUS_LABELS",
+    "USE_NOTICE",
+    "Box",
+    "Detector",
+    "Expression",
+    "ExpressionPipeline",
+    "ExpressionScores",
+    "FaceDetection",
+    "FaceExpression",
+    "FaceLandmarks",
+    "FailedImage",
+    "Frame",
+    "ImageResult",
+    "InputSpec",
+    "LabelSet",
+    "MienError",
+    "ModelMetadata",
+    "Recognizer",
+    "__version__",
+    "build_detector",
+    "build_model",
+    "crop_face",
+    "evaluate",
+    "export_onnx",
+    "list_detectors",
+    "list_weights",
+    "load",
+    "load_image",
+    "load_recognizer",
+    "open_dataset",
+    "to_model_input",
+    "train",
+]
+
+_LAZY = {
+    "__version__": "mien.version",
+    "build_model": "mien.models.registry",
+    "evaluate": "mien.evaluation.run",
+    "export_onnx": "mien.training.export",
+    "open_dataset": "mien.data.dataset",
+    "train": "mien.training.run",
+}
+
+
+def __getattr__(name: str) -> object:
+    """A name of the learning side, or the version, imported on its first use."""
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

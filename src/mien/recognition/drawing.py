@@ -1,0 +1,167 @@
+"""Drawing: boxes on a picture, and beside it a panel of probability bars for each face, legible at any size.
+
+It does not know networks or results, only boxes and probabilities by name.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mien.errors import StorageError
+from mien.geometry import Box, ByteArray
+from mien.storage import atomic_file
+
+#: Smaller pictures are enlarged to this long side, larger ones shrunk to the other, so that text and face fit together.
+_LONG_SIDE = (640, 1600)
+
+_COLOURS = {
+    "neutral": "#8d99ae",
+    "happiness": "#f4b400",
+    "surprise": "#e67ef0",
+    "sadness": "#4a90e2",
+    "anger": "#e0402f",
+    "disgust": "#5aa84c",
+    "fear": "#9467e0",
+    "contempt": "#c98b4b",
+}
+_PAPER, _INK, _FAINT = "#ffffff", "#1c1f24", "#e6e8ec"
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnFace:
+    """One face to draw: its box in pixels of the picture, and its probabilities by name."""
+
+    box: Box
+    probabilities: Mapping[str, float]
+
+    @property
+    def title(self) -> str:
+        name = max(self.probabilities, key=lambda key: self.probabilities[key])
+        return f"{name} {self.probabilities[name]:.0%}"
+
+    @property
+    def colour(self) -> str:
+        return _COLOURS.get(self.title.split()[0], "#4a90e2")
+
+
+def draw_boxes(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
+    """The picture with each face's box, number and expression; the size stays.
+
+    Args:
+        image: RGB uint8 (H, W, 3).
+        faces: In the order of their numbers, from 1.
+    """
+    canvas = Image.fromarray(image)
+    _mark_faces(canvas, faces, 1.0)
+    return canvas
+
+
+def draw_panels(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
+    """The picture with boxes and, on its right, a panel of bars for each face; scaled to a legible size.
+
+    Args:
+        image: RGB uint8 (H, W, 3).
+        faces: In the order of their numbers, from 1.
+    """
+    height, width = image.shape[:2]
+    smallest, largest = _LONG_SIDE
+    scale = min(max(smallest / max(width, height), 1.0), largest / max(width, height))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    picture = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
+    _mark_faces(picture, faces, scale)
+    if not faces:
+        return picture
+    unit = _unit(picture)
+    panels = [_panel(number, face, unit) for number, face in enumerate(faces, start=1)]
+    return _beside(picture, panels)
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write ``picture`` in the format of the name's ending, all or nothing.
+
+    Raises:
+        StorageError: The ending is unknown, or the place cannot be written.
+    """
+    formats = Image.registered_extensions()
+    if path.suffix.lower() not in formats:
+        raise StorageError(f"cannot write {path}: no picture format ends in {path.suffix!r}", hint="use .png or .jpg")
+    encoded = BytesIO()
+    try:
+        picture.save(encoded, formats[path.suffix.lower()])
+    except (OSError, ValueError, KeyError) as err:
+        raise StorageError(f"cannot write {path}: {err}", hint="use .png or .jpg") from err
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(encoded.getvalue())
+
+
+def _mark_faces(canvas: Image.Image, faces: Sequence[DrawnFace], scale: float) -> None:
+    """Boxes with number and expression; the tag keeps inside the picture."""
+    draw = ImageDraw.Draw(canvas)
+    unit = _unit(canvas)
+    font, line = _font(unit), max(2, unit // 6)
+    for number, face in enumerate(faces, start=1):
+        left, top, right, bottom = (edge * scale for edge in _edges(face.box))
+        draw.rectangle((left, top, right, bottom), outline=face.colour, width=line)
+        tag = f"{number} {face.title}" if (right - left) > 5 * unit else f"{number} {face.title.split()[0]}"
+        text_width = draw.textlength(tag, font)
+        tag_left = min(max(left, 0), max(0, canvas.width - text_width - unit))
+        tag_top = top - 1.5 * unit if top >= 1.5 * unit else min(bottom, canvas.height - 1.5 * unit)
+        draw.rectangle((tag_left, tag_top, tag_left + text_width + unit * 0.6, tag_top + 1.5 * unit), fill=face.colour)
+        ink = _INK if np.mean(_rgb(face.colour)) > 110 else _PAPER
+        draw.text((tag_left + unit * 0.3, tag_top + unit * 0.15), tag, font=font, fill=ink)
+
+
+def _beside(picture: Image.Image, panels: Sequence[Image.Image]) -> Image.Image:
+    """The picture with the panels on its right, in as many columns as they need."""
+    width, height = panels[0].size
+    rows = max(1, picture.height // height)
+    columns = -(-len(panels) // rows)
+    total = picture.width + width * columns, max(picture.height, height * min(rows, len(panels)))
+    canvas = Image.new("RGB", total, _PAPER)
+    canvas.paste(picture, (0, 0))
+    for position, panel in enumerate(panels):
+        canvas.paste(panel, (picture.width + position // rows * width, position % rows * height))
+    return canvas
+
+
+def _panel(number: int, face: DrawnFace, unit: int) -> Image.Image:
+    """Number, expression and a bar for each probability."""
+    row, names = round(unit * 1.45), list(face.probabilities)
+    panel = Image.new("RGB", (unit * 19, row * (len(names) + 2)), _PAPER)
+    draw = ImageDraw.Draw(panel)
+    draw.rectangle((unit * 0.5, row * 0.5, unit * 0.9, row * 1.5), fill=face.colour)
+    draw.text((unit * 1.3, row * 0.5), f"{number}  {face.title}", font=_font(round(unit * 1.15)), fill=_INK)
+    for line, name in enumerate(names):
+        top, value = row * (line + 1.8), min(max(face.probabilities[name], 0.0), 1.0)
+        draw.text((unit * 0.5, top), name, font=_font(unit), fill=_INK)
+        full = (unit * 7.0, top + row * 0.15, unit * 15.5, top + row * 0.75)
+        draw.rectangle(full, fill=_FAINT)
+        filled = max(1, (full[2] - full[0]) * value)
+        draw.rectangle((*full[:2], full[0] + filled, full[3]), fill=_COLOURS.get(name, _INK))
+        draw.text((unit * 16, top), f"{value:.1%}", font=_font(unit), fill=_INK)
+    return panel
+
+
+def _edges(box: Box) -> tuple[float, float, float, float]:
+    return box.left, box.top, box.right, box.bottom
+
+
+def _unit(picture: Image.Image) -> int:
+    """Height of letters in pixels."""
+    return max(11, round(max(picture.size) / 52))
+
+
+@cache
+def _font(size: int) -> Font:
+    return ImageFont.load_default(size)
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

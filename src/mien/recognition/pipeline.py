@@ -1,0 +1,119 @@
+"""All of inference: find the faces, turn each upright, crop it as training did, and ask the network.
+
+    picture → detect → boxes and eyes → turn upright, crop → (N, 48, 48) → network → (N, 8) → result
+
+It does not know how a detector or the network works. Faces of several pictures share the network's batches.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from mien.detection.base import Detector, FaceDetection
+from mien.detection.registry import build_detector
+from mien.errors import ImageDecodeError, SourceError
+from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
+from mien.imaging import ColourOrder, ImageSource, describe_source, load_image
+from mien.preprocessing import DEFAULT_FRAMES, crop_face, face_crop_box
+from mien.recognition.recognizer import Recognizer, load_recognizer
+from mien.recognition.results import ExpressionScores, FaceExpression, FailedImage, ImageResult
+
+#: So many pictures are held at a time while their faces go through the network together.
+PICTURES_AT_A_TIME = 8
+
+
+class ExpressionPipeline:
+    """A detector and a network that were loaded once; calls from several threads at once are safe."""
+
+    def __init__(self, detector: Detector, recognizer: Recognizer) -> None:
+        self.detector, self.recognizer = detector, recognizer
+        self._frame = recognizer.metadata.frames.get(detector.name) or DEFAULT_FRAMES.get(detector.name, WHOLE_FRAME)
+
+    @overload
+    def predict(self, source: list[Any], *, colour: ColourOrder = ...) -> list[ImageResult]: ...
+    @overload
+    def predict(self, source: ImageSource, *, colour: ColourOrder = ...) -> ImageResult: ...
+    def predict(
+        self, source: ImageSource | list[Any], *, colour: ColourOrder = "rgb"
+    ) -> ImageResult | list[ImageResult]:
+        """The faces of a picture and their expressions; a list gives a list. ``colour`` is the order of arrays.
+
+        Raises:
+            SourceError: A file is not there or may not be read.
+            ImageDecodeError: A picture cannot be read.
+        """
+        if not isinstance(source, list):
+            return self._read_together([source], colour)[0]
+        return [result for part in _parts(source) for result in self._read_together(part, colour)]
+
+    def stream(self, sources: Iterable[ImageSource]) -> Iterator[ImageResult | FailedImage]:
+        """Results one after the other, in constant memory; a picture that cannot be read gives its error instead."""
+        for part in _parts(sources):
+            loaded = [_load_or_fail(source) for source in part]
+            pictures = [(describe_source(s), i) for s, i in zip(part, loaded, strict=True) if isinstance(i, np.ndarray)]
+            results = iter(self._read_pictures(pictures))
+            for item in loaded:
+                yield item if isinstance(item, FailedImage) else next(results)
+
+    def _read_together(self, sources: Sequence[ImageSource], colour: ColourOrder) -> list[ImageResult]:
+        return self._read_pictures([(describe_source(s), load_image(s, colour=colour)) for s in sources])
+
+    def _read_pictures(self, pictures: Sequence[tuple[str | None, ByteArray]]) -> list[ImageResult]:
+        """Find all faces, then read them together; (source, image) pairs become results in the same order."""
+        found = [self.detector.detect(image) for _, image in pictures]
+        crops = [self.crop(image, face) for (_, image), faces in zip(pictures, found, strict=True) for face in faces]
+        size = self.recognizer.metadata.input.size
+        rows = iter(self.recognizer.predict_proba(np.array(crops, np.float32).reshape(-1, size, size)))
+        results, labels = [], self.recognizer.labels
+        for (source, image), faces in zip(pictures, found, strict=True):
+            read = tuple(FaceExpression(face, ExpressionScores.from_row(labels, next(rows))) for face in faces)
+            results.append(ImageResult((image.shape[1], image.shape[0]), read, source, image))
+        return results
+
+    def crop(self, image: ByteArray, face: FaceDetection) -> FloatArray:
+        """A found face as the network sees it: upright, framed as in training, (size, size) in [0, 1]."""
+        metadata = self.recognizer.metadata
+        roll_deg = face.roll_deg if abs(face.roll_deg) >= metadata.upright_from_deg else 0.0
+        box = face_crop_box(face.box, self._frame, roll_deg=roll_deg)
+        return crop_face(image, box, roll_deg=roll_deg, size=metadata.input.size)
+
+
+def load(
+    model: str | PathLike[str] = "default",
+    detector: str = "blazeface",
+    *,
+    detector_file: Path | None = None,
+    threads: int | None = None,
+) -> ExpressionPipeline:
+    """A pipeline of a shipped model or a file, and a detector by name.
+
+    Args:
+        model: A name that ``mien models`` lists, or the path of an exported file.
+        detector: ``blazeface``, ``haar``, ``yunet`` or ``whole``.
+        detector_file: The ONNX file of ``yunet``.
+        threads: Threads of each network; None leaves it to onnxruntime.
+
+    Raises:
+        UnknownModelError: No such model ships.
+        UnknownDetectorError: There is no such detector.
+        ModelFileError: A model file cannot be used.
+        MissingDependencyError: The detector needs an extra that is not installed.
+    """
+    recognizer = load_recognizer(model if isinstance(model, str) else Path(model), threads=threads)
+    return ExpressionPipeline(build_detector(detector, file=detector_file, threads=threads), recognizer)
+
+
+def _parts(sources: Iterable[ImageSource]) -> Iterator[list[ImageSource]]:
+    waiting = iter(sources)
+    return iter(lambda: list(islice(waiting, PICTURES_AT_A_TIME)), [])
+
+
+def _load_or_fail(source: ImageSource) -> ByteArray | FailedImage:
+    try:
+        return load_image(source)
+    except (SourceError, ImageDecodeError) as err:
+        return FailedImage(describe_source(source), err)

@@ -1,0 +1,95 @@
+"""The network behind an array interface: gray faces in, probabilities out.
+
+It does not know pictures or detectors; what the file says of itself is read from its metadata.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.errors import ConfigError, ModelFileError
+from mien.expressions import LabelSet
+from mien.geometry import FloatArray
+from mien.metadata import METADATA_KEY, ModelMetadata
+from mien.preprocessing import to_model_input
+from mien.sessions import open_session
+from mien.weights import weight_path
+
+_INPUT, _OUTPUT = "images", "probabilities"
+
+
+class Recognizer:
+    """A model file, opened; calls from several threads at once are safe.
+
+    Args:
+        path: The ONNX file.
+        batch_size: At most so many faces go through the network at once.
+        threads: Threads within one call; None leaves it to onnxruntime (all cores).
+
+    Raises:
+        ModelFileError: The file is not there, is damaged, or carries no metadata of this package.
+        ConfigError: ``batch_size`` is not positive.
+    """
+
+    def __init__(self, path: Path, *, batch_size: int = 64, threads: int | None = None) -> None:
+        if batch_size < 1:
+            raise ConfigError(f"batch_size is {batch_size}, expected at least 1")
+        self.path, self.batch_size = path, batch_size
+        self._session = open_session(path, threads=threads)
+        self.metadata = _read_metadata(self._session.get_modelmeta().custom_metadata_map, path)
+        names = [node.name for node in (*self._session.get_inputs(), *self._session.get_outputs())]
+        if names != [_INPUT, _OUTPUT]:
+            raise ModelFileError(f"{path}: input and output are {names}, expected {[_INPUT, _OUTPUT]}")
+
+    @property
+    def labels(self) -> LabelSet:
+        """What the columns of the probabilities mean."""
+        return self.metadata.labels
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """What onnxruntime really runs the network on, first choice first."""
+        return tuple(self._session.get_providers())
+
+    def predict_proba(self, images: npt.NDArray[Any]) -> FloatArray:
+        """Probabilities of each face, float32 (N, classes); rows sum to one.
+
+        Args:
+            images: Gray faces (N, 48, 48), (N, 48, 48, 1) or (N, 1, 48, 48); uint8 in [0, 255] or float in [0, 1].
+
+        Raises:
+            ShapeError: The array has another shape, type or range.
+        """
+        tensor = to_model_input(images, self.metadata.input)
+        parts = [np.empty((0, len(self.labels)), np.float32)]
+        for start in range(0, len(tensor), self.batch_size):
+            parts += self._session.run([_OUTPUT], {_INPUT: tensor[start : start + self.batch_size]})
+        return np.concatenate(parts)
+
+
+def load_recognizer(model: str | Path = "default", *, batch_size: int = 64, threads: int | None = None) -> Recognizer:
+    """The recognizer of a shipped model by name, or of an ONNX file by its path.
+
+    Args:
+        model: A name that ``mien models`` lists; or a path, which is anything with an ending or a folder.
+        batch_size: At most so many faces go through the network at once.
+        threads: Threads within one call; None leaves it to onnxruntime.
+
+    Raises:
+        UnknownModelError: No such model ships.
+        ModelFileError: The file is not there, is damaged, or carries no metadata of this package.
+    """
+    path = Path(model)
+    is_file = isinstance(model, Path) or bool(path.suffix) or len(path.parts) > 1
+    return Recognizer(path if is_file else weight_path(str(model)), batch_size=batch_size, threads=threads)
+
+
+def _read_metadata(strings: dict[str, str], path: Path) -> ModelMetadata:
+    if METADATA_KEY not in strings:
+        raise ModelFileError(
+            f"{path}: carries no metadata of this package, so its classes and input are unknown",
+            hint="export the model with mien export",
+        )
+    return ModelMetadata.from_json(strings[METADATA_KEY], source=str(path))

@@ -1,0 +1,175 @@
+"""What a prediction is: one frozen type for each question, with its form in JSON.
+
+It does not know how a prediction was made.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mien.detection.base import FaceDetection
+from mien.errors import MienError, ShapeError
+from mien.expressions import Expression, LabelSet
+from mien.geometry import ByteArray, FloatArray
+from mien.recognition.drawing import DrawnFace, draw_panels, save_picture
+
+#: Version of the JSON layout.
+RESULT_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionScores:
+    """The probability of each expression on one face.
+
+    Attributes:
+        labels: What the probabilities stand for, in order.
+        probabilities: In [0, 1], unrounded; they sum to one.
+
+    Raises:
+        ShapeError: There are not as many probabilities as labels.
+
+    Examples:
+        >>> from mien.expressions import Expression, LabelSet
+        >>> scores = ExpressionScores(LabelSet((Expression.NEUTRAL, Expression.FEAR)), (0.25, 0.75))
+        >>> scores.top, scores.probability
+        (<Expression.FEAR: 'fear'>, 0.75)
+    """
+
+    labels: LabelSet
+    probabilities: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.probabilities) != len(self.labels):
+            raise ShapeError(f"{len(self.probabilities)} probabilities for {len(self.labels)} labels")
+
+    @classmethod
+    def from_row(cls, labels: LabelSet, row: FloatArray) -> "ExpressionScores":
+        """From one row of a network's output, (classes,)."""
+        return cls(labels, tuple(float(value) for value in row))
+
+    @property
+    def top(self) -> Expression:
+        """The most probable expression; of equals the first in label order."""
+        return self.labels[int(np.argmax(self.probabilities))]
+
+    @property
+    def probability(self) -> float:
+        """Of the most probable expression."""
+        return max(self.probabilities)
+
+    @property
+    def entropy(self) -> float:
+        """Shannon entropy in nats: 0 is certain, ``log(8)`` = 2.08 knows nothing."""
+        shares = np.array([p for p in self.probabilities if p > 0])
+        return float(max(0.0, -(shares * np.log(shares)).sum()))
+
+    def ranked(self) -> tuple[tuple[Expression, float], ...]:
+        """Expressions with their probabilities, most probable first."""
+        pairs = zip(self.labels, self.probabilities, strict=True)
+        return tuple(sorted(pairs, key=lambda pair: -pair[1]))
+
+    def to_dict(self) -> dict[str, float]:
+        """Probability by name, in label order."""
+        return {str(label): value for label, value in zip(self.labels, self.probabilities, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class FaceExpression:
+    """One face: where it is and what shows on it.
+
+    Attributes:
+        detection: Box, detector's score and key points.
+        scores: The expressions' probabilities.
+        track_id: The same face in other frames of a video has the same number; None for single pictures.
+    """
+
+    detection: FaceDetection
+    scores: ExpressionScores
+    track_id: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and strings, nothing rounded; ``track_id`` only where there is one."""
+        record: dict[str, Any] = {
+            "box": self.detection.box.to_dict(),
+            "detector_score": self.detection.score,
+            "expression": str(self.scores.top),
+            "probability": self.scores.probability,
+            "probabilities": self.scores.to_dict(),
+        }
+        return record if self.track_id is None else {"track_id": self.track_id, **record}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """The faces of one picture, from left to right; none is an empty tuple.
+
+    Attributes:
+        size: (width, height) in pixels, upright.
+        faces: In the order of their boxes' centres, left to right; at the same place top to bottom.
+        source: Path as it was given; None for bytes, arrays and other objects.
+        image: The picture itself, RGB uint8 (H, W, 3), for :meth:`plot`.
+    """
+
+    size: tuple[int, int]
+    faces: tuple[FaceExpression, ...]
+    source: str | None = None
+    image: ByteArray | None = field(default=None, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and strings, nothing rounded."""
+        width, height = self.size
+        return {
+            "schema": RESULT_SCHEMA,
+            "source": self.source,
+            "width": width,
+            "height": height,
+            "faces": [face.to_dict() for face in self.faces],
+        }
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def plot(self) -> Image.Image:
+        """The picture with its faces boxed, and beside it each face's expression and probability bars.
+
+        Raises:
+            ShapeError: The result holds no picture.
+        """
+        if self.image is None:
+            raise ShapeError("this result holds no picture to draw on")
+        return draw_panels(self.image, [DrawnFace(face.detection.box, face.scores.to_dict()) for face in self.faces])
+
+    def save(self, path: str | Path) -> None:
+        """Write :meth:`plot` as a picture, in the format of the name's ending.
+
+        Raises:
+            ShapeError: The result holds no picture.
+            StorageError: The file cannot be written.
+        """
+        save_picture(self.plot(), Path(path))
+
+
+@dataclass(frozen=True, slots=True)
+class FailedImage:
+    """A picture of a batch that could not be read.
+
+    Attributes:
+        source: Path as it was given; None for objects.
+        error: What was raised.
+    """
+
+    source: str | None
+    error: MienError
+
+    def to_dict(self) -> dict[str, Any]:
+        """``error`` in place of the faces."""
+        return {"schema": RESULT_SCHEMA, "source": self.source, "error": str(self.error)}
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)

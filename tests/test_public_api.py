@@ -1,0 +1,84 @@
+"""What ``import mien`` gives, and what it costs."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import mien
+
+LEARNING = {"build_model", "evaluate", "export_onnx", "open_dataset", "train"}
+HEAVY = {"torch", "matplotlib", "pandas", "sklearn", "fastapi", "onnxruntime", "cv2", "onnx", "scipy", "typer"}
+
+
+def run_python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def test_the_public_names_are_these() -> None:
+    assert mien.__all__ == [
+        "AFFECTNET_LABELS",
+        "FER2013_LABELS",
+        "FERPLUS_LABELS",
+        "USE_NOTICE",
+        "Box",
+        "Detector",
+        "Expression",
+        "ExpressionPipeline",
+        "ExpressionScores",
+        "FaceDetection",
+        "FaceExpression",
+        "FaceLandmarks",
+        "FailedImage",
+        "Frame",
+        "ImageResult",
+        "InputSpec",
+        "LabelSet",
+        "MienError",
+        "ModelMetadata",
+        "Recognizer",
+        "__version__",
+        "build_detector",
+        "build_model",
+        "crop_face",
+        "evaluate",
+        "export_onnx",
+        "list_detectors",
+        "list_weights",
+        "load",
+        "load_image",
+        "load_recognizer",
+        "open_dataset",
+        "to_model_input",
+        "train",
+    ]
+
+
+@pytest.mark.parametrize("name", mien.__all__)
+def test_each_public_name_is_there(name: str) -> None:
+    assert getattr(mien, name) is not None
+
+
+@pytest.mark.parametrize("name", sorted(LEARNING))
+def test_the_learning_side_has_its_own_function_under_each_name(name: str) -> None:
+    found = getattr(mien, name)
+    assert found is getattr(importlib.import_module(found.__module__), name)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'analyse'"):
+        _ = mien.analyse
+
+
+def test_importing_leaves_the_heavy_libraries_alone() -> None:
+    loaded = set(run_python("import sys, mien; print(*sys.modules)").split())
+    assert "mien.recognition.pipeline" in loaded
+    assert not HEAVY & loaded
+    assert not any(name.startswith(("mien.data", "mien.models", "mien.training", "mien.evaluation")) for name in loaded)
+
+
+def test_importing_takes_less_than_a_quarter_second_of_processor_time() -> None:
+    code = "import time; start = time.process_time(); import mien; print(time.process_time() - start)"
+    run_python(code)  # byte code is written once
+    assert min(float(run_python(code)) for _ in range(5)) < 0.25
