@@ -1,0 +1,52 @@
+"""``mien doctor``: what is installed, what runs the networks, and whether the weights are whole.
+
+It changes nothing.
+"""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from mien.detection.registry import list_detectors
+from mien.errors import ModelFileError
+from mien.recognition.recognizer import load_recognizer
+from mien.version import __version__
+from mien.weights import WeightFile, list_weights
+
+_PACKAGES = ("numpy", "Pillow", "onnxruntime", "typer", "rich")
+#: The module that shows that an extra is there.
+_EXTRAS = {"train": "torch", "plots": "matplotlib", "haar": "cv2", "demo": "skimage"}
+
+
+def doctor() -> None:
+    """Print versions, the provider that runs the networks, the state of the weights, and which extras are there.
+
+    Raises:
+        ModelFileError: A shipped file is missing or is not the one that was shipped (exit code 4).
+    """
+    print(f"mien {__version__}, Python {platform.python_version()} on {platform.platform()}")
+    print("packages: " + ", ".join(f"{name} {_version(name)}" for name in _PACKAGES))
+    weights = [*list_weights("detector").values(), *list_weights().values()]
+    broken = [weight.name for weight in weights if not weight.intact()]
+    for weight in weights:
+        print(_weight_line(weight, whole=weight.name not in broken))
+    if list_weights() and not broken:
+        print("runs on: " + ", ".join(load_recognizer().providers))
+    print("detectors: " + ", ".join(list_detectors()))
+    for extra, module in _EXTRAS.items():
+        print(f"extra {extra}: " + ("installed" if find_spec(module) else f"absent, pip install 'mien[{extra}]'"))
+    if broken:
+        raise ModelFileError(f"weights missing or changed: {', '.join(broken)}", hint="install the package again")
+
+
+def _weight_line(weight: WeightFile, *, whole: bool) -> str:
+    alias = f" (is {weight.alias})" if weight.alias else ""
+    state = f"{weight.path.stat().st_size / 1e6:.2f} MB, hash ok" if whole else "MISSING OR CHANGED"
+    return f"{weight.kind} {weight.name}{alias}: {weight.path.name}, {state}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"

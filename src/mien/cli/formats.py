@@ -1,0 +1,92 @@
+"""Predictions as text: JSON, JSON lines, CSV and a table for people.
+
+It does not print; numbers are rounded only in the table.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from mien.errors import ConfigError
+from mien.expressions import LabelSet
+from mien.recognition.results import FailedImage, ImageResult
+
+Format = Literal["json", "jsonl", "csv", "table"]
+Outcome = ImageResult | FailedImage
+
+_FACE_COLUMNS = ("face", "left", "top", "right", "bottom", "detector_score", "expression", "probability")
+
+
+def choose_format(wanted: Format | None, out: Path | None) -> Format:
+    """The format asked for, else the one the file's ending names, else a table.
+
+    Raises:
+        ConfigError: The ending names no format.
+    """
+    if wanted is not None:
+        return wanted
+    if out is None:
+        return "table"
+    by_suffix: dict[str, Format] = {f".{name}": name for name in get_args(Format)} | {".txt": "table"}
+    if out.suffix.lower() not in by_suffix:
+        raise ConfigError(
+            f"--out {out}: no format ends in {out.suffix!r}, expected {', '.join(by_suffix)}", hint="or give --format"
+        )
+    return by_suffix[out.suffix.lower()]
+
+
+def chunks(outcomes: Iterable[Outcome], form: Format, labels: LabelSet, *, single: bool) -> Iterator[str]:
+    """Pieces of text that make the whole when written one after the other; all but JSON lists come picture by picture.
+
+    Args:
+        outcomes: Results and failures, in order.
+        form: The format.
+        labels: Columns of probabilities in CSV.
+        single: One picture was asked for: JSON is one object instead of a list.
+    """
+    if form == "json":
+        records = [outcome.to_dict() for outcome in outcomes]
+        yield json.dumps(records[0] if single else records, ensure_ascii=False, indent=2) + "\n"
+    elif form == "csv":
+        yield _csv_line(("source", "width", "height", *_FACE_COLUMNS, *map(str, labels), "error"))
+        yield from ("".join(_csv_line(row) for row in _csv_rows(outcome, labels)) for outcome in outcomes)
+    elif form == "jsonl":
+        yield from (outcome.to_json() + "\n" for outcome in outcomes)
+    else:
+        yield from (_table(outcome) for outcome in outcomes)
+
+
+def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:
+    """A row a face; a picture without a face, or that could not be read, has one row with empty columns."""
+    empty = [""] * (len(_FACE_COLUMNS) + len(labels))
+    if isinstance(outcome, FailedImage):
+        yield [outcome.source, "", "", *empty, str(outcome.error)]
+        return
+    start = [outcome.source, *outcome.size]
+    if not outcome.faces:
+        yield [*start, *empty, ""]
+    for number, face in enumerate(outcome.faces, start=1):
+        box, scores = face.detection.box.to_dict().values(), face.scores
+        yield [*start, number, *box, face.detection.score, scores.top, scores.probability, *scores.probabilities, ""]
+
+
+def _csv_line(row: Sequence[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(row)
+    return text.getvalue()
+
+
+def _table(outcome: Outcome) -> str:
+    if isinstance(outcome, FailedImage):
+        return f"{outcome.source}: could not be read\n"
+    count = len(outcome.faces)
+    lines = [f"Found {count} {'face' if count == 1 else 'faces'} in {outcome.source}"]
+    for number, face in enumerate(outcome.faces, start=1):
+        x, y = (round(value) for value in face.detection.box.center)
+        second, likelihood = face.scores.ranked()[1] if len(face.scores.labels) > 1 else ("", 0.0)
+        rest = f"then {second} {likelihood:.1%}"
+        lines.append(f"  {number}  {face.scores.top:<10} {face.scores.probability:6.1%}   {rest:<24} at ({x}, {y})")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,115 @@
+"""``mien predict``: the expressions of every face in the pictures that a user names.
+
+Data goes to standard output, errors and progress to standard error.
+"""
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from mien.cli.formats import Format, Outcome, choose_format, chunks
+from mien.cli.sources import STDIN, NamedSource, expand, is_single
+from mien.errors import SourceError
+from mien.expressions import USE_NOTICE
+from mien.recognition.pipeline import ExpressionPipeline, load
+from mien.recognition.results import FailedImage, ImageResult
+from mien.storage import write_text
+
+HELP = f"""Name the expression on every face of pictures, from left to right.
+
+SOURCE is a file, a folder (searched through), a pattern in quotes, or - for standard input.
+
+Examples:
+
+    mien predict photo.jpg
+
+    mien predict photo.jpg --format json
+
+    mien predict holiday/ "more/*.png" --out faces.csv --save drawn/
+
+Exit code 5 when a picture could not be read; the others are done all the same. No face is no error.
+
+{USE_NOTICE}"""
+
+
+def predict(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="File, folder, pattern, or - .")],
+    *,
+    format: Annotated[Format | None, typer.Option(help="Default: by the ending of --out, else table.")] = None,  # noqa: A002
+    out: Annotated[Path | None, typer.Option(help="Write to this .json, .jsonl, .csv or .txt file.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write the pictures with boxes and bars into this folder.")] = None,
+    model: Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")] = "default",
+    detector: Annotated[str, typer.Option(help="blazeface, haar, yunet or whole.")] = "blazeface",
+    detector_file: Annotated[Path | None, typer.Option(help="The ONNX file of yunet.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    form = choose_format(format, out)
+    pipeline = load(model, detector, detector_file=detector_file)
+    single = is_single(sources)
+    failed: list[FailedImage] = []
+    outcomes = _reported(_saved(_read(pipeline, sources, quiet=quiet or single), save), failed)
+    texts = chunks(outcomes, form, pipeline.recognizer.labels, single=single)
+    if out is not None:
+        write_text(out, "".join(texts))
+    else:
+        for text in texts:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    if failed:
+        raise typer.Exit(SourceError.exit_code)
+
+
+def _read(pipeline: ExpressionPipeline, names: list[str], *, quiet: bool) -> Iterator[Outcome]:
+    """The outcome of each picture in order, those that do not exist among them."""
+    items = list(expand(names))
+    wanted = [item for item in items if isinstance(item, NamedSource)]
+    results = pipeline.stream(item.source for item in wanted)
+    with contextlib.ExitStack() as stack:
+        steps: Iterable[NamedSource | FailedImage] = items
+        if not quiet:
+            progress = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
+            steps = progress.track(items, description="Reading faces")
+        for item in steps:
+            yield item if isinstance(item, FailedImage) else replace(next(results), source=item.name)
+
+
+def _saved(outcomes: Iterable[Outcome], folder: Path | None) -> Iterator[Outcome]:
+    """The same outcomes; each picture is drawn into ``folder`` and its new name told on standard error."""
+    used: set[str] = set()
+    for outcome in outcomes:
+        if folder is not None and isinstance(outcome, ImageResult):
+            path = folder / _free_name(outcome.source, used)
+            outcome.save(path)
+            print(f"drawn: {path}", file=sys.stderr)
+        yield outcome
+
+
+def _free_name(source: str | None, used: set[str]) -> str:
+    """``photo.png`` for ``any/photo.jpg``; ``photo-2.png`` where two folders hold the same name."""
+    stem = "stdin" if source in {None, STDIN} else Path(source or "").stem
+    name, count = f"{stem}.png", 1
+    while name in used:
+        count += 1
+        name = f"{stem}-{count}.png"
+    used.add(name)
+    return name
+
+
+def _reported(outcomes: Iterable[Outcome], failed: list[FailedImage]) -> Iterator[Outcome]:
+    """The same outcomes; failures are told on standard error and kept in ``failed``."""
+    for outcome in outcomes:
+        if isinstance(outcome, FailedImage):
+            hint = f" ({outcome.error.hint})" if outcome.error.hint else ""
+            print(f"mien: {outcome.error}{hint}", file=sys.stderr)
+            failed.append(outcome)
+        yield outcome
+
+
+predict.__doc__ = HELP

@@ -1,0 +1,49 @@
+"""What a user names on the command line, as pictures: files, folders, patterns and standard input.
+
+It does not open pictures.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from glob import glob, has_magic
+from io import BytesIO
+from pathlib import Path
+
+from mien.errors import SourceError
+from mien.imaging import IMAGE_SUFFIXES, ImageSource
+from mien.recognition.results import FailedImage
+
+#: Names standard input among the sources, and is its name in results.
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSource:
+    """A picture and the name that results give it."""
+
+    name: str
+    source: ImageSource
+
+
+def is_single(names: Sequence[str]) -> bool:
+    """Whether one picture is meant: one name that is neither a folder nor a pattern."""
+    return len(names) == 1 and not Path(names[0]).is_dir() and (Path(names[0]).exists() or not has_magic(names[0]))
+
+
+def expand(names: Sequence[str]) -> Iterator[NamedSource | FailedImage]:
+    """The pictures behind each name, in order; folders are searched through and sorted by name."""
+    for name in names:
+        if name == STDIN:
+            yield NamedSource(STDIN, BytesIO(sys.stdin.buffer.read()))
+            continue
+        path = Path(name)
+        if path.is_dir():
+            files = [file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+        elif has_magic(name) and not path.exists():
+            files = [Path(file) for file in glob(name, recursive=True) if Path(file).is_file()]  # noqa: PTH207 - ** too
+        else:
+            files = [path]
+        yield from (NamedSource(str(file), file) for file in sorted(files))
+        if not files:
+            yield FailedImage(name, SourceError(f"{name}: no pictures there"))

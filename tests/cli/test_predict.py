@@ -1,0 +1,158 @@
+"""``mien predict`` from the outside: what is printed where, the formats, and the exit codes."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from mien.cli.predict import predict
+from mien.errors import ConfigError, UnknownDetectorError, UnknownModelError
+from mien.expressions import FERPLUS_LABELS, USE_NOTICE
+from mien.metadata import ModelMetadata
+from mien.preprocessing import DEFAULT_FRAMES
+from mien.recognition.pipeline import load
+from tests.photos import pasted, portrait
+from tests.small_models import write_model
+
+app = typer.Typer()
+app.command()(predict)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A portrait, a picture of two faces in a folder of its own, one without a face, and a file that is none."""
+    top = tmp_path_factory.mktemp("pictures")
+    (top / "deeper").mkdir()
+    Image.fromarray(portrait()).save(top / "portrait.png")
+    Image.fromarray(pasted(200, [(100, 100), (600, 300)])).save(top / "deeper" / "two.png")
+    Image.fromarray(np.full((60, 80, 3), 128, np.uint8)).save(top / "deeper" / "none.png")
+    (top / "notes.txt").write_text("not a picture")
+    return top
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("m") / "small.onnx", ModelMetadata("small", frames=DEFAULT_FRAMES))
+
+
+def run(model: Path, *arguments: object, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(app, ["--model", str(model), *map(str, arguments)], input=stdin)
+
+
+def test_one_picture_is_one_object_with_the_librarys_numbers(folder: Path, model: Path) -> None:
+    result = run(model, folder / "portrait.png", "--format", "json")
+    assert result.exit_code == 0
+    record = json.loads(result.stdout)
+    assert record == load(model).predict(folder / "portrait.png").to_dict()
+    assert list(record) == ["schema", "source", "width", "height", "faces"]
+    assert list(record["faces"][0]["probabilities"]) == [str(label) for label in FERPLUS_LABELS]
+
+
+def test_a_folder_is_a_list_in_order_of_names_and_other_files_are_left_out(folder: Path, model: Path) -> None:
+    records = json.loads(run(model, folder, "--format", "json", "--quiet").stdout)
+    names = ["deeper/none.png", "deeper/two.png", "portrait.png"]
+    assert [record["source"] for record in records] == [str(folder / name) for name in names]
+    assert [len(record["faces"]) for record in records] == [0, 2, 1]
+
+
+def test_a_pattern_in_quotes_is_expanded(folder: Path, model: Path) -> None:
+    result = run(model, folder / "**" / "t*.png", "--format", "jsonl", "--quiet")
+    assert [json.loads(line)["source"] for line in result.stdout.splitlines()] == [str(folder / "deeper" / "two.png")]
+
+
+def test_standard_input_is_a_picture(folder: Path, model: Path) -> None:
+    result = run(model, "-", "--format", "json", stdin=(folder / "portrait.png").read_bytes())
+    assert json.loads(result.stdout)["source"] == "-"
+    assert len(json.loads(result.stdout)["faces"]) == 1
+
+
+def test_no_face_is_an_empty_list_and_no_error(folder: Path, model: Path) -> None:
+    result = run(model, folder / "deeper" / "none.png", "--format", "json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["faces"] == []
+
+
+def test_a_bad_file_is_told_and_the_others_are_done(folder: Path, model: Path, tmp_path: Path) -> None:
+    bad = [folder / "notes.txt", folder / "nowhere.jpg", tmp_path]
+    result = run(model, bad[0], folder / "portrait.png", *bad[1:], "--format", "json", "--quiet")
+    assert result.exit_code == 5
+    records = json.loads(result.stdout)
+    assert [len(record.get("faces", [])) for record in records] == [0, 1, 0, 0]
+    for record, text in zip((records[0], *records[2:]), ("not a picture", "No such file", "no pictures"), strict=True):
+        assert text in record["error"]
+        assert record["error"] in result.stderr
+
+
+def test_a_single_bad_file_is_one_object_with_its_error(folder: Path, model: Path) -> None:
+    result = run(model, folder / "nowhere.jpg", "--format", "json")
+    assert result.exit_code == 5
+    assert "No such file" in json.loads(result.stdout)["error"]
+
+
+def test_the_table_names_faces_and_expressions(folder: Path, model: Path) -> None:
+    result = run(model, folder / "portrait.png", folder / "deeper" / "two.png", "--quiet")
+    expected = load(model).predict(folder / "portrait.png").faces[0].scores
+    assert f"Found 1 face in {folder / 'portrait.png'}" in result.stdout
+    assert f"Found 2 faces in {folder / 'deeper' / 'two.png'}" in result.stdout
+    assert f"{expected.top:<10} {expected.probability:6.1%}" in result.stdout
+
+
+def test_csv_has_a_row_a_face_and_one_for_none_and_for_an_error(folder: Path, model: Path) -> None:
+    result = run(model, folder, folder / "notes.txt", "--format", "csv", "--quiet")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [row["face"] for row in rows] == ["", "1", "2", "1", ""]
+    assert "not a picture" in rows[-1]["error"]
+    sums = [sum(float(row[str(label)]) for label in FERPLUS_LABELS) for row in rows[1:4]]
+    assert sums == pytest.approx([1, 1, 1], abs=1e-5)
+    assert float(rows[3]["left"]) == load(model).predict(portrait()).faces[0].detection.box.left
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".csv", ".txt"])
+def test_the_files_ending_decides_the_format(folder: Path, model: Path, tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"out{suffix}"
+    result = run(model, folder / "portrait.png", "--out", out)
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    form = {".txt": "table"}.get(suffix, suffix[1:])
+    assert out.read_text() == run(model, folder / "portrait.png", "--format", form).stdout
+
+
+def test_an_ending_without_a_format_is_refused_before_any_work(folder: Path, model: Path, tmp_path: Path) -> None:
+    result = run(model, folder, "--out", tmp_path / "out.xlsx")
+    assert isinstance(result.exception, ConfigError)
+    assert r"no format ends in '.xlsx'" in str(result.exception)
+
+
+def test_drawn_pictures_are_saved_under_their_own_names(folder: Path, model: Path, tmp_path: Path) -> None:
+    pictures = [folder / "portrait.png", folder / "deeper" / "two.png", folder / "portrait.png"]
+    result = run(model, *pictures, "--save", tmp_path / "drawn", "--quiet")
+    assert sorted(file.name for file in (tmp_path / "drawn").iterdir()) == ["portrait-2.png", "portrait.png", "two.png"]
+    assert f"drawn: {tmp_path / 'drawn' / 'two.png'}" in result.stderr
+
+
+def test_the_progress_bar_stays_off_standard_output(folder: Path, model: Path) -> None:
+    loud, quiet = run(model, folder, "--format", "jsonl"), run(model, folder, "--format", "jsonl", "--quiet")
+    assert loud.stdout == quiet.stdout
+    assert quiet.stderr == ""
+
+
+def test_unknown_names_are_refused(folder: Path) -> None:
+    runner = CliRunner()
+    wrong_model = runner.invoke(app, [str(folder), "--model", "capstoen"])
+    assert isinstance(wrong_model.exception, UnknownModelError)
+
+
+def test_an_unknown_detector_is_refused(folder: Path, model: Path) -> None:
+    result = run(model, folder, "--detector", "blaze")
+    assert isinstance(result.exception, UnknownDetectorError)
+
+
+def test_the_help_states_the_use_notice() -> None:
+    text = " ".join(CliRunner().invoke(app, ["--help"]).stdout.replace("│", " ").split())
+    assert USE_NOTICE in text
