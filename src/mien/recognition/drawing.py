@@ -29,6 +29,9 @@ _COLOURS = {
     "fear": "#9467e0",
     "contempt": "#c98b4b",
 }
+#: Height of a panel with eight bars and of the smallest legible letter, in heights of a letter and in pixels.
+_PANEL_HEIGHT, _SMALLEST_LETTER = 14.5, 13
+
 _PAPER, _INK, _FAINT = "#ffffff", "#1c1f24", "#e6e8ec"
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -78,7 +81,7 @@ def draw_panels(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
     _mark_faces(picture, faces, scale)
     if not faces:
         return picture
-    unit = _unit(picture)
+    unit = min(_unit(picture), max(_SMALLEST_LETTER, int(picture.height / (_PANEL_HEIGHT * len(faces)))))
     panels = [_panel(number, face, unit) for number, face in enumerate(faces, start=1)]
     return _beside(picture, panels)
 
@@ -134,7 +137,7 @@ def _beside(picture: Image.Image, panels: Sequence[Image.Image]) -> Image.Image:
 def _panel(number: int, face: DrawnFace, unit: int) -> Image.Image:
     """Number, expression and a bar for each probability."""
     row, names = round(unit * 1.45), list(face.probabilities)
-    panel = Image.new("RGB", (unit * 19, row * (len(names) + 2)), _PAPER)
+    panel = Image.new("RGB", (unit * 20, row * (len(names) + 2)), _PAPER)
     draw = ImageDraw.Draw(panel)
     draw.rectangle((unit * 0.5, row * 0.5, unit * 0.9, row * 1.5), fill=face.colour)
     draw.text((unit * 1.3, row * 0.5), f"{number}  {face.title}", font=_font(round(unit * 1.15)), fill=_INK)
@@ -155,7 +158,7 @@ def _edges(box: Box) -> tuple[float, float, float, float]:
 
 def _unit(picture: Image.Image) -> int:
     """Height of letters in pixels."""
-    return max(11, round(max(picture.size) / 52))
+    return max(_SMALLEST_LETTER, round(max(picture.size) / 52))
 
 
 @cache
