@@ -105,5 +105,6 @@ class ModelMetadata:
             if isinstance(err, ModelFileError):
                 raise
             raise ModelFileError(
-                f"{source}: its metadata is not a record of mien ({err})", hint="export the model again with mien export"
+                f"{source}: its metadata is not a record of mien ({err})",
+                hint="export the model again with mien export",
             ) from err

@@ -6,7 +6,7 @@ It does not know what is written.
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mien.errors import MienError, StorageError
@@ -31,7 +31,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
     except OSError as err:
         raise _cannot_write(path, err) from err
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -66,5 +67,6 @@ def write_text(path: Path, text: str) -> None:
 
 def _cannot_write(path: Path, err: OSError) -> StorageError:
     return StorageError(
-        f"cannot write {path}: {err.strerror or err}", hint="free some space or choose another place; nothing was changed"
+        f"cannot write {path}: {err.strerror or err}",
+        hint="free some space or choose another place; nothing was changed",
     )

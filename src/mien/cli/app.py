@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli import data, evaluate, models, predict, train
+from mien.cli import data, doctor, evaluate, models, predict, train
 from mien.errors import MienError
 from mien.expressions import USE_NOTICE
 from mien.version import __version__
@@ -22,11 +22,12 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(data.app, name="data")
-app.add_typer(models.app, name="models")
 app.command("predict")(predict.predict)
+app.command("models")(models.models)
 app.command("train")(train.train)
 app.command("export")(train.export)
 app.command("evaluate")(evaluate.evaluate)
+app.command("doctor")(doctor.doctor)
 
 
 def _print_version(wanted: bool) -> None:
@@ -37,10 +38,10 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[  # noqa: ARG001 - eager, handled by its callback
+    version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the whole trace of an error.")] = False,  # noqa: ARG001
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole trace of an error.")] = False,
 ) -> None:
     """Options of every command."""
 

@@ -11,16 +11,17 @@ import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 
 #: What damaged archives raise while they are read.
 _DAMAGE = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError)
 _BLOCK = 1 << 20
+_OPENERS: dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 
 
 @contextmanager
@@ -70,14 +71,13 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         with tarfile.open(path) as archive:
             members = {m.name: m for m in archive.getmembers() if m.isfile()}
             member = archive.extractfile(members[_csv_of(path, {n: m.size for n, m in members.items()})])
-            yield io.BufferedReader(member) if member is not None else io.BytesIO()
+            yield member or io.BytesIO()
     elif name.endswith(".zip"):
         with zipfile.ZipFile(path) as archive:
-            with archive.open(_csv_of(path, {i.filename: i.file_size for i in archive.infolist()})) as member:
-                yield member
+            sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
+            yield archive.open(_csv_of(path, sizes))
     else:
-        opener = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}.get(path.suffix.lower(), open)
-        with opener(path, "rb") as stream:
+        with _OPENERS.get(path.suffix.lower(), Path.open)(path, "rb") as stream:
             yield stream
 
 
@@ -85,5 +85,7 @@ def _csv_of(path: Path, sizes: dict[str, int]) -> str:
     """The largest CSV file of an archive: icml_face_data.csv and its like lie beside smaller ones."""
     tables = [name for name in sizes if name.lower().endswith(".csv")]
     if not tables:
-        raise DatasetFormatError(f"{path}: no .csv file among its {len(sizes)} members", hint="expected fer2013.csv inside")
+        raise DatasetFormatError(
+            f"{path}: no .csv file among its {len(sizes)} members", hint="expected fer2013.csv inside"
+        )
     return max(tables, key=lambda name: (name.lower().endswith("fer2013.csv"), sizes[name]))

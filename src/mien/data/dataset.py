@@ -89,7 +89,8 @@ def open_dataset(folder: str | Path) -> FerDataset:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as err:
         raise DatasetNotFoundError(
-            f"{folder}: no prepared data set here", hint="mien data prepare --fer2013 … --ferplus … --out FOLDER makes one"
+            f"{folder}: no prepared data set here",
+            hint="mien data prepare --fer2013 … --ferplus … --out FOLDER makes one",
         ) from err
     except ValueError as err:
         raise DatasetFormatError(f"{folder / 'manifest.json'}: not JSON ({err})", hint=_PREPARE_AGAIN) from err
@@ -97,7 +98,7 @@ def open_dataset(folder: str | Path) -> FerDataset:
         raise DatasetFormatError(
             f"{folder}: layout {manifest.get('schema')!r}, this version reads {MANIFEST_SCHEMA}", hint=_PREPARE_AGAIN
         )
-    arrays = {name: _open_array(folder, name, rows=manifest["rows"]) for name in _ARRAYS}
+    arrays: dict[str, Any] = {name: _open_array(folder, name, rows=manifest["rows"]) for name in _ARRAYS}
     return FerDataset(**arrays, manifest=manifest)
 
 

@@ -1,6 +1,6 @@
 """FER2013's pixels: the challenge's ``fer2013.csv`` (emotion, pixels, Usage), plain or in an archive.
 
-It does not know votes. The numbers are parsed by arithmetic on whole blocks of bytes: the file holds 82 million of them.
+It does not know votes. The file holds 82 million numbers; they are parsed by arithmetic on whole blocks of bytes.
 """
 
 import csv
@@ -74,7 +74,7 @@ def read_fer2013(path: Path) -> Fer2013:
 
 
 def parse_pixels(texts: list[bytes], *, path: Path, lines: list[int]) -> npt.NDArray[np.uint8]:
-    """Parse strings of 2,304 numbers in 0 to 255 each, as uint8 (N, 2304); ``path`` and ``lines`` name places in errors.
+    """Parse strings of 2,304 numbers in 0 to 255 each to uint8 (N, 2304); ``path`` and ``lines`` name places in errors.
 
     Raises:
         DatasetFormatError: A string has another count, a larger number, or something that is no number.
@@ -130,7 +130,9 @@ def _fields(path: Path, line: int, text: bytes, columns: dict[str, int]) -> tupl
     if len(parts) <= max(columns.values()):
         raise _fault(path, line, f"expected {max(columns.values()) + 1} fields, found {len(parts)}")
     emotion = parts[columns["emotion"]] if "emotion" in columns else b""
-    pixels, usage, emotion = (part.strip(b'" ') for part in (parts[columns["pixels"]], parts[columns["usage"]], emotion))
+    pixels, usage, emotion = (
+        part.strip(b'" ') for part in (parts[columns["pixels"]], parts[columns["usage"]], emotion)
+    )
     return pixels, usage, emotion
 
 

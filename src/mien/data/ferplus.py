@@ -105,7 +105,9 @@ def read_label_file(path: Path, split: int) -> FerPlusVotes:
         if not fields:
             continue
         if len(fields) != 2 + len(VOTE_COLUMNS):
-            raise _fault(path, number, f"expected {2 + len(VOTE_COLUMNS)} fields (name, box, ten votes), found {len(fields)}")
+            raise _fault(
+                path, number, f"expected {2 + len(VOTE_COLUMNS)} fields (name, box, ten votes), found {len(fields)}"
+            )
         numbers.append(_number_of_name(path, number, fields[0]))
         votes.append([_count(path, number, text, VOTE_COLUMNS[c]) for c, text in enumerate(fields[2:])])
     if not votes:

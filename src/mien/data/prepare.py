@@ -49,7 +49,7 @@ def prepare(fer2013: Path, ferplus: Path | None, *, out: Path, labels: Path | No
     if labels is not None:
         panel = read_label_folder(labels)
     panel_votes = None if panel is None else _at_rows(panel, votes)
-    usable = votes.votes[:, :_EXPRESSIONS].any(axis=1)
+    usable: npt.NDArray[np.bool_] = np.any(votes.votes[:, :_EXPRESSIONS], axis=1)
     if panel_votes is not None:
         usable |= panel_votes[:, :_EXPRESSIONS].any(axis=1)
     kept = np.flatnonzero(usable)
@@ -92,11 +92,16 @@ def _read_png_folder(folder: Path, ferplus: Path | None) -> tuple[Fer2013, FerPl
     for split, name in enumerate(PNG_FOLDERS):
         path = folder / name / "label.csv"
         if not path.exists():
-            raise DatasetNotFoundError(f"{path}: no such file", hint=f"expected {', '.join(PNG_FOLDERS)} below {folder}")
+            raise DatasetNotFoundError(
+                f"{path}: no such file", hint=f"expected {', '.join(PNG_FOLDERS)} below {folder}"
+            )
         parts.append(read_label_file(path, split))
     panel = join_splits(parts)
     images = np.concatenate(
-        [_read_png(folder / PNG_FOLDERS[s] / f"fer{n:07d}.png") for s, n in zip(panel.splits, panel.numbers, strict=True)]
+        [
+            _read_png(folder / PNG_FOLDERS[s] / f"fer{n:07d}.png")
+            for s, n in zip(panel.splits, panel.numbers, strict=True)
+        ]
     )
     unknown = np.full(len(images), UNKNOWN_EMOTION, np.uint8)
     pixels = Fer2013(images.reshape(-1, SIDE, SIDE, 1), panel.splits, unknown, panel.sha256)
@@ -111,7 +116,8 @@ def _votes_of(panel: FerPlusVotes, votes: FerPlusVotes, path: Path) -> FerPlusVo
     chosen = np.array([rows[number] for number in panel.numbers.tolist()])
     if (differ := np.flatnonzero(votes.splits[chosen] != panel.splits)).size:
         raise DatasetFormatError(
-            f"{path}:{chosen[differ[0]] + 2}: Usage is another than the folder of its image", hint="files of one release"
+            f"{path}:{chosen[differ[0]] + 2}: Usage is another than the folder of its image",
+            hint="files of one release",
         )
     return replace(votes, votes=votes.votes[chosen], splits=panel.splits, numbers=panel.numbers)
 

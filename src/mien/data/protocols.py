@@ -50,7 +50,8 @@ class Selection:
     @property
     def labels(self) -> npt.NDArray[np.int64]:
         """Most voted expression of each row, int64 (n,); the first wins ties."""
-        return self.targets.argmax(axis=1)
+        labels: npt.NDArray[np.int64] = self.targets.argmax(axis=1)
+        return labels
 
 
 class Voted(Protocol):
@@ -76,20 +77,24 @@ _Rule = Callable[[_Votes], _Targets]
 def distribution(votes: _Votes) -> _Targets:
     """Votes (n, 10) over their sum among the eight, float64 (n, 8); zeros where there is none."""
     counts = votes[:, :_CLASSES].astype(np.float64)
-    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares: _Targets = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return shares
 
 
 def majority(votes: _Votes) -> _Targets:
     """One-hot (n, 8) of the expression with more than half of all votes, single votes not counted; zeros elsewhere."""
     counts = np.where(votes <= 1, 0, votes).astype(np.int64)
     winner = counts.argmax(axis=1)
-    kept = (counts.max(axis=1) * 2 > counts.sum(axis=1)) & (winner < _CLASSES)
-    return np.eye(votes.shape[1])[winner, :_CLASSES] * kept[:, None]
+    kept = np.logical_and(counts.max(axis=1) * 2 > counts.sum(axis=1), winner < _CLASSES)
+    targets: _Targets = np.eye(votes.shape[1])[winner, :_CLASSES] * kept[:, None]
+    return targets
 
 
 def plurality(votes: _Votes) -> _Targets:
     """One-hot (n, 8) of the largest of all ten columns, the first among equals; zeros where it is none of the eight."""
-    return np.eye(votes.shape[1])[votes.argmax(axis=1), :_CLASSES] * votes.any(axis=1)[:, None]
+    voted: npt.NDArray[np.bool_] = np.any(votes, axis=1)
+    targets: _Targets = np.eye(votes.shape[1])[votes.argmax(axis=1), :_CLASSES] * voted[:, None]
+    return targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,7 @@ def _votes_for(dataset: Voted, protocol: str, *, second_file: bool) -> _Votes:
         return dataset.votes
     if dataset.panel_votes is None:
         raise ProtocolError(
-            f"protocol {protocol!r} is defined on label_train.csv, label_valid.csv and label_test.csv, which were not given",
+            f"protocol {protocol!r} needs label_train.csv, label_valid.csv and label_test.csv, which were not given",
             hint="run mien data prepare again with --labels FOLDER, or use the protocol majority-v1",
         )
     return dataset.panel_votes

@@ -67,7 +67,7 @@ class Tiny(_Sequence):
     """A network of some thousand parameters with every kind of layer of the capstone's: the whole loop in seconds."""
 
     def __init__(self, classes: int = 8) -> None:
-        layers = [("pool0", nn.AvgPool2d(4)), *_normalised(nn.Conv2d(1, 8, 3, padding=1), _batch_norm_2d(8), "conv1")]
+        layers = [("pool0", nn.AvgPool2d(4)), *_normalised(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), "conv1")]
         layers += [("pool1", nn.MaxPool2d(2)), ("dropout1", nn.Dropout(0.1)), ("flatten", nn.Flatten())]
         layers += [("logits", nn.Linear(6 * 6 * 8, classes))]
         super().__init__(layers)

@@ -21,7 +21,8 @@ class SqueezeExcitation(nn.Module):
         """Scale (N, C, H, W) by weights in (0, 1) of shape (N, C, 1, 1)."""
         means = features.mean(dim=(2, 3))
         weights = self.excite(functional.relu(self.squeeze(means))).sigmoid()
-        return features * weights[:, :, None, None]
+        scaled: Tensor = features * weights[:, :, None, None]
+        return scaled
 
 
 class ResidualBlock(nn.Module):
@@ -60,9 +61,7 @@ class ResNet(nn.Module):
         dropout: Probability before the dense layer.
     """
 
-    def __init__(
-        self, classes: int = 8, *, widths: Sequence[int], blocks: Sequence[int], dropout: float = 0.3
-    ) -> None:
+    def __init__(self, classes: int = 8, *, widths: Sequence[int], blocks: Sequence[int], dropout: float = 0.3) -> None:
         super().__init__()
         self.stem = nn.Sequential(
             nn.Conv2d(1, widths[0], 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()

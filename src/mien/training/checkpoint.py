@@ -71,7 +71,9 @@ def read_record(folder: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except FileNotFoundError as err:
-        raise CheckpointError(f"{folder}: not a run folder, it has no {RECORD}", hint="mien train … --out makes one") from err
+        raise CheckpointError(
+            f"{folder}: not a run folder, it has no {RECORD}", hint="mien train … --out makes one"
+        ) from err
     except ValueError as err:
         raise CheckpointError(f"{folder / RECORD}: not JSON ({err})") from err
     return record
@@ -90,5 +92,3 @@ def write_history(folder: Path, history: list[dict[str, float]]) -> None:
         return
     with atomic_file(folder / CURVES) as temporary:
         draw_curves(history, temporary)
-
-

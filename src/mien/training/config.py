@@ -122,7 +122,8 @@ def _checked(record: dict[str, Any], kind: type[Any], source: str) -> dict[str, 
         if name not in known:
             near = get_close_matches(name, known, n=1)
             raise ConfigError(f"{source}: no setting {name!r}", hint=f"did you mean {near[0]}?" if near else None)
-        expected = known[name].type if isinstance(known[name].type, type) else str
+        declared = known[name].type
+        expected: type = declared if isinstance(declared, type) else str  # a choice among words
         if expected is float and type(value) is int:
             record[name] = float(value)
         elif type(value) is not expected:

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 Precision = Literal["32-true", "bf16-mixed"]
+PRECISIONS: tuple[Precision, ...] = ("32-true", "bf16-mixed")
 
 
 def fastest_precision(network: nn.Module, *, batch_size: int, size: int = 48) -> Precision:
-    """Time three training steps of a copy of ``network`` each way, after one to warm up; the caller's RNG is untouched."""
+    """Time three training steps of a copy of ``network`` each way, after one to warm up; no random state is touched."""
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
     with torch.random.fork_rng():

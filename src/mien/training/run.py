@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from mien.data.dataset import FerDataset
@@ -19,7 +19,7 @@ from mien.errors import CheckpointError
 from mien.models.registry import build_model
 from mien.training.checkpoint import BEST, LAST, load_state, read_record, save_state, write_history, write_record
 from mien.training.config import TrainingConfig
-from mien.training.precision import fastest_precision
+from mien.training.precision import Precision, fastest_precision
 from mien.training.progress import EpochFigures, Listener, Silent
 from mien.training.schedule import LearningRate, build_optimizer, running_mean
 from mien.training.targets import Targets, image_weights, split_targets
@@ -43,6 +43,7 @@ def train(
     folder: Path,
     *,
     resume: bool = False,
+    precision: Precision | None = None,
     listener: Listener | None = None,
 ) -> RunResult:
     """Train the network that ``config`` names and keep the best epoch's weights in ``folder``.
@@ -52,13 +53,16 @@ def train(
         dataset: A prepared data set; only its train and validation splits are read.
         folder: The run folder, see :mod:`mien.training.checkpoint`.
         resume: Go on from the last whole epoch in ``folder`` instead of refusing to overwrite it.
+        precision: Arithmetic of a new run; None takes the faster one, measured. A resumed run keeps its own.
         listener: Hears of the progress.
 
     Raises:
-        CheckpointError: ``folder`` holds a run and ``resume`` is off, or its checkpoint is damaged or of another recipe.
+        CheckpointError: ``folder`` holds a run and ``resume`` is off, or its checkpoint is damaged or of another run.
         StorageError: The disk is full; what was saved before is untouched.
     """
-    run = Run(config, dataset, folder, resume=resume, listener=listener or Silent())
+    record = _open_folder(folder, config, dataset, resume=resume)
+    record["precision"] = record["precision"] or precision
+    run = Run(config, dataset, folder, record=record, listener=listener or Silent())
     while not run.finished:
         run.run_epoch()
     return RunResult(folder, len(run.history), run.best)
@@ -68,7 +72,7 @@ class Run:
     """The state of a run between two epochs."""
 
     def __init__(
-        self, config: TrainingConfig, dataset: FerDataset, folder: Path, *, resume: bool, listener: Listener
+        self, config: TrainingConfig, dataset: FerDataset, folder: Path, *, record: dict[str, Any], listener: Listener
     ) -> None:
         self.config, self.dataset, self.folder, self.listener = config, dataset, folder, listener
         self.train_targets = split_targets(dataset, "train", config)
@@ -76,24 +80,26 @@ class Run:
         self.weights = image_weights(self.train_targets.votes, config.class_weight_power)
         self.history: list[dict[str, float]] = []
         self.epochs_without_gain = 0
-        self._build(_open_folder(folder, config, dataset, resume=resume))
-        if resume and (folder / LAST).exists():
+        self._build(record)
+        if (folder / LAST).exists():
             self._restore(load_state(folder / LAST))
         steps = -(-len(self.train_targets) // config.batch_size)
         listener.started(
-            epochs=config.epochs, steps_per_epoch=steps, done_epochs=len(self.history), precision=self.record["precision"]
+            epochs=config.epochs,
+            steps_per_epoch=steps,
+            done_epochs=len(self.history),
+            precision=self.record["precision"],
         )
 
     def _build(self, record: dict[str, Any]) -> None:
         config = self.config
         torch.manual_seed(config.seed)
         network = build_model(config.model)
-        if not record.get("precision"):
-            record["precision"] = fastest_precision(network, batch_size=config.batch_size)
+        record["precision"] = record["precision"] or fastest_precision(network, batch_size=config.batch_size)
         write_record(self.folder, record)
         self.record = record
         self.fabric = Fabric(accelerator="auto", devices=1, precision=record["precision"])
-        network = network.to(memory_format=torch.channels_last)
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.optimizer = self.fabric.setup(network, build_optimizer(network, config))
         self.mean = running_mean(self.network.module, config.ema_decay) if config.ema_decay else None
         steps = -(-len(self.train_targets) // config.batch_size)
@@ -108,7 +114,7 @@ class Run:
     @property
     def best(self) -> EpochFigures:
         row = next(row for row in reversed(self.history) if row["best"])
-        return EpochFigures(**{**row, "epoch": int(row["epoch"])})
+        return EpochFigures(**row)  # type: ignore[arg-type]  # the epoch is an int among floats
 
     def run_epoch(self) -> None:
         """Train one epoch, validate, save."""
@@ -158,7 +164,7 @@ class Run:
         """Batches of (rows, images, seconds spent on augmentation) in the epoch's own order."""
         generator = torch.Generator().manual_seed((self.config.seed * 104_729 + epoch) % _MAX_SEED)
         order = torch.randperm(len(self.train_targets), generator=generator)
-        for rows in order.split(self.config.batch_size):
+        for rows in torch.split(order, self.config.batch_size):
             images = _load(self.dataset, self.train_targets, rows).to(self.fabric.device)
             started = time.perf_counter()
             images = self.config.augmentation(images, generator)
@@ -170,7 +176,7 @@ class Run:
         network = self.network if self.mean is None else self.mean
         network.eval()
         logits = []
-        for rows in torch.arange(len(self.validation_targets)).split(256):
+        for rows in torch.split(torch.arange(len(self.validation_targets)), 256):
             images = _load(self.dataset, self.validation_targets, rows).to(self.fabric.device)
             with self.fabric.autocast():
                 logits.append(network(images.contiguous(memory_format=torch.channels_last)).float().cpu())
@@ -238,11 +244,13 @@ def _open_folder(folder: Path, config: TrainingConfig, dataset: FerDataset, *, r
     if not (folder / "run.json").exists():
         return new
     if not resume:
-        raise CheckpointError(f"{folder}: holds a run already", hint="add --resume to go on with it, or choose another folder")
+        raise CheckpointError(
+            f"{folder}: holds a run already", hint="add --resume to go on with it, or choose another folder"
+        )
     old = read_record(folder)
     for key, what in (("recipe_sha256", "recipe"), ("data", "data set")):
         if old.get(key) != new[key]:
-            raise CheckpointError(f"{folder}: was run with another {what}", hint="resume with the same, or choose another folder")
+            raise CheckpointError(
+                f"{folder}: was run with another {what}", hint="resume with the same, or choose another folder"
+            )
     return old
-
-

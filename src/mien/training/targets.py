@@ -4,6 +4,7 @@ It does not know networks; targets are float32 (n, 8) with rows that sum to 1.
 """
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -62,7 +63,7 @@ def split_targets(dataset: FerDataset, split: Split, config: TrainingConfig) -> 
     return Targets(dataset, split, target=config.target, panels=config.panels, seed=seed)
 
 
-def _distributions(dataset: FerDataset, rows: "np.typing.NDArray[np.int64]", panels: Panels) -> np.ndarray:  # type: ignore[type-arg]
+def _distributions(dataset: FerDataset, rows: npt.NDArray[np.int64], panels: Panels) -> npt.NDArray[np.float64]:
     votes = np.asarray(dataset.votes[rows])
     if panels == "both" and dataset.panel_votes is not None:
         votes = votes + np.asarray(dataset.panel_votes[rows])

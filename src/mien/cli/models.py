@@ -1,0 +1,80 @@
+"""``mien models``: what ships, what can be trained, and what a network is made of."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mien.cli.extras import learning
+
+if TYPE_CHECKING:
+    from mien.models.summary import NetworkSummary
+
+
+def models(
+    name: Annotated[str | None, typer.Argument(help="A network; with --card a shipped model or an .onnx file.")] = None,
+    draw: Annotated[Path | None, typer.Option(help="Draw the network to this .svg or .png file.")] = None,
+    card: Annotated[bool, typer.Option("--card", help="Print what the model file says of itself, as JSON.")] = False,
+) -> None:
+    """List the models of the package and the networks that can be trained; print and draw what one is made of.
+
+    Examples:
+        mien models
+
+        mien models capstone --draw capstone.svg
+
+        mien models default --card
+    """
+    if card:
+        _print_card(name or "default")
+    elif name is None:
+        _print_list()
+    else:
+        with learning():
+            from mien.models.diagram import draw_network
+            from mien.models.summary import summarise
+        summary = summarise(name)
+        _print_layers(summary)
+        if draw is not None:
+            draw_network(summary, draw)
+            print(f"Drawn to {draw}")
+
+
+def _print_list() -> None:
+    from mien.recognition.recognizer import load_recognizer
+    from mien.weights import list_weights, weight_path
+
+    console = Console()
+    table = Table("model", "network", "trained towards", title="Models in this package")
+    table.add_column("size", justify="right")
+    for name in list_weights():
+        settings = load_recognizer(name).metadata.training.get("config", {})
+        size = f"{weight_path(name).stat().st_size / 1e6:.1f} MB"
+        table.add_row(name, settings.get("model", "?"), settings.get("target", "?"), size)
+    console.print(table)
+    with learning():
+        from mien.models.registry import list_models
+    console.print("Networks for mien train:", ", ".join(list_models()))
+
+
+def _print_layers(summary: "NetworkSummary") -> None:
+    table = Table("layer", "kind", "output shape", title=summary.name)
+    table.add_column("parameters", justify="right")
+    table.add_column("multiply-adds", justify="right")
+    for layer in summary.layers:
+        shape = " × ".join(str(side) for side in (*layer.output_shape[1:], layer.output_shape[0]))
+        table.add_row(layer.name, layer.kind, shape, f"{layer.parameters:,}", f"{layer.multiply_adds:,}")
+    Console().print(table)
+    print(f"Total parameters: {summary.total:,}")
+    print(f"Trainable parameters: {summary.trainable:,}")
+    print(f"Non-trainable parameters: {summary.total - summary.trainable:,}")
+    print(f"Multiply-adds a face: {summary.multiply_adds:,}")
+
+
+def _print_card(name: str) -> None:
+    from mien.recognition.recognizer import load_recognizer
+
+    print(json.dumps(json.loads(load_recognizer(name).metadata.to_json()), indent=2))

@@ -1,0 +1,124 @@
+"""``mien train`` and ``mien export``: from a recipe and a data set to a run folder and a model file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mien.cli.extras import learning
+
+if TYPE_CHECKING:
+    from mien.training.progress import EpochFigures
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="The recipe, a TOML file; configs/ holds some.")],
+    data: Annotated[Path, typer.Option(help="The prepared data set.")],
+    out: Annotated[Path, typer.Option(help="The run folder.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last whole epoch.")] = False,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of the processor; 0 for all cores.")] = 0,
+    precision: Annotated[
+        Literal["auto", "32-true", "bf16-mixed"], typer.Option(help="Arithmetic; auto measures which is faster here.")
+    ] = "auto",
+) -> None:
+    """Train a network by a recipe; the run folder keeps the best weights, history, curves and record.
+
+    Examples:
+        mien train configs/ferplus_capstone_fast.toml --data data/ferplus --out runs/capstone
+
+        mien train configs/ferplus_capstone_fast.toml --data data/ferplus --out runs/capstone --resume
+    """
+    with learning():
+        import torch
+
+        from mien.data.dataset import open_dataset
+        from mien.training.config import load_config
+        from mien.training.run import train as run_training
+    if threads:
+        torch.set_num_threads(threads)
+    with TrainingProgress() as listener:
+        result = run_training(
+            load_config(config),
+            open_dataset(data),
+            out,
+            resume=resume,
+            precision=None if precision == "auto" else precision,
+            listener=listener,
+        )
+    best = result.best
+    print(f"best epoch {best.epoch} of {result.epochs}: validation loss {best.loss:.4f}, KL {best.kl:.4f},", end=" ")
+    print(f"expected accuracy {best.accuracy:.4f}")
+    print(f"next: mien export {out}")
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="The run folder.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; model.onnx in the run folder by default.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name in the metadata; the network's by default.")] = None,
+    half: Annotated[bool, typer.Option("--half", help="Store the weights as float16: half the size.")] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Prepared data set: fit the temperature on its validation split, note the scores."),
+    ] = None,
+) -> None:
+    """Write a run's best weights as model.onnx with its metadata, checked against the network.
+
+    Examples:
+        mien export runs/capstone
+
+        mien export runs/capstone --data data/ferplus --half --out capstone.onnx
+    """
+    with learning():
+        from mien.data.dataset import open_dataset
+        from mien.training.calibration import calibrate
+        from mien.training.export import export_run
+    fitted = calibrate(run, open_dataset(data)) if data is not None else None
+    temperature, scores = (fitted.temperature, fitted.scores) if fitted else (1.0, {})
+    result = export_run(run, out or run / "model.onnx", name=name, half=half, temperature=temperature, scores=scores)
+    print(f"wrote {result.path} ({result.bytes / 1e6:.1f} MB), temperature {temperature:.3f},", end=" ")
+    print(f"largest difference to the network {result.largest_difference:.1e}")
+
+
+class TrainingProgress:
+    """A bar for the epoch and a line for each epoch, on standard error."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def started(self, *, epochs: int, steps_per_epoch: int, done_epochs: int, precision: str) -> None:
+        """Show the bar of the whole run."""
+        self._steps = steps_per_epoch
+        self._task = self._bars.add_task("training", total=epochs * steps_per_epoch, figures="")
+        self._bars.update(self._task, completed=done_epochs * steps_per_epoch)
+        self._console.print(f"{precision}, {steps_per_epoch} steps an epoch, {done_epochs} of {epochs} epochs done")
+
+    def stepped(self, *, loss: float, images_per_s: float) -> None:
+        """Move the bar."""
+        self._bars.update(self._task, advance=1, figures=f"loss {loss:.3f}  {images_per_s:.0f} images/s")
+
+    def finished_epoch(self, figures: "EpochFigures") -> None:
+        """Print the epoch's line."""
+        self._console.print(
+            f"epoch {figures.epoch}: training loss {figures.train_loss:.4f}, validation loss {figures.loss:.4f}, "
+            f"KL {figures.kl:.4f}, accuracy {figures.accuracy:.4f}, {figures.images_per_s:.0f} images/s, "
+            f"augmentation {figures.augmentation_share:.1%}{'  *' if figures.best else ''}"
+        )

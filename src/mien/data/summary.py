@@ -1,0 +1,129 @@
+"""What a prepared data set holds: counts, duplicates, and whether it is still what its manifest says.
+
+It does not draw or print.
+"""
+
+import hashlib
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.data.dataset import FerDataset, split_sha256
+from mien.data.protocols import PROTOCOLS, SPLITS, distribution, select
+from mien.errors import ProtocolError
+from mien.expressions import FERPLUS_LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolCount:
+    """Rows of one protocol and split, and how many of each expression lead."""
+
+    protocol: str
+    split: str
+    rows: int
+    per_class: dict[str, int]
+
+
+def count_protocols(dataset: FerDataset) -> tuple[ProtocolCount, ...]:
+    """Counts of every protocol that the data set has the votes for, for each split."""
+    counts = []
+    for protocol in PROTOCOLS:
+        for split in SPLITS:
+            try:
+                labels = select(dataset, protocol, split).labels
+            except ProtocolError:
+                continue
+            leading = np.bincount(labels, minlength=len(FERPLUS_LABELS)).tolist()
+            per_class = {str(label): n for label, n in zip(FERPLUS_LABELS, leading, strict=True)}
+            counts.append(ProtocolCount(protocol, split, len(labels), per_class))
+    return tuple(counts)
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateGroup:
+    """Images that are equal byte for byte.
+
+    Attributes:
+        rows: Source rows, ascending.
+        splits: Split of each.
+        vote_gap: Largest total variation distance between two of their vote distributions, in [0, 1].
+    """
+
+    rows: tuple[int, ...]
+    splits: tuple[str, ...]
+    vote_gap: float
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The result of :func:`check_dataset`.
+
+    Attributes:
+        damaged_splits: Splits whose pixels or votes are no longer those of the manifest.
+        duplicates: Groups of equal images, in order of their first row.
+        inside: Images of each split that stand earlier in the same split.
+        leaked: Images of each split that stand in a split before it.
+        dropped: Rows that could not be used, by reason, from the manifest.
+        black: Usable rows without any picture: one gray value all over.
+    """
+
+    damaged_splits: tuple[str, ...]
+    duplicates: tuple[DuplicateGroup, ...]
+    inside: dict[str, int]
+    leaked: dict[str, int]
+    dropped: dict[str, int]
+    black: int
+
+    @property
+    def sound(self) -> bool:
+        """Whether the data are what the manifest says; duplicates are in the published data and no fault."""
+        return not self.damaged_splits
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"sound": self.sound}
+
+
+def check_dataset(dataset: FerDataset) -> Check:
+    """Compare the data with their manifest and find equal images within and across splits."""
+    damaged = [s for s in SPLITS if split_sha256(dataset, s) != dataset.manifest["splits"][s]["sha256"]]
+    groups = duplicate_groups(dataset.images)
+    inside: dict[str, int] = dict.fromkeys(SPLITS, 0)
+    leaked: dict[str, int] = dict.fromkeys(SPLITS, 0)
+    for group in groups:
+        seen: set[int] = set()
+        for split in sorted(int(s) for s in dataset.splits[group]):
+            if any(earlier < split for earlier in seen):
+                leaked[SPLITS[split]] += 1
+            elif split in seen:
+                inside[SPLITS[split]] += 1
+            seen.add(split)
+    pixels = dataset.images.reshape(len(dataset), -1)
+    return Check(
+        damaged_splits=tuple(damaged),
+        duplicates=tuple(_describe(dataset, group) for group in groups),
+        inside=inside,
+        leaked=leaked,
+        dropped=dict(dataset.manifest["dropped"]),
+        black=int((pixels.max(axis=1) == pixels.min(axis=1)).sum()),
+    )
+
+
+def duplicate_groups(images: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.int64]]:
+    """Positions of images that are equal byte for byte, a group of at least two each, in order of the first."""
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for position, image in enumerate(images):
+        groups[hashlib.sha256(image.tobytes()).digest()].append(position)
+    return [np.array(group) for group in groups.values() if len(group) > 1]
+
+
+def _describe(dataset: FerDataset, group: npt.NDArray[np.int64]) -> DuplicateGroup:
+    votes = distribution(dataset.votes[group])
+    gaps = np.abs(votes[:, None] - votes[None]).sum(axis=2) / 2
+    return DuplicateGroup(
+        rows=tuple(int(row) for row in dataset.rows[group]),
+        splits=tuple(SPLITS[s] for s in dataset.splits[group]),
+        vote_gap=float(gaps.max()),
+    )

@@ -1,0 +1,55 @@
+"""What several test folders share: made data, and the real data where they lie beside the repository."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from mien.data.dataset import FerDataset, open_dataset
+from mien.data.prepare import prepare
+from tests.made import write_fer_files
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small tensors gain nothing from a second thread, and a busy machine loses much."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def fer_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with fer2013.csv, fer2013new.csv and the label files, made. Not to be changed."""
+    return write_fer_files(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture(scope="session")
+def prepared(fer_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared data set of made faces. Not to be changed."""
+    out = tmp_path_factory.mktemp("prepared") / "data"
+    prepare(fer_files / "fer2013.csv", fer_files / "fer2013new.csv", out=out, labels=fer_files)
+    return out
+
+
+@pytest.fixture(scope="session")
+def made_dataset(prepared: Path) -> FerDataset:
+    return open_dataset(prepared)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data and photos; skips where it is not there."""
+    folder = Path(os.environ.get("MIEN_SHARED", REPOSITORY.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"the real data are not at {folder}; set MIEN_SHARED to their folder")
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def real_dataset(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> FerDataset:
+    """FER2013 with FER+, prepared from the real files; skips where they are not there."""
+    source = shared / "fer2013"
+    out = tmp_path_factory.mktemp("real") / "data"
+    return prepare(source / "fer2013.csv.xz", source / "fer2013new.csv", out=out, labels=source)

@@ -1,0 +1,50 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mien.data.dataset import FerDataset, open_dataset
+from mien.data.plots import draw_distribution, draw_faces
+from mien.data.summary import check_dataset, count_protocols, duplicate_groups
+
+
+def test_duplicates_are_found_inside_and_across_splits(made_dataset: FerDataset) -> None:
+    result = check_dataset(made_dataset)
+    assert result.sound
+    assert result.leaked == {"train": 0, "validation": 1, "test": 1}
+    assert result.inside == {"train": 0, "validation": 0, "test": 0}
+    assert [group.splits for group in result.duplicates] == [("train", "validation", "test")]
+    assert result.dropped == {"not a face": 2, "no vote for an expression": 0}
+
+
+def test_groups_agree_with_comparing_every_pair() -> None:
+    images = np.random.default_rng(0).integers(0, 2, (40, 2, 2, 1), dtype=np.uint8)
+    expected = {tuple(np.flatnonzero([(a == b).all() for b in images])) for a in images}
+    assert {tuple(group) for group in duplicate_groups(images)} == {g for g in expected if len(g) > 1}
+
+
+def test_a_changed_pixel_is_noticed(tmp_path: Path, prepared: Path) -> None:
+    shutil.copytree(prepared, tmp_path / "copy")
+    images = np.load(tmp_path / "copy" / "images.npy")
+    images[-1, 3, 3, 0] ^= 1
+    np.save(tmp_path / "copy" / "images.npy", images)
+    result = check_dataset(open_dataset(tmp_path / "copy"))
+    assert not result.sound
+    assert result.damaged_splits == ("test",)
+
+
+def test_counts_add_up(made_dataset: FerDataset) -> None:
+    counts = {(c.protocol, c.split): c for c in count_protocols(made_dataset)}
+    assert counts["votes", "train"].rows == 94
+    assert all(sum(count.per_class.values()) == count.rows for count in counts.values())
+
+
+def test_pictures_are_drawn(tmp_path: Path, made_dataset: FerDataset) -> None:
+    draw_distribution(made_dataset, tmp_path / "distribution.png")
+    draw_faces(made_dataset, tmp_path / "faces.png", per_class=3)
+    for name in ("distribution.png", "faces.png"):
+        with Image.open(tmp_path / name) as picture:
+            low, high = picture.convert("L").getextrema()
+            assert low < 100
+            assert high > 200

@@ -1,0 +1,157 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from mien.data.augmentation import Augmentation
+from mien.data.dataset import FerDataset
+from mien.errors import CheckpointError, StorageError
+from mien.training import checkpoint
+from mien.training.config import TrainingConfig
+from mien.training.progress import EpochFigures, Silent
+from mien.training.run import train
+
+TINY = TrainingConfig(
+    model="tiny",
+    target="drawn",
+    monitor="kl",
+    epochs=4,
+    batch_size=16,
+    learning_rate=0.01,
+    ema_decay=0.9,
+    augmentation=Augmentation(rotation_deg=10, shift=0.1, flip=0.5, erase=0.5),
+)
+
+
+def weights(folder: Path, name: str = checkpoint.BEST) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = checkpoint.load_state(folder / name)["network"]
+    return state
+
+
+def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.slow
+def test_the_tiny_network_learns_made_faces(made_dataset: FerDataset, tmp_path: Path) -> None:
+    config = replace(
+        TINY, target="soft", epochs=30, learning_rate=0.02, ema_decay=0.0, augmentation=Augmentation(flip=0.5)
+    )
+    result = train(config, made_dataset, tmp_path / "run", precision="32-true")
+    assert result.best.accuracy > 0.45  # chance is .125, the votes themselves about .75
+    assert result.best.kl < result.best.loss
+
+
+def test_a_run_folder_tells_what_was_run(made_dataset: FerDataset, tmp_path: Path) -> None:
+    result = train(TINY, made_dataset, tmp_path / "run")
+    record = checkpoint.read_record(tmp_path / "run")
+    assert record["config"] == TINY.to_dict()
+    assert record["data"]["manifest_sha256"] == made_dataset.manifest_sha256
+    assert record["best"]["kl"] == result.best.kl
+    assert record["versions"]["torch"] == torch.__version__
+    with (tmp_path / "run" / "history.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4]
+    assert min(float(row["kl"]) for row in rows) == result.best.kl
+    with Image.open(tmp_path / "run" / "curves.png") as picture:
+        assert min(picture.size) > 300
+
+
+@pytest.mark.parametrize("schedule", ["constant", "plateau", "onecycle", "cosine"])
+def test_a_resumed_run_ends_with_the_weights_of_one_that_never_stopped(
+    made_dataset: FerDataset, tmp_path: Path, schedule: str
+) -> None:
+    config = replace(TINY, schedule=schedule, plateau_patience=0)  # type: ignore[arg-type]
+    train(config, made_dataset, tmp_path / "whole", precision="32-true")
+
+    class Interrupted(Silent):
+        def finished_epoch(self, figures: EpochFigures) -> None:
+            if figures.epoch == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, made_dataset, tmp_path / "broken", precision="32-true", listener=Interrupted())
+    result = train(config, made_dataset, tmp_path / "broken", resume=True)
+    assert result.epochs == 4
+    for name in (checkpoint.BEST, checkpoint.LAST):
+        assert same(weights(tmp_path / "whole", name), weights(tmp_path / "broken", name))
+
+
+@pytest.mark.slow
+def test_killed_in_the_middle_of_an_epoch_it_goes_on_to_the_same_weights(
+    prepared: Path, made_dataset: FerDataset, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        'model = "tiny"\ntarget = "drawn"\nepochs = 6\nbatch_size = 1\nlearning_rate = 0.01\nema_decay = 0.9\n'
+        "[augmentation]\nflip = 0.5\nrotation_deg = 10\n"
+    )
+    command = [sys.executable, "-m", "mien", "train", str(recipe), "--data", str(prepared), "--threads", "1"]
+    command += ["--precision", "32-true", "--out"]
+    subprocess.run([*command, str(tmp_path / "whole")], check=True, capture_output=True)
+    process = subprocess.Popen(
+        [*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    last = tmp_path / "killed" / checkpoint.LAST
+    while not last.exists() and process.poll() is None:
+        time.sleep(0.005)
+    time.sleep(0.02)
+    assert process.poll() is None, "it was over before it could be killed"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = len(checkpoint.load_state(last)["history"])
+    assert 1 <= done < 6
+    subprocess.run([*command, str(tmp_path / "killed"), "--resume"], check=True, capture_output=True)
+    for name in (checkpoint.BEST, checkpoint.LAST):
+        assert same(weights(tmp_path / "whole", name), weights(tmp_path / "killed", name))
+
+
+def test_early_stopping_keeps_the_best_epoch(made_dataset: FerDataset, tmp_path: Path) -> None:
+    config = replace(TINY, epochs=60, patience=2, learning_rate=1.0, schedule="constant", ema_decay=0.0)
+    result = train(config, made_dataset, tmp_path / "run")
+    assert result.epochs == result.best.epoch + 2
+    assert checkpoint.load_state(tmp_path / "run" / checkpoint.BEST)["epoch"] == result.best.epoch
+
+
+def test_a_run_is_not_overwritten_and_not_resumed_with_another_recipe(made_dataset: FerDataset, tmp_path: Path) -> None:
+    train(replace(TINY, epochs=1), made_dataset, tmp_path / "run")
+    with pytest.raises(CheckpointError, match="holds a run already"):
+        train(replace(TINY, epochs=1), made_dataset, tmp_path / "run")
+    with pytest.raises(CheckpointError, match="was run with another recipe"):
+        train(replace(TINY, epochs=2), made_dataset, tmp_path / "run", resume=True)
+
+
+def test_a_damaged_checkpoint_is_refused_and_the_best_weights_survive(made_dataset: FerDataset, tmp_path: Path) -> None:
+    train(TINY, made_dataset, tmp_path / "run")
+    last = tmp_path / "run" / checkpoint.LAST
+    last.write_bytes(last.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="damaged or cut short") as caught:
+        train(TINY, made_dataset, tmp_path / "run", resume=True)
+    assert checkpoint.BEST in str(caught.value.hint)
+    assert weights(tmp_path / "run")
+
+
+def test_a_full_disk_is_named_and_the_previous_checkpoint_survives(tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("needs /dev/full, a device that is always full")
+    path = tmp_path / "last.pt"
+    checkpoint.save_state({"epoch": 1}, path)
+    (tmp_path / f".last.pt.{os.getpid()}.part").symlink_to(full)
+    with pytest.raises(StorageError, match=r"cannot write .*last.pt: No space left on device"):
+        checkpoint.save_state({"epoch": 2}, path)
+    assert checkpoint.load_state(path) == {"epoch": 1}
+
+
+def test_nothing_but_tensors_and_plain_values_is_unpickled(tmp_path: Path) -> None:
+    torch.save({"network": Path("x")}, tmp_path / "evil.pt")
+    with pytest.raises(CheckpointError, match="damaged"):
+        checkpoint.load_state(tmp_path / "evil.pt")
