@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mien.data.fer2013 import PIXELS, parse_pixels, read_fer2013
+from mien.data.fer2013 import PIXELS, read_fer2013
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 
 HEADER = b"emotion,pixels,Usage"
@@ -35,17 +35,27 @@ def test_reads_every_pixel_split_and_emotion(tmp_path: Path) -> None:
     assert result.emotions.tolist() == [3, 6]
 
 
-@settings(max_examples=20)
-@given(arrays(np.uint8, (3, PIXELS)))
-def test_block_arithmetic_agrees_with_int_of_each_word(pixels: np.ndarray) -> None:
-    texts = [" ".join(str(value) for value in row).encode() for row in pixels]
-    assert (parse_pixels(texts, path=Path("x"), lines=[2, 3, 4]) == pixels).all()
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pixels=arrays(np.uint8, (3, PIXELS)))
+def test_block_arithmetic_agrees_with_int_of_each_word(tmp_path: Path, pixels: np.ndarray) -> None:
+    rows = [b"0," + " ".join(map(str, row)).encode() + b",Training" for row in pixels]
+    assert (read_fer2013(write(tmp_path, HEADER, *rows)).images.reshape(3, -1) == pixels).all()
 
 
-@given(st.lists(st.sampled_from([b"0", b"00", b"007", b"10", b"099", b"255"]), min_size=1, max_size=12))
-def test_leading_zeros_are_read_as_numbers(some: list[bytes]) -> None:
-    words = (some * PIXELS)[:PIXELS]
-    assert parse_pixels([b" ".join(words)], path=Path("x"), lines=[2])[0].tolist() == [int(word) for word in words]
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    words=st.lists(
+        st.sampled_from([b"0", b"00", b"007", b"0007", b"10", b"099", b"255", b"256", b"299", b"300", b"1000"])
+    )
+)
+def test_block_arithmetic_takes_and_refuses_what_int_does(tmp_path: Path, words: list[bytes]) -> None:
+    row = b" ".join((words + [b"3"] * PIXELS)[:PIXELS])
+    path = write(tmp_path, HEADER, ROW, b"0," + row + b",PublicTest")
+    if any(int(word) > 255 for word in words):
+        with pytest.raises(DatasetFormatError, match=r"fer2013.csv:3: pixel \d+ is"):
+            read_fer2013(path)
+    else:
+        assert read_fer2013(path).images[1].ravel().tolist() == [int(word) for word in row.split()]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from mien.errors import DatasetFormatError, DatasetNotFoundError
 
 #: What damaged archives raise while they are read.
 _DAMAGE = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError)
-_BLOCK = 1 << 20
+_BLOCK = 1 << 19
 _OPENERS: dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 
 

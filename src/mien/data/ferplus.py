@@ -66,10 +66,15 @@ def read_ferplus(path: Path) -> FerPlusVotes:
             raise _fault(path, number, f"Usage is {fields[usage_at]!r}, expected one of {', '.join(USAGES)}")
         splits.append(USAGES.index(fields[usage_at].strip()))
         numbers.append(_number_of_name(path, number, fields[name_at]))
-        votes.append([_count(path, number, fields[at], VOTE_COLUMNS[c]) for c, at in enumerate(vote_at)])
+        votes.append(_counts(path, number, [fields[at] for at in vote_at]))
     if not votes:
         raise DatasetFormatError(f"{path}: no rows below the header", hint="expected FER+'s fer2013new.csv")
-    return FerPlusVotes(np.array(votes, np.uint8), np.array(splits, np.uint8), np.array(numbers, np.int64), sha256)
+    return FerPlusVotes(
+        np.frombuffer(b"".join(votes), np.uint8).reshape(len(votes), -1),
+        np.array(splits, np.uint8),
+        np.array(numbers, np.int64),
+        sha256,
+    )
 
 
 def read_label_folder(folder: Path) -> FerPlusVotes:
@@ -109,11 +114,14 @@ def read_label_file(path: Path, split: int) -> FerPlusVotes:
                 path, number, f"expected {2 + len(VOTE_COLUMNS)} fields (name, box, ten votes), found {len(fields)}"
             )
         numbers.append(_number_of_name(path, number, fields[0]))
-        votes.append([_count(path, number, text, VOTE_COLUMNS[c]) for c, text in enumerate(fields[2:])])
+        votes.append(_counts(path, number, fields[2:]))
     if not votes:
         raise DatasetFormatError(f"{path}: empty file", hint="expected FER+'s label files")
     return FerPlusVotes(
-        np.array(votes, np.uint8), np.full(len(votes), split, np.uint8), np.array(numbers, np.int64), sha256
+        np.frombuffer(b"".join(votes), np.uint8).reshape(len(votes), -1),
+        np.full(len(votes), split, np.uint8),
+        np.array(numbers, np.int64),
+        sha256,
     )
 
 
@@ -150,10 +158,17 @@ def _number_of_name(path: Path, number: int, name: str) -> int:
     return int(stem)
 
 
-def _count(path: Path, number: int, text: str, column: str) -> int:
-    if not text.strip().isdigit() or int(text) > 255:
-        raise _fault(path, number, f"{column} is {text!r}, expected a count of votes (0 to 10)")
-    return int(text)
+def _counts(path: Path, number: int, texts: list[str]) -> bytes:
+    """Ten counts of votes, one a byte."""
+    try:
+        return bytes(map(int, texts))
+    except ValueError as err:
+        column, text = next((c, t) for c, t in zip(VOTE_COLUMNS, texts, strict=True) if not _is_count(t))
+        raise _fault(path, number, f"{column} is {text!r}, expected a count of votes (0 to 10)") from err
+
+
+def _is_count(text: str) -> bool:
+    return text.strip().isdigit() and int(text) < 256
 
 
 def _fault(path: Path, line: int, text: str) -> DatasetFormatError:

@@ -3,7 +3,9 @@
 It does not know protocols; it keeps every row with at least one vote for one of the eight expressions.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +73,10 @@ def prepare(fer2013: Path, ferplus: Path | None, *, out: Path, labels: Path | No
 def _read_csv(path: Path, ferplus: Path | None) -> tuple[Fer2013, FerPlusVotes, None]:
     if ferplus is None:
         raise DatasetNotFoundError("no file of votes was given", hint="add --ferplus fer2013new.csv")
-    pixels, votes = read_fer2013(path), read_ferplus(ferplus)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read_fer2013, path)
+        votes = read_ferplus(ferplus)
+        pixels = reading.result()
     if len(pixels.images) != len(votes.votes):
         raise DatasetFormatError(
             f"{path} has {len(pixels.images)} rows, {ferplus} has {len(votes.votes)}",
@@ -158,12 +163,15 @@ def _dropped(votes: FerPlusVotes, dropped: npt.NDArray[np.bool_]) -> dict[str, i
 
 
 def _manifest(dataset: FerDataset, sources: dict[str, Any], *, dropped: dict[str, int]) -> dict[str, Any]:
+    with ThreadPoolExecutor() as pool:
+        hashes = list(pool.map(partial(split_sha256, dataset), SPLITS))
     return {
         "schema": MANIFEST_SCHEMA,
         "package": f"mien {__version__}",
         "rows": len(dataset),
         "splits": {
-            split: {"rows": len(dataset.split_rows(split)), "sha256": split_sha256(dataset, split)} for split in SPLITS
+            split: {"rows": len(dataset.split_rows(split)), "sha256": sha256}
+            for split, sha256 in zip(SPLITS, hashes, strict=True)
         },
         "dropped": dropped,
         "sources": sources,
