@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mien.cli.tables import table_console
+
 if TYPE_CHECKING:
     from mien.data.dataset import FerDataset
 
@@ -61,7 +63,7 @@ def show(
         table.add_column(name, justify="right")
     for count in counts:
         table.add_row(count.protocol, count.split, f"{count.rows:,}", *(f"{n:,}" for n in count.per_class.values()))
-    Console().print(table)
+    table_console().print(table)
     if out is not None:
         _draw(dataset, out)
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as RichTable
 
+from mien.cli.tables import table_console
 from mien.data.protocols import PROTOCOLS, Split
 from mien.errors import ConfigError
 from mien.evaluation.bootstrap import RESAMPLES
@@ -138,9 +139,7 @@ def _write(out: Path, results: "Sequence[EvaluationResult]", *, name: str, compa
 def _show(results: "Sequence[EvaluationResult]", comparison: "Table | None") -> None:
     from mien.evaluation.report import class_table, figures_table
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=120)
+    console = table_console()
     for result in results:
         console.print(_rich(figures_table(result)), _rich(class_table(result)))
     if comparison is not None:

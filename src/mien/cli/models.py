@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from mien.cli.extras import learning
+from mien.cli.tables import table_console
 
 if TYPE_CHECKING:
     from mien.models.summary import NetworkSummary
@@ -47,7 +47,7 @@ def _print_list() -> None:
     from mien.recognition.recognizer import load_recognizer
     from mien.weights import list_weights, weight_path
 
-    console = Console()
+    console = table_console()
     table = Table("model", "network", "trained towards", title="Models in this package")
     table.add_column("size", justify="right")
     for name in list_weights():
@@ -67,7 +67,7 @@ def _print_layers(summary: "NetworkSummary") -> None:
     for layer in summary.layers:
         shape = " × ".join(str(side) for side in (*layer.output_shape[1:], layer.output_shape[0]))
         table.add_row(layer.name, layer.kind, shape, f"{layer.parameters:,}", f"{layer.multiply_adds:,}")
-    Console().print(table)
+    table_console().print(table)
     print(f"Total parameters: {summary.total:,}")
     print(f"Trainable parameters: {summary.trainable:,}")
     print(f"Non-trainable parameters: {summary.total - summary.trainable:,}")

@@ -38,10 +38,11 @@ def train(
         from mien.training.run import train as run_training
     if threads:
         torch.set_num_threads(threads)
+    recipe, dataset = load_config(config), open_dataset(data)
     with TrainingProgress() as listener:
         result = run_training(
-            load_config(config),
-            open_dataset(data),
+            recipe,
+            dataset,
             out,
             resume=resume,
             precision=None if precision == "auto" else precision,
