@@ -16,7 +16,7 @@ demo: $(VENV)/bin/python
 
 test: $(VENV)/bin/python
 	$(PIP) $(TORCH) -e '.[test]'
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --cov=mien --cov-report=term:skip-covered
 
 lint: $(VENV)/bin/python
 	$(PIP) $(TORCH) -e '.[test,lint]'

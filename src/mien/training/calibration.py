@@ -13,7 +13,7 @@ from torch import Tensor
 from mien.data.dataset import FerDataset
 from mien.data.protocols import select
 from mien.training.export import load_network
-from mien.training.run import cross_entropy
+from mien.training.losses import cross_entropy, expected_hits
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,11 @@ def calibrate(run: Path, dataset: FerDataset) -> Calibration:
     temperature = fit_temperature(logits, votes)
     entropy = -torch.special.xlogy(votes, votes).sum(dim=1)
     kl = float((cross_entropy(logits / temperature, votes) - entropy).mean())
-    right = logits.argmax(dim=1)
     figures = {"validation/votes": {"n": len(votes), "kl": kl}}
-    figures["validation/drawn"] = {"n": len(votes), "accuracy": float(votes.gather(1, right[:, None]).mean())}
+    figures["validation/drawn"] = {"n": len(votes), "accuracy": float(expected_hits(logits, votes).mean())}
     strict = select(dataset, "majority-v1", "validation")
     chosen = torch.from_numpy(np.isin(rows.indices, strict.indices))
-    accuracy = float((right[chosen] == torch.from_numpy(strict.labels)).float().mean())
+    accuracy = float((logits.argmax(dim=1)[chosen] == torch.from_numpy(strict.labels)).float().mean())
     figures["validation/majority-v1"] = {"n": len(strict.indices), "accuracy": accuracy}
     return Calibration(temperature, figures)
 

@@ -20,8 +20,11 @@ from typing import Any
 
 import torch
 
+from mien.data.dataset import FerDataset
 from mien.errors import CheckpointError
 from mien.storage import atomic_file, write_text
+from mien.training.config import TrainingConfig
+from mien.version import __version__
 
 RECORD, HISTORY, CURVES, LAST, BEST = "run.json", "history.csv", "curves.png", "last.pt", "best.pt"
 
@@ -55,6 +58,36 @@ def load_state(path: Path) -> dict[str, Any]:
             hint=f"remove it to start afresh; the best weights so far are in {path.with_name(BEST)}",
         ) from err
     return state
+
+
+def open_run(folder: Path, config: TrainingConfig, dataset: FerDataset, *, resume: bool) -> dict[str, Any]:
+    """The record of the run in ``folder``: what stands there if it is to be resumed, else a new one.
+
+    Raises:
+        CheckpointError: A run is there and ``resume`` is off, or it was run with another recipe or data set.
+    """
+    splits = {split: entry["sha256"] for split, entry in dataset.manifest["splits"].items() if split != "test"}
+    new = {
+        "config": config.to_dict(),
+        "recipe_sha256": config.sha256,
+        "data": {"manifest_sha256": dataset.manifest_sha256, **splits},
+        "versions": {"mien": __version__, "torch": torch.__version__},
+        "threads": torch.get_num_threads(),
+        "precision": None,
+    }
+    if not (folder / RECORD).exists():
+        return new
+    if not resume:
+        raise CheckpointError(
+            f"{folder}: holds a run already", hint="add --resume to go on with it, or choose another folder"
+        )
+    old = read_record(folder)
+    for key, what in (("recipe_sha256", "recipe"), ("data", "data set")):
+        if old.get(key) != new[key]:
+            raise CheckpointError(
+                f"{folder}: was run with another {what}", hint="resume with the same, or choose another folder"
+            )
+    return old
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
