@@ -28,6 +28,7 @@ from mien.geometry import Box, FaceLandmarks, Frame
 from mien.imaging import load_image
 from mien.metadata import InputSpec, ModelMetadata
 from mien.preprocessing import crop_face, to_model_input
+from mien.recognition.explanation import Explanation, explain
 from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.recognition.recognizer import Recognizer, load_recognizer
 from mien.recognition.results import ExpressionScores, FaceExpression, FailedImage, ImageResult
@@ -48,6 +49,7 @@ __all__ = [
     "USE_NOTICE",
     "Box",
     "Detector",
+    "Explanation",
     "Expression",
     "ExpressionPipeline",
     "ExpressionScores",
@@ -67,6 +69,7 @@ __all__ = [
     "build_model",
     "crop_face",
     "evaluate",
+    "explain",
     "export_onnx",
     "list_detectors",
     "list_weights",

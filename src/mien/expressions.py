@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
+from mien.errors import ConfigError
+
 
 class Expression(StrEnum):
     """A visible configuration of the face; never a claim about what a person feels."""
@@ -48,12 +50,12 @@ class LabelSet:
         """Column of the expression called ``name``.
 
         Raises:
-            ValueError: No expression of this set has that name; near names are given.
+            ConfigError: No expression of this set has that name; near names are in the hint.
         """
         names = [str(expression) for expression in self.expressions]
         if name not in names:
             near = get_close_matches(name, names) or names
-            raise ValueError(f"no expression {name!r} in this label set; did you mean {', '.join(near)}?")
+            raise ConfigError(f"no expression {name!r} in this label set", hint=f"did you mean {', '.join(near)}?")
         return names.index(name)
 
     def columns_from(self, other: "LabelSet") -> list[int | None]:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mien.errors import StorageError
-from mien.geometry import Box, ByteArray
+from mien.geometry import Box, ByteArray, FloatArray
 from mien.storage import atomic_file
 
 #: Smaller pictures are enlarged to this long side, larger ones shrunk to the other, so that text and face fit together.
@@ -32,6 +32,9 @@ _COLOURS = {
 #: Height of a panel with eight bars and of the smallest legible letter, in heights of a letter and in pixels.
 _PANEL_HEIGHT, _SMALLEST_LETTER = 14.5, 13
 
+#: Side of a face that is shown alone.
+_FACE_SIDE = 288
+
 _PAPER, _INK, _FAINT = "#ffffff", "#1c1f24", "#e6e8ec"
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -43,6 +46,11 @@ class DrawnFace:
 
     box: Box
     probabilities: Mapping[str, float]
+
+    @classmethod
+    def without_box(cls, probabilities: Mapping[str, float]) -> "DrawnFace":
+        """Only the probabilities, for a panel."""
+        return cls(Box(0, 0, 0, 0), probabilities)
 
     @property
     def title(self) -> str:
@@ -84,6 +92,28 @@ def draw_panels(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
     unit = min(_unit(picture), max(_SMALLEST_LETTER, int(picture.height / (_PANEL_HEIGHT * len(faces)))))
     panels = [_panel(number, face, unit) for number, face in enumerate(faces, start=1)]
     return _beside(picture, panels)
+
+
+def draw_explanation(crop: FloatArray, importance: FloatArray, face: DrawnFace) -> Image.Image:
+    """A face, the same face with its importance in colour, and its bars; red speaks for the expression, blue against.
+
+    Args:
+        crop: Gray (H, W) in [0, 1].
+        importance: Signed (H, W); its largest absolute value gets the full colour.
+        face: The probabilities.
+    """
+    strength = np.clip(importance / max(float(np.abs(importance).max()), 1e-6), -1, 1)[..., None]
+    colour = np.where(strength > 0, _rgb(_COLOURS["anger"]), _rgb(_COLOURS["sadness"]))
+    gray = np.repeat(crop[..., None] * 255, 3, axis=2)
+    mixed = gray * (1 - 0.75 * np.abs(strength)) + colour * 0.75 * np.abs(strength)
+    sides = [
+        Image.fromarray(a.round().astype(np.uint8)).resize((_FACE_SIDE,) * 2, Image.Resampling.BICUBIC)
+        for a in (gray, mixed)
+    ]
+    picture = Image.new("RGB", (2 * _FACE_SIDE, _FACE_SIDE), _PAPER)
+    for position, side in enumerate(sides):
+        picture.paste(side, (position * _FACE_SIDE, 0))
+    return _beside(picture, [_panel(1, face, round(_FACE_SIDE / _PANEL_HEIGHT))])
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:

@@ -1,0 +1,40 @@
+"""``mien explain``: what the network looked at in each face of a photo."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mien.recognition.explanation import explain as explain_face
+from mien.recognition.pipeline import load
+
+
+def explain(
+    photo: Annotated[Path, typer.Argument(help="The picture.")],
+    save: Annotated[Path, typer.Option(help="Folder for a picture a face.")],
+    expression: Annotated[str | None, typer.Option(help="Explain this expression instead of the top one.")] = None,
+    model: Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")] = "default",
+    detector: Annotated[str, typer.Option(help="blazeface, haar or whole.")] = "blazeface",
+) -> None:
+    """Draw for each face, from left to right, which parts speak for its expression (red) and against it (blue).
+
+    Parts are covered one after the other and the fall of the probability is drawn. It shows what this network reacts
+    to, not what makes an expression, and not why a person looks as they do.
+
+    Examples:
+        mien explain photo.jpg --save explained/
+
+        mien explain photo.jpg --save explained/ --expression anger
+    """
+    pipeline = load(model, detector)
+    result = pipeline.predict(photo)
+    wanted = None if expression is None else pipeline.recognizer.labels[pipeline.recognizer.labels.index(expression)]
+    print(f"Found {len(result.faces)} {'face' if len(result.faces) == 1 else 'faces'} in {photo}")
+    for number, face in enumerate(result.faces, start=1):
+        if result.image is None:
+            raise AssertionError("a picture that was just read is kept in its result")
+        explanation = explain_face(pipeline.recognizer, pipeline.crop(result.image, face.detection), expression=wanted)
+        path = save / f"{photo.stem}-{number}.png"
+        explanation.save(path)
+        shown = explanation.scores.to_dict()[str(explanation.expression)]
+        print(f"  {number}  {explanation.expression} {shown:.1%}  drawn: {path}")

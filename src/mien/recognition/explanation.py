@@ -1,0 +1,94 @@
+"""What a network looked at: how its answer changes when part of the face is covered (Zeiler and Fergus 2014, 4.2).
+
+It works on any model file, since it only asks for probabilities, and does not know how the face was found.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mien.errors import ShapeError
+from mien.expressions import Expression
+from mien.geometry import FloatArray
+from mien.recognition.drawing import DrawnFace, draw_explanation, save_picture
+from mien.recognition.recognizer import Recognizer
+from mien.recognition.results import ExpressionScores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """How much each place of a face speaks for an expression.
+
+    Attributes:
+        crop: The face as the network saw it, float32 (H, W) in [0, 1].
+        expression: What is explained.
+        scores: All probabilities of the face as it is.
+        importance: float32 (H, W); by how much the expression's probability falls when the place is covered, averaged
+            over the patches that cover it. Negative where covering helps it.
+    """
+
+    crop: FloatArray
+    expression: Expression
+    scores: ExpressionScores
+    importance: FloatArray
+
+    def plot(self) -> Image.Image:
+        """The face, the face with its importance in colour (red speaks for, blue against), and the probabilities."""
+        return draw_explanation(self.crop, self.importance, DrawnFace.without_box(self.scores.to_dict()))
+
+    def save(self, path: str | Path) -> None:
+        """Write :meth:`plot` as a picture.
+
+        Raises:
+            StorageError: The file cannot be written.
+        """
+        save_picture(self.plot(), Path(path))
+
+
+def explain(
+    recognizer: Recognizer,
+    crop: FloatArray,
+    *,
+    expression: Expression | None = None,
+    patch: int = 10,
+    stride: int = 3,
+) -> Explanation:
+    """Cover the face patch by patch with its mean gray and watch a probability fall, all patches in batches.
+
+    Args:
+        recognizer: The network.
+        crop: The face as the network sees it, gray (H, W) in [0, 1]; see ``ExpressionPipeline.crop``.
+        expression: What to explain; the most probable one by default.
+        patch: Side of the covered square in pixels.
+        stride: Pixels from one square to the next.
+
+    Raises:
+        ShapeError: The crop is not what the network reads, or patch and stride do not fit it.
+    """
+    size = recognizer.metadata.input.size
+    if crop.shape != (size, size):
+        raise ShapeError(f"crop of shape {crop.shape}, expected ({size}, {size})")
+    if not (1 <= stride <= patch <= size):
+        raise ShapeError(f"patch {patch} and stride {stride}: expected 1 ≤ stride ≤ patch ≤ {size}")
+    corners = _corners(size, patch, stride)
+    covered = np.repeat(crop[None], len(corners), axis=0)
+    for face, (top, left) in zip(covered, corners, strict=True):
+        face[top : top + patch, left : left + patch] = crop.mean()
+    probabilities = recognizer.predict_proba(np.concatenate([crop[None], covered]).astype(np.float32))
+    scores = ExpressionScores.from_row(recognizer.labels, probabilities[0])
+    column = recognizer.labels.index(expression or scores.top)
+    falls = probabilities[0, column] - probabilities[1:, column]
+    total, count = np.zeros((size, size)), np.zeros((size, size))
+    for fall, (top, left) in zip(falls, corners, strict=True):
+        total[top : top + patch, left : left + patch] += fall
+        count[top : top + patch, left : left + patch] += 1
+    importance = (total / count).astype(np.float32)
+    return Explanation(crop, recognizer.labels[column], scores, importance)
+
+
+def _corners(size: int, patch: int, stride: int) -> list[tuple[int, int]]:
+    """Top left corners of squares that cover everything; the last ones touch the far edges."""
+    starts = sorted({*range(0, size - patch, stride), size - patch})
+    return [(top, left) for top in starts for left in starts]

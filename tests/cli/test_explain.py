@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.cli import main
+from mien.metadata import ModelMetadata
+from tests.made import draw_face
+from tests.small_models import write_model
+
+
+def test_every_face_gets_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo, model = tmp_path / "face.png", write_model(tmp_path / "model.onnx", ModelMetadata("small"))
+    Image.fromarray(draw_face(1, np.random.default_rng(0))).save(photo)
+    arguments = ["explain", str(photo), "--save", str(tmp_path / "out"), "--model", str(model), "--detector", "whole"]
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, "--expression", "anger"])
+    assert caught.value.code in (0, None)
+    assert "1  anger" in capsys.readouterr().out
+    assert (tmp_path / "out" / "face-1.png").exists()
+
+
+def test_an_unknown_expression_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo, model = tmp_path / "face.png", write_model(tmp_path / "model.onnx", ModelMetadata("small"))
+    Image.fromarray(draw_face(1, np.random.default_rng(0))).save(photo)
+    arguments = ["explain", str(photo), "--save", str(tmp_path / "out"), "--model", str(model), "--detector", "whole"]
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, "--expression", "angr"])
+    assert caught.value.code == 2
+    assert "did you mean anger" in capsys.readouterr().err
