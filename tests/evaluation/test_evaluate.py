@@ -109,7 +109,7 @@ def test_output_that_is_no_probability_is_refused(dataset, output, says):
 
 def test_the_record_has_the_documented_names_in_order(model, dataset):
     votes, drawn, majority = evaluate(model, dataset, protocols=("votes", "drawn", "majority"), options=FEW)
-    assert list(votes.to_dict()) == list(majority.to_dict()) == NAMES
+    assert list(votes.to_dict()) == list(majority.to_dict()) == [*NAMES, "abstaining"]
     assert list(drawn.to_dict()) == [*NAMES, "standard_deviation", "ceiling", "seeded_draw"]
     assert json.loads(json.dumps(drawn.to_dict(), allow_nan=False)) == drawn.to_dict()
 

@@ -55,7 +55,7 @@ def test_every_picture_of_a_result_opens_and_has_content(model, dataset, tmp_pat
                 assert len(picture.convert("RGB").getcolors(2**24)) > 20
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         *("confusion_drawn.png", "confusion_drawn_normalised.png"),
-        *("confusion_votes.png", "confusion_votes_normalised.png", "reliability_votes.png"),
+        *("confusion_votes.png", "confusion_votes_normalised.png", "reliability_votes.png", "risk_coverage_votes.png"),
     ]
 
 

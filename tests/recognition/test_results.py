@@ -93,3 +93,12 @@ def test_the_drawn_picture_is_written_in_the_format_of_its_name(tmp_path: Path) 
 def test_without_its_picture_a_result_cannot_be_drawn() -> None:
     with pytest.raises(ShapeError, match="holds no picture"):
         ImageResult((2, 2), ()).plot()
+
+
+def test_a_face_below_the_wanted_confidence_gets_no_expression() -> None:
+    doubtful = FaceExpression(face().detection, ExpressionScores(FERPLUS_LABELS, FLAT), None, min_confidence=0.5)
+    assert doubtful.expression is None
+    assert doubtful.to_dict()["expression"] is None
+    assert doubtful.to_dict()["probability"] == 0.125
+    assert doubtful.drawn().title == "uncertain"
+    assert face().expression is Expression.HAPPINESS

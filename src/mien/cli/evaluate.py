@@ -137,11 +137,12 @@ def _write(out: Path, results: "Sequence[EvaluationResult]", *, name: str, compa
 
 
 def _show(results: "Sequence[EvaluationResult]", comparison: "Table | None") -> None:
-    from mien.evaluation.report import class_table, figures_table
+    from mien.evaluation.report import abstaining_table, class_table, figures_table
 
     console = table_console()
     for result in results:
-        console.print(_rich(figures_table(result)), _rich(class_table(result)))
+        shown = (figures_table(result), class_table(result), abstaining_table(result))
+        console.print(*(_rich(table) for table in shown if table is not None))
     if comparison is not None:
         console.print(_rich(comparison))
 

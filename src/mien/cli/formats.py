@@ -70,7 +70,16 @@ def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:
         yield [*start, *empty, ""]
     for number, face in enumerate(outcome.faces, start=1):
         box, scores = face.detection.box.to_dict().values(), face.scores
-        yield [*start, number, *box, face.detection.score, scores.top, scores.probability, *scores.probabilities, ""]
+        yield [
+            *start,
+            number,
+            *box,
+            face.detection.score,
+            face.expression,
+            scores.probability,
+            *scores.probabilities,
+            "",
+        ]
 
 
 def _csv_line(row: Sequence[Any]) -> str:
@@ -88,5 +97,6 @@ def _table(outcome: Outcome) -> str:
         x, y = (round(value) for value in face.detection.box.center)
         second, likelihood = face.scores.ranked()[1] if len(face.scores.labels) > 1 else ("", 0.0)
         rest = f"then {second} {likelihood:.1%}"
-        lines.append(f"  {number}  {face.scores.top:<10} {face.scores.probability:6.1%}   {rest:<24} at ({x}, {y})")
+        name = face.expression or f"uncertain, {face.scores.top}"
+        lines.append(f"  {number}  {name:<10} {face.scores.probability:6.1%}   {rest:<24} at ({x}, {y})")
     return "\n".join(lines) + "\n"

@@ -34,6 +34,8 @@ Examples:
 
     mien predict holiday/ "more/*.png" --out faces.csv --save drawn/
 
+    mien predict photo.jpg --min-confidence 0.6
+
 Exit code 5 when a picture could not be read; the others are done all the same. No face is no error.
 
 {USE_NOTICE}"""
@@ -48,10 +50,13 @@ def predict(
     model: Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")] = "default",
     detector: Annotated[str, typer.Option(help="blazeface, haar, yunet or whole.")] = "blazeface",
     detector_file: Annotated[Path | None, typer.Option(help="The ONNX file of yunet.")] = None,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Name no expression that is less probable than this.")
+    ] = 0.0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     form = choose_format(format, out)
-    pipeline = load(model, detector, detector_file=detector_file)
+    pipeline = load(model, detector, detector_file=detector_file, min_confidence=min_confidence)
     single = is_single(sources)
     failed: list[FailedImage] = []
     outcomes = _reported(_saved(_read(pipeline, sources, quiet=quiet or single), save), failed)

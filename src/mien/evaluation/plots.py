@@ -10,6 +10,7 @@ import numpy as np
 
 from mien.errors import missing_extra
 from mien.evaluation import metrics
+from mien.evaluation.abstaining import THRESHOLDS, RiskCoverage
 from mien.evaluation.metrics import FloatArray
 from mien.evaluation.report import EvaluationResult, Reliability
 from mien.expressions import FERPLUS_LABELS, LabelSet
@@ -80,12 +81,31 @@ def plot_reliability(
     return ax
 
 
+def plot_risk_coverage(curve: RiskCoverage, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
+    """Draw the share of wrong answers against the share of images answered, the most confident first.
+
+    Args:
+        curve: The curve.
+        title: Above the picture.
+        ax: Where to draw; None makes a figure.
+    """
+    ax = _axes(ax, width=5.2, height=4.2)
+    ax.plot(curve.coverage, curve.risk, label=f"mean risk {curve.area:.3f}")
+    for threshold in THRESHOLDS[1:]:
+        coverage, accuracy = curve.at(threshold)
+        ax.plot(coverage, 1 - accuracy, "o", color="black", markersize=3)
+        ax.annotate(f"{threshold:g}", (coverage, 1 - accuracy), textcoords="offset points", xytext=(-4, 6), fontsize=7)
+    ax.set(xlim=(0, 1), ylim=(0, None), xlabel="share answered (points: min confidence)", ylabel="wrong", title=title)
+    ax.legend(loc="upper left")
+    return ax
+
+
 def save_plots(result: EvaluationResult, folder: Path) -> tuple[Path, ...]:
     """Write the pictures of ``result`` as PNG, each all or nothing; an older picture of that name is replaced.
 
     Returns:
-        ``confusion_PROTOCOL.png`` and ``confusion_PROTOCOL_normalised.png``, and ``reliability_PROTOCOL.png`` where the
-        protocol has a calibration error.
+        ``confusion_PROTOCOL.png`` and ``confusion_PROTOCOL_normalised.png``, and where the protocol has a calibration
+        error ``reliability_PROTOCOL.png`` and ``risk_coverage_PROTOCOL.png``.
     """
     title = f"{result.protocol}, {result.split} split"
     drawn = {
@@ -96,6 +116,8 @@ def save_plots(result: EvaluationResult, folder: Path) -> tuple[Path, ...]:
     }
     if result.reliability is not None:
         drawn[f"reliability_{result.protocol}.png"] = plot_reliability(result.reliability, ece=result.ece, title=title)
+    if result.abstaining is not None:
+        drawn[f"risk_coverage_{result.protocol}.png"] = plot_risk_coverage(result.abstaining, title=title)
     for name, ax in drawn.items():
         save_figure(_figure_of(ax), folder / name)
     return tuple(folder / name for name in drawn)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mien.data.protocols import Split
+from mien.evaluation.abstaining import THRESHOLDS, RiskCoverage
 from mien.evaluation.bootstrap import Interval
 from mien.evaluation.drawn import DrawnFigures, Scores
 from mien.evaluation.figures import CLASS_FIGURES, class_figure
@@ -68,6 +69,7 @@ class EvaluationResult:
         intervals: Bootstrap intervals by the figure's path in :meth:`to_dict`, such as ``per_class.fear.f1``.
         drawn: What belongs to drawn labels alone.
         reliability: The bins of the calibration error.
+        abstaining: Risk against coverage, where the protocol has a calibration error.
     """
 
     protocol: str
@@ -86,6 +88,7 @@ class EvaluationResult:
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     drawn: DrawnFigures | None = None
     reliability: Reliability | None = None
+    abstaining: RiskCoverage | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain, unrounded numbers under the documented names, ready for JSON."""
@@ -95,6 +98,8 @@ class EvaluationResult:
         record["confusion_matrix"] = self.confusion_matrix.tolist()
         record |= {name: getattr(self, name) for name in _OF_PROBABILITIES}
         record["intervals"] = {name: interval.to_list() for name, interval in self.intervals.items()}
+        if self.abstaining is not None:
+            record["abstaining"] = self.abstaining.to_dict()
         if self.drawn is not None:
             record["standard_deviation"] = self.drawn.standard_deviation
             record["ceiling"] = self.drawn.ceiling.to_dict()
@@ -166,6 +171,14 @@ def class_table(result: EvaluationResult) -> Table:
     )
 
 
+def abstaining_table(result: EvaluationResult) -> Table | None:
+    """Coverage and accuracy for some thresholds of ``mien predict --min-confidence``."""
+    if result.abstaining is None:
+        return None
+    rows = [(f"{threshold:g}", *map(_number, result.abstaining.at(threshold))) for threshold in THRESHOLDS]
+    return Table(f"{result.protocol}, abstaining", ("min confidence", "answered", "accuracy of those"), tuple(rows))
+
+
 @dataclass(frozen=True, slots=True)
 class PublishedScores:
     """A row of somebody's table; None where the source gives no figure."""
@@ -235,6 +248,8 @@ def _sections(results: Sequence[EvaluationResult], *, model: str, comparison: Ta
         yield f"## {result.protocol}\n"
         yield figures_table(result).to_markdown()
         yield class_table(result).to_markdown()
+        if (abstaining := abstaining_table(result)) is not None:
+            yield abstaining.to_markdown()
     if comparison is not None:
         yield comparison.to_markdown()
 

@@ -15,6 +15,7 @@ from mien.data import protocols as rules
 from mien.data.protocols import Selection, Split, Voted
 from mien.errors import ProtocolError, ShapeError
 from mien.evaluation import metrics
+from mien.evaluation.abstaining import RiskCoverage, risk_coverage
 from mien.evaluation.bootstrap import RESAMPLES, intervals
 from mien.evaluation.drawn import drawn_figures
 from mien.evaluation.figures import CLASS_FIGURES, Judged, class_figure
@@ -155,6 +156,7 @@ def judge(
             drawn_figures(judged.targets, judged.predicted, seed=options.seed) if selection.kind == "drawn" else None
         ),
         reliability=_reliability(judged),
+        abstaining=_abstaining(judged),
     )
 
 
@@ -172,6 +174,11 @@ def _reliability(judged: Judged) -> Reliability | None:
     count, confidence, hits = metrics.calibration_bins(truth, judged.probabilities)
     filled = np.maximum(count, 1)
     return Reliability(count=count, confidence=confidence / filled, hits=hits / filled)
+
+
+def _abstaining(judged: Judged) -> RiskCoverage | None:
+    truth = judged.calibration_truth
+    return None if truth is None else risk_coverage(truth, judged.probabilities)
 
 
 def _checked(output: npt.NDArray[np.floating[Any]], *, shape: tuple[int, int]) -> FloatArray:

@@ -42,10 +42,11 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 @dataclass(frozen=True, slots=True)
 class DrawnFace:
-    """One face to draw: its box in pixels of the picture, and its probabilities by name."""
+    """One face to draw: its box in pixels of the picture, its probabilities by name, and whether to name one."""
 
     box: Box
     probabilities: Mapping[str, float]
+    named: bool = True
 
     @classmethod
     def without_box(cls, probabilities: Mapping[str, float]) -> "DrawnFace":
@@ -54,6 +55,8 @@ class DrawnFace:
 
     @property
     def title(self) -> str:
+        if not self.named:
+            return "uncertain"
         name = max(self.probabilities, key=lambda key: self.probabilities[key])
         return f"{name} {self.probabilities[name]:.0%}"
 

@@ -29,8 +29,8 @@ PICTURES_AT_A_TIME = 8
 class ExpressionPipeline:
     """A detector and a network that were loaded once; calls from several threads at once are safe."""
 
-    def __init__(self, detector: Detector, recognizer: Recognizer) -> None:
-        self.detector, self.recognizer = detector, recognizer
+    def __init__(self, detector: Detector, recognizer: Recognizer, *, min_confidence: float = 0.0) -> None:
+        self.detector, self.recognizer, self.min_confidence = detector, recognizer, min_confidence
         self._frame = recognizer.metadata.frames.get(detector.name) or DEFAULT_FRAMES.get(detector.name, WHOLE_FRAME)
 
     @overload
@@ -70,7 +70,8 @@ class ExpressionPipeline:
         rows = iter(self.recognizer.predict_proba(np.array(crops, np.float32).reshape(-1, size, size)))
         results, labels = [], self.recognizer.labels
         for (source, image), faces in zip(pictures, found, strict=True):
-            read = tuple(FaceExpression(face, ExpressionScores.from_row(labels, next(rows))) for face in faces)
+            scores = [ExpressionScores.from_row(labels, next(rows)) for _ in faces]
+            read = tuple(FaceExpression(f, s, None, self.min_confidence) for f, s in zip(faces, scores, strict=True))
             results.append(ImageResult((image.shape[1], image.shape[0]), read, source, image))
         return results
 
@@ -88,6 +89,7 @@ def load(
     *,
     detector_file: Path | None = None,
     threads: int | None = None,
+    min_confidence: float = 0.0,
 ) -> ExpressionPipeline:
     """A pipeline of a shipped model or a file, and a detector by name.
 
@@ -96,6 +98,7 @@ def load(
         detector: ``blazeface``, ``haar``, ``yunet`` or ``whole``.
         detector_file: The ONNX file of ``yunet``.
         threads: Threads of each network; None leaves it to onnxruntime.
+        min_confidence: Faces whose top probability is lower get no expression, in [0, 1].
 
     Raises:
         UnknownModelError: No such model ships.
@@ -104,7 +107,8 @@ def load(
         MissingDependencyError: The detector needs an extra that is not installed.
     """
     recognizer = load_recognizer(model if isinstance(model, str) else Path(model), threads=threads)
-    return ExpressionPipeline(build_detector(detector, file=detector_file, threads=threads), recognizer)
+    found_by = build_detector(detector, file=detector_file, threads=threads)
+    return ExpressionPipeline(found_by, recognizer, min_confidence=min_confidence)
 
 
 def _parts(sources: Iterable[ImageSource]) -> Iterator[list[ImageSource]]:

@@ -85,22 +85,33 @@ class FaceExpression:
         detection: Box, detector's score and key points.
         scores: The expressions' probabilities.
         track_id: The same face in other frames of a video has the same number; None for single pictures.
+        min_confidence: Below this probability of the top expression no expression is named, in [0, 1].
     """
 
     detection: FaceDetection
     scores: ExpressionScores
     track_id: int | None = None
+    min_confidence: float = 0.0
+
+    @property
+    def expression(self) -> Expression | None:
+        """The most probable expression; None where its probability is below ``min_confidence``."""
+        return self.scores.top if self.scores.probability >= self.min_confidence else None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, nothing rounded; ``track_id`` only where there is one."""
         record: dict[str, Any] = {
             "box": self.detection.box.to_dict(),
             "detector_score": self.detection.score,
-            "expression": str(self.scores.top),
+            "expression": None if self.expression is None else str(self.expression),
             "probability": self.scores.probability,
             "probabilities": self.scores.to_dict(),
         }
         return record if self.track_id is None else {"track_id": self.track_id, **record}
+
+    def drawn(self) -> DrawnFace:
+        """What is drawn of this face."""
+        return DrawnFace(self.detection.box, self.scores.to_dict(), named=self.expression is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +153,7 @@ class ImageResult:
         """
         if self.image is None:
             raise ShapeError("this result holds no picture to draw on")
-        return draw_panels(self.image, [DrawnFace(face.detection.box, face.scores.to_dict()) for face in self.faces])
+        return draw_panels(self.image, [face.drawn() for face in self.faces])
 
     def save(self, path: str | Path) -> None:
         """Write :meth:`plot` as a picture, in the format of the name's ending.

@@ -1,0 +1,63 @@
+"""What a model gains when it may say nothing: risk against coverage (El-Yaniv and Wiener 2010).
+
+It knows arrays only.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from mien.evaluation.metrics import FloatArray
+
+#: Thresholds that tables and JSON show.
+THRESHOLDS: Final = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RiskCoverage:
+    """Images from the most to the least confident, and what is wrong among those kept so far.
+
+    Attributes:
+        confidence: float64 (n,), falling; the least one that is kept.
+        coverage: float64 (n,), share of images kept, in (0, 1].
+        risk: float64 (n,), share of wrong answers among the kept, in [0, 1].
+    """
+
+    confidence: FloatArray
+    coverage: FloatArray
+    risk: FloatArray
+
+    def at(self, threshold: float) -> tuple[float, float]:
+        """(coverage, accuracy) where images below ``threshold`` get no answer; accuracy is 1 where none gets one."""
+        kept = int(np.count_nonzero(self.confidence >= threshold))
+        return (0.0, 1.0) if kept == 0 else (float(self.coverage[kept - 1]), float(1 - self.risk[kept - 1]))
+
+    @property
+    def area(self) -> float:
+        """Mean risk over all coverages, in [0, 1]; less is better."""
+        return float(self.risk.mean()) if len(self.risk) else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Area, and coverage and accuracy at :data:`THRESHOLDS`."""
+        rows = [(threshold, *self.at(threshold)) for threshold in THRESHOLDS]
+        names = ("min_confidence", "coverage", "accuracy")
+        return {"area": self.area, "thresholds": [dict(zip(names, row, strict=True)) for row in rows]}
+
+
+def risk_coverage(truth: FloatArray, probabilities: FloatArray) -> RiskCoverage:
+    """The curve of answers ordered by the probability of the first choice.
+
+    Args:
+        truth: One-hot labels or vote shares (n, k); the share of the first choice is how far it is right.
+        probabilities: (n, k).
+    """
+    confidence = probabilities.max(axis=1, initial=0.0)
+    hits = np.take_along_axis(truth, probabilities.argmax(axis=1)[:, None], axis=1)[:, 0]
+    order = np.argsort(-confidence, kind="stable")
+    count = np.arange(1, len(order) + 1)
+    return RiskCoverage(
+        confidence=confidence[order],
+        coverage=count / max(len(order), 1),
+        risk=1 - np.cumsum(hits[order]) / count,
+    )
