@@ -1,6 +1,6 @@
 """What the core install takes: megabytes of a new environment, CPU time of `import mien`, modules it loads.
 
-    python benchmarks/install_size.py
+python benchmarks/install_size.py
 """
 
 import subprocess
