@@ -110,21 +110,11 @@ def _read_png_folder(folder: Path, ferplus: Path | None) -> tuple[Fer2013, FerPl
     )
     unknown = np.full(len(images), UNKNOWN_EMOTION, np.uint8)
     pixels = Fer2013(images.reshape(-1, SIDE, SIDE, 1), panel.splits, unknown, panel.sha256)
-    return pixels, panel if ferplus is None else _votes_of(panel, read_ferplus(ferplus), ferplus), panel
-
-
-def _votes_of(panel: FerPlusVotes, votes: FerPlusVotes, path: Path) -> FerPlusVotes:
-    """The rows of ``fer2013new.csv`` that bear the names of the panel's images, in their order."""
-    rows = rows_of_numbers(votes)
-    if missing := [number for number in panel.numbers.tolist() if number not in rows]:
-        raise DatasetFormatError(f"{path}: no row for fer{missing[0]:07d}.png", hint="take the files of one release")
-    chosen = np.array([rows[number] for number in panel.numbers.tolist()])
-    if (differ := np.flatnonzero(votes.splits[chosen] != panel.splits)).size:
-        raise DatasetFormatError(
-            f"{path}:{chosen[differ[0]] + 2}: Usage is another than the folder of its image",
-            hint="files of one release",
-        )
-    return replace(votes, votes=votes.votes[chosen], splits=panel.splits, numbers=panel.numbers)
+    if ferplus is None:
+        return pixels, panel, panel
+    votes = read_ferplus(ferplus)
+    rows = _rows_of(panel, votes)
+    return pixels, replace(votes, votes=votes.votes[rows], splits=panel.splits, numbers=panel.numbers), panel
 
 
 def _read_png(path: Path) -> npt.NDArray[np.uint8]:
@@ -142,6 +132,13 @@ def _read_png(path: Path) -> npt.NDArray[np.uint8]:
 
 def _at_rows(panel: FerPlusVotes, votes: FerPlusVotes) -> npt.NDArray[np.uint8]:
     """The second panel's votes at the rows of the first file; zeros where it has none."""
+    at_rows = np.zeros_like(votes.votes)
+    at_rows[_rows_of(panel, votes)] = panel.votes
+    return at_rows
+
+
+def _rows_of(panel: FerPlusVotes, votes: FerPlusVotes) -> npt.NDArray[np.int64]:
+    """The row of ``fer2013new.csv`` that bears the name of each of the panel's images."""
     rows = rows_of_numbers(votes)
     if missing := [number for number in panel.numbers.tolist() if number not in rows]:
         raise DatasetFormatError(
@@ -152,9 +149,7 @@ def _at_rows(panel: FerPlusVotes, votes: FerPlusVotes) -> npt.NDArray[np.uint8]:
     if (differ := np.flatnonzero(votes.splits[chosen] != panel.splits)).size:
         name = f"fer{int(panel.numbers[differ[0]]):07d}.png"
         raise DatasetFormatError(f"label files put {name} into another split than the file of votes")
-    at_rows = np.zeros_like(votes.votes)
-    at_rows[chosen] = panel.votes
-    return at_rows
+    return chosen
 
 
 def _dropped(votes: FerPlusVotes, dropped: npt.NDArray[np.bool_]) -> dict[str, int]:
