@@ -10,12 +10,16 @@ from functools import partial
 from torch import nn
 
 from mien.errors import UnknownModelError
+from mien.models.classic import DenseNet, Inception, Vgg16
 from mien.models.cnn import Capstone, Tiny
 from mien.models.resnet import ResNet
 
 _BUILDERS: dict[str, Callable[[int], nn.Module]] = {
     "capstone": Capstone,
     "tiny": Tiny,
+    "vgg16": Vgg16,
+    "densenet": DenseNet,
+    "inception": Inception,
     "resnet": partial(ResNet, widths=(48, 96, 192, 384), blocks=(1, 1, 1, 1)),
     "resnet-deep": partial(ResNet, widths=(48, 96, 192, 384), blocks=(1, 2, 2, 1)),
 }
