@@ -43,6 +43,17 @@ def test_the_file_says_what_the_network_says_at_every_batch_size(run: Path, tmp_
     assert result.bytes == result.path.stat().st_size
 
 
+def test_a_mirrored_file_says_the_same_of_a_face_and_its_mirror_image(run: Path, tmp_path: Path) -> None:
+    result = export_run(run, tmp_path / "model.onnx", mirror=True)
+    images = probe_images(result.metadata.input)
+    turned = images[..., ::-1].copy()
+    assert np.allclose(probabilities(result.path, images), probabilities(result.path, turned), atol=1e-6)
+    network, _ = load_network(run)
+    with torch.no_grad():
+        as_is, mirrored = network(torch.from_numpy(images)), network(torch.from_numpy(turned))
+    assert np.allclose(probabilities(result.path, images), ((as_is + mirrored) / 2).softmax(1).numpy(), atol=1e-5)
+
+
 def test_the_file_carries_its_record(run: Path, tmp_path: Path) -> None:
     export_run(run, tmp_path / "model.onnx", name="mine", temperature=0.9, scores={"validation/votes": {"kl": 0.4}})
     properties = {p.key: p.value for p in onnx.load(tmp_path / "model.onnx").metadata_props}

@@ -61,6 +61,9 @@ def export(
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name in the metadata; the network's by default.")] = None,
     half: Annotated[bool, typer.Option("--half", help="Store the weights as float16: half the size.")] = False,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Average each face with its mirror image: better, twice the work.")
+    ] = False,
     data: Annotated[
         Path | None,
         typer.Option(help="Prepared data set: fit the temperature on its validation split, note the scores."),
@@ -71,15 +74,23 @@ def export(
     Examples:
         mien export runs/capstone
 
-        mien export runs/capstone --data data/ferplus --half --out capstone.onnx
+        mien export runs/capstone --data data/ferplus --half --mirror --out capstone.onnx
     """
     with learning():
         from mien.data.dataset import open_dataset
         from mien.training.calibration import calibrate
         from mien.training.export import export_run
-    fitted = calibrate(run, open_dataset(data)) if data is not None else None
+    fitted = calibrate(run, open_dataset(data), mirror=mirror) if data is not None else None
     temperature, scores = (fitted.temperature, fitted.scores) if fitted else (1.0, {})
-    result = export_run(run, out or run / "model.onnx", name=name, half=half, temperature=temperature, scores=scores)
+    result = export_run(
+        run,
+        out or run / "model.onnx",
+        name=name,
+        temperature=temperature,
+        scores=scores,
+        half=half,
+        mirror=mirror,
+    )
     print(f"wrote {result.path} ({result.bytes / 1e6:.1f} MB), temperature {temperature:.3f},", end=" ")
     print(f"largest difference to the network {result.largest_difference:.1e}")
 

@@ -24,13 +24,13 @@ class Calibration:
     scores: dict[str, dict[str, float]]
 
 
-def calibrate(run: Path, dataset: FerDataset) -> Calibration:
-    """Fit the temperature of a run's best weights on the validation split.
+def calibrate(run: Path, dataset: FerDataset, *, mirror: bool = False) -> Calibration:
+    """Fit the temperature of a run's best weights on the validation split, mirrored if the export will be.
 
     Raises:
         CheckpointError: ``run`` is no run folder, or its weights are damaged.
     """
-    network, _ = load_network(run)
+    network, _ = load_network(run, mirror=mirror)
     rows = select(dataset, "votes", "validation")
     votes = torch.from_numpy(rows.targets).float()
     with torch.no_grad():

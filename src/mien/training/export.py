@@ -55,8 +55,21 @@ class _Probabilities(nn.Module):
         return probabilities
 
 
-def load_network(run: Path) -> tuple[nn.Module, dict[str, Any]]:
-    """The network of a run with its best weights, in evaluation mode, and the run's record.
+class Mirrored(nn.Module):
+    """The mean of a network's logits for a face and for its mirror image: an expression has no handedness."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 1, H, W) to (N, classes)."""
+        mean: Tensor = (self.network(images) + self.network(images.flip(3))) / 2
+        return mean
+
+
+def load_network(run: Path, *, mirror: bool = False) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a run with its best weights, in evaluation mode, and the run's record; see :class:`Mirrored`.
 
     Raises:
         CheckpointError: ``run`` is no run folder, or its weights are damaged.
@@ -64,7 +77,7 @@ def load_network(run: Path) -> tuple[nn.Module, dict[str, Any]]:
     record = read_record(run)
     network = build_model(record["config"]["model"])
     network.load_state_dict(load_state(run / BEST)["network"])
-    return network.eval(), record
+    return (Mirrored(network) if mirror else network).eval(), record
 
 
 def export_run(
@@ -75,6 +88,7 @@ def export_run(
     temperature: float = 1.0,
     scores: Mapping[str, Any] | None = None,
     half: bool = False,
+    mirror: bool = False,
 ) -> ExportResult:
     """Export the best weights of a run.
 
@@ -85,20 +99,21 @@ def export_run(
         temperature: By which logits are divided; fitted on the validation split.
         scores: Figures to carry along.
         half: Store the weights as float16: half the size; they are widened when the file is loaded.
+        mirror: Average each face with its mirror image inside the file: better, and twice the work.
 
     Raises:
         CheckpointError: ``run`` is no run folder, or its weights are damaged.
         ExportMismatchError: The file gives other probabilities than the network.
         StorageError: ``out`` cannot be written.
     """
-    network, record = load_network(run)
+    network, record = load_network(run, mirror=mirror)
     metadata = ModelMetadata(
         name=name or record["config"]["model"],
         frames=DEFAULT_FRAMES,
         upright_from_deg=UPRIGHT_FROM_DEG,
         temperature=temperature,
         training={key: record[key] for key in ("config", "recipe_sha256", "data", "versions", "precision")}
-        | {"epoch": record["best"]["epoch"]},
+        | {"epoch": record["best"]["epoch"], "mirrored": mirror},
         scores=dict(scores or {}),
         version=__version__,
         licence=LICENCE,
