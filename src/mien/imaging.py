@@ -108,7 +108,7 @@ def _from_stream(stream: BinaryIO, max_pixels: int, formats: tuple[str, ...] | N
     except UnidentifiedImageError as err:
         raise ImageFormatError(f"{name}: not a picture in a known format") from err
     except Image.DecompressionBombError as err:
-        raise ImageSizeError(f"{name}: far more pixels than the {max_pixels:,} allowed") from err
+        raise ImageSizeError(f"{name}: {err}", hint=f"expected at most {max_pixels:,} pixels") from err
     except ImageDecodeError:
         raise
     except _DECODER_ERRORS as err:
