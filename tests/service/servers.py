@@ -38,13 +38,15 @@ class Server:
 
 
 @contextmanager
-def running(folder: Path, model: Path, *flags: str, **environment: str) -> Iterator[Server]:
+def running(
+    folder: Path, model: Path, *flags: str, program: tuple[str, ...] = ("-m", "mien", "serve"), **environment: str
+) -> Iterator[Server]:
     """A server on a free port of the loopback; it is stopped at the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = folder / f"server-{port}.log"
-    command = [sys.executable, "-m", "mien", "serve", "--port", str(port), "--model", str(model), *flags]
+    command = [sys.executable, *program, "--port", str(port), "--model", str(model), *flags]
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stderr=stream, stdout=stream, env=os.environ | environment, cwd=folder)
     server = Server(f"http://127.0.0.1:{port}", process, log)

@@ -9,6 +9,7 @@ from schemathesis.specs.openapi import checks
 
 from tests.service.servers import Server
 
+PATHS = ["/v1/predict", "/v1/model", "/healthz", "/readyz", "/metrics", "/v1/video"]
 #: All that a random body may be held to: whether bytes are a picture no schema can say.
 CHECKS = [
     not_a_server_error,
@@ -21,7 +22,7 @@ CHECKS = [
 
 def test_it_describes_every_route_with_examples(client: httpx.Client) -> None:
     described = client.get("/openapi.json").json()
-    assert set(described["paths"]) == {"/v1/predict", "/v1/model", "/healthz", "/readyz", "/metrics"}
+    assert set(described["paths"]) == {*PATHS, "/v1/video/{job_id}", "/v1/video/{job_id}/files/{name}"}
     answers = described["paths"]["/v1/predict"]["post"]["responses"]
     assert {"200", "400", "401", "413", "415", "422", "429", "503"} <= set(answers)
     assert answers["200"]["content"]["application/json"]["example"]["results"]
@@ -29,10 +30,10 @@ def test_it_describes_every_route_with_examples(client: httpx.Client) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("path", ["/v1/predict", "/v1/model", "/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("path", PATHS)
 def test_generated_requests_get_described_answers(server: Server, path: str) -> None:
     schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
-    (operation,) = [found.ok() for found in schema.include(path=path).get_all_operations()]
+    operation, *_ = [found.ok() for found in schema.include(path=path).get_all_operations()]
 
     @given(case=operation.as_strategy())
     @settings(max_examples=40, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))

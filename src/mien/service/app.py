@@ -1,8 +1,8 @@
 """The application: what the service is made of, in one place.
 
-    page  /  /static         predict  /v1/predict        stream  /v1/stream        about  /v1/model /healthz …
-                └───────────────────┴──────────┬───────────┴──────────────────────────────┘
-                                  engine: reader (threads, batches), places, counters
+    page  /  /static     predict  /v1/predict     stream  /v1/stream     video  /v1/video     about  /v1/model …
+                └────────────────┴────────────────────┬─┴────────────────────┴───────────────────┘
+                           engine: reader (threads, batches), jobs, places, counters
 
 It does not know sockets or processes; ``server.py`` runs it.
 """
@@ -17,8 +17,8 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from mien.expressions import USE_NOTICE
-from mien.service import about, predict, problems, stream
-from mien.service.engine import Engine
+from mien.service import about, predict, problems, stream, video
+from mien.service.engine import Engine, MakeRunner
 from mien.service.settings import ServiceSettings, read_settings
 from mien.service.wrapping import Wrapping
 from mien.version import __version__
@@ -26,13 +26,13 @@ from mien.version import __version__
 _STATIC = Path(__file__).parent / "static"
 
 
-def build_app(settings: ServiceSettings) -> FastAPI:
-    """The whole application; the model is loaded at once.
+def build_app(settings: ServiceSettings, make_runner: MakeRunner | None = None) -> FastAPI:
+    """The whole application; the model is loaded at once. Without ``make_runner`` it takes no videos.
 
     Raises:
         MienError: Model or detector cannot be loaded.
     """
-    engine = Engine(settings)
+    engine = Engine(settings, make_runner)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -44,7 +44,7 @@ def build_app(settings: ServiceSettings) -> FastAPI:
     )
     app.state.engine = engine
     problems.install(app)
-    for part in (predict, stream, about):
+    for part in (predict, stream, video, about):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
 

@@ -19,6 +19,7 @@ from mien.errors import (
     MienError,
     OverdueError,
     RequestError,
+    StorageError,
 )
 
 #: Status and short name of each error; the most special class counts.
@@ -31,6 +32,7 @@ PROBLEMS: Mapping[type[MienError], tuple[int, str]] = {
     ImageDecodeError: (422, "unreadable_picture"),
     BusyError: (429, "too_many_requests"),
     OverdueError: (503, "overdue"),
+    StorageError: (503, "storage"),
     MienError: (500, "internal"),
 }
 

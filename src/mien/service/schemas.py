@@ -3,7 +3,7 @@
 They describe and do not convert: what is sent is what ``to_dict`` of a result gives.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -65,6 +65,19 @@ class ProblemSchema(Schema):
     error: str
     detail: str
     hint: str | None
+
+
+class JobSchema(Schema):
+    """A video that is being read, or was."""
+
+    id: str = Field(description="Cannot be guessed; who knows it may read the results")
+    name: str
+    phase: Literal["uploading", "waiting", "running", "done", "failed", "cancelled"]
+    progress: float = Field(ge=0, le=1)
+    created_s: float = Field(description="Seconds since 1970")
+    attempts: int
+    files: list[str] = Field(description="Names of the results; empty until all are whole")
+    error: str | None
 
 
 class StatusSchema(Schema):

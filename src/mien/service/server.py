@@ -13,6 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mien.service.app import build_app, worker_app
+from mien.service.engine import MakeRunner
 from mien.service.metrics import SHARED_FOLDER
 from mien.service.settings import ServiceSettings
 
@@ -59,14 +60,18 @@ class ImpatientProtocol(H11Protocol):
             self.transport.close()
 
 
-def serve(settings: ServiceSettings) -> None:
+def serve(settings: ServiceSettings, make_runner: MakeRunner | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then let running requests end.
+
+    Args:
+        settings: All of them.
+        make_runner: What reads videos, in a single process; None takes none.
 
     Raises:
         MienError: Model or detector cannot be loaded.
     """
     if settings.workers == 1:
-        app = build_app(settings)
+        app = build_app(settings, make_runner)
         uvicorn.Server(uvicorn.Config(app, **_options(settings))).run()
         return
     with TemporaryDirectory(prefix="mien-counts-") as folder:

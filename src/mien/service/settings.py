@@ -48,6 +48,13 @@ class ServiceSettings(BaseSettings):
     max_connections: int = Field(512, ge=8, description="Open connections; more get 503")
     max_streams: int = Field(8, ge=0, description="Live cameras at a time")
     max_frame_bytes: int = Field(2 * 2**20, ge=1024, description="Bytes of a camera's frame")
+    jobs_folder: Path | None = Field(
+        None, description="Folder for videos and their results, the only one that is written; none takes no videos"
+    )
+    max_video_bytes: int = Field(500 * 2**20, ge=1024, description="Bytes of a video")
+    max_jobs_bytes: int = Field(5 * 2**30, ge=1024, description="Bytes of all videos and results on disk")
+    max_jobs: int = Field(8, ge=1, description="Videos that wait; more get 429")
+    keep_jobs_s: float = Field(86400, gt=0, description="So long after a video was sent its results are kept")
     request_timeout_s: float = Field(30, gt=0, description="Longest time a prediction may take")
     upload_timeout_s: float = Field(30, gt=0, description="Longest time a request's body may take to arrive")
     idle_timeout_s: int = Field(10, ge=1, description="Longest silence of a connection, and longest arrival of headers")
