@@ -149,18 +149,21 @@ async def measure(options: argparse.Namespace, process: "subprocess.Popen[bytes]
     single = (await load_server(port, made, 1, 10**5, options.seconds))[1] if options.rates else 0.0
     memory: list[float] = []
     watching = asyncio.create_task(watch_memory(process, memory))
-    used_s = processor_s(process)
+    used_s, client_s = processor_s(process), time.process_time()
     limit_s = options.seconds if options.rates else 3600
     tally, rate = await load_server(port, made, options.clients, options.requests, limit_s)
     watching.cancel()
     used_ms = (processor_s(process) - used_s) * 1000 / len(tally.times_s)
+    client_ms = (time.process_time() - client_s) * 1000 / len(tally.times_s)
     p50, p95, p99 = np.percentile(np.array(tally.times_s) * 1000, [50, 95, 99])
     print(f"{options.clients} clients: {len(tally.times_s)} requests, {tally.wrong} wrong, {dict(tally.statuses)}")
-    print(f"{rate:.1f} requests/s; p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms; {used_ms:.1f} ms of processor")
+    print(f"{rate:.1f} requests/s; p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms")
+    print(f"processor: {used_ms:.1f} ms a request in the server, {client_ms:.1f} in the clients")
     if options.rates:
         print(f"one at a time {single:.1f}/s ({rate / single:.2f} times); library {batch:.1f}/s ({rate / batch:.0%})")
     first, last = np.median(memory[55:65] or memory[-1:]), np.median(memory[-10:])
     print(f"memory: {first:.0f} MiB after a minute, {last:.0f} at the end ({last / first - 1:+.1%})")
+    print("each half minute: " + ", ".join(f"{np.median(memory[at : at + 5]):.0f}" for at in range(0, len(memory), 30)))
     unexpected = [status for status in tally.statuses if status >= 500 and status != 503]
     return not tally.wrong and not unexpected
 

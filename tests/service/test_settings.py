@@ -57,6 +57,13 @@ def test_help_and_documentation_name_every_setting(name: str) -> None:
     assert f"`--{name.replace('_', '-')}`" in DOCS.read_text(encoding="utf-8")
 
 
+def test_without_the_extra_the_command_names_it() -> None:
+    code = "import sys; sys.modules['fastapi'] = None; from mien.cli import main; main(['serve'])"
+    refused = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert refused.returncode == 6
+    assert "pip install 'mien[service]'" in refused.stderr
+
+
 def test_help_and_errors_come_from_the_command_line() -> None:
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "mien", "serve", *arguments]

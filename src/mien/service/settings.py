@@ -35,9 +35,7 @@ class ServiceSettings(BaseSettings):
     model: str = Field("default", description="A name that `mien models` lists, or an .onnx file")
     detector: str = Field("blazeface", description="blazeface, haar, yunet or whole")
     detector_file: Path | None = Field(None, description="The ONNX file of yunet")
-    threads: int = Field(
-        0, ge=0, le=256, description="Pictures worked on at a time; 0 is one for each core and one more"
-    )
+    threads: int = Field(0, ge=0, le=256, description="Pictures worked on at a time; 0 is two for each core")
     batch_size: int = Field(64, ge=1, le=1024, description="Faces that go through the network together, of any clients")
     batch_wait_ms: float = Field(2.0, ge=0, le=1000, description="Longest wait of a face for others to join its batch")
     max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Bytes of a request's body")
@@ -85,7 +83,7 @@ class ServiceSettings(BaseSettings):
     @property
     def pool_threads(self) -> int:
         """Pictures that a process works on at a time."""
-        return self.threads or (os.cpu_count() or 1) + 1
+        return self.threads or 2 * len(os.sched_getaffinity(0))
 
     def environment(self) -> dict[str, str]:
         """The environment variables that give these settings again, for worker processes."""

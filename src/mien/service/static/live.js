@@ -72,7 +72,7 @@ function begin(camera, video) {
   socket.addEventListener("message", (event) => { if (session === mine) receive(mine, JSON.parse(event.data)); });
   socket.addEventListener("close", () => { if (session === mine) stop(mine.why ?? "The service closed the stream."); });
   by("camera").textContent = "Stop the camera";
-  for (const id of ["live-result", "minute"]) by(id).hidden = false;
+  by("live-result").hidden = false;
   by("live-faces").replaceChildren();
 }
 
