@@ -19,6 +19,7 @@ from fastapi.staticfiles import StaticFiles
 from mien.expressions import USE_NOTICE
 from mien.service import about, predict, problems, stream, video
 from mien.service.engine import Engine, MakeRunner
+from mien.service.memory import keep_memory_steady
 from mien.service.settings import ServiceSettings, read_settings
 from mien.service.wrapping import Wrapping
 from mien.version import __version__
@@ -32,6 +33,7 @@ def build_app(settings: ServiceSettings, make_runner: MakeRunner | None = None) 
     Raises:
         MienError: Model or detector cannot be loaded.
     """
+    keep_memory_steady()
     engine = Engine(settings, make_runner)
 
     @asynccontextmanager
