@@ -14,7 +14,14 @@ It knows nothing of where an error comes from; modules raise the leaf that fits.
     ├── ExportMismatchError    (ArithmeticError)    exit 4   the exported file disagrees with the network
     ├── ShapeError             (ValueError)         exit 4   an array has the wrong shape, type or range
     ├── ImageDecodeError       (ValueError)         exit 5   bytes that are not a readable image
+    │   ├── ImageFormatError   (ValueError)         exit 5   content in no known or allowed format
+    │   └── ImageSizeError     (ValueError)         exit 5   more pixels than allowed
     ├── SourceError            (OSError)            exit 5   a picture, video or camera cannot be opened
+    ├── RequestError           (ValueError)         exit 2   a client's request does not make sense
+    ├── AccessError            (PermissionError)    exit 2   a client has no valid token
+    ├── LimitError             (ValueError)         exit 5   more bytes, pictures or faces than allowed
+    ├── BusyError              (BlockingIOError)    exit 5   as much is being worked on as is allowed
+    ├── OverdueError           (TimeoutError)       exit 5   it took longer than allowed
     ├── UnknownDetectorError   (LookupError)        exit 2   no detector of that name
     └── MissingDependencyError (ImportError)        exit 6   an extra is not installed
 """
@@ -45,6 +52,18 @@ class ConfigError(MienError, ValueError):
 
 class UnknownDetectorError(MienError, LookupError):
     """No face detector goes by that name."""
+
+    exit_code = 2
+
+
+class RequestError(MienError, ValueError):
+    """A client's request does not make sense: no picture, a wrong field, a cut upload."""
+
+    exit_code = 2
+
+
+class AccessError(MienError, PermissionError):
+    """A client has no valid token."""
 
     exit_code = 2
 
@@ -105,6 +124,32 @@ class ShapeError(MienError, ValueError):
 
 class ImageDecodeError(MienError, ValueError):
     """The bytes are no readable image, or one beyond the size caps."""
+
+    exit_code = 5
+
+
+class ImageFormatError(ImageDecodeError):
+    """The content is in no known format, or in one that is not allowed here."""
+
+
+class ImageSizeError(ImageDecodeError):
+    """The picture has more pixels than allowed; it was not decoded."""
+
+
+class LimitError(MienError, ValueError):
+    """More bytes, pictures or faces than allowed."""
+
+    exit_code = 5
+
+
+class BusyError(MienError, BlockingIOError):
+    """As much is being worked on as is allowed; the same request may pass later."""
+
+    exit_code = 5
+
+
+class OverdueError(MienError, TimeoutError):
+    """It took longer than allowed."""
 
     exit_code = 5
 

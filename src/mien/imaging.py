@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mien.errors import ImageDecodeError, SourceError
+from mien.errors import ImageDecodeError, ImageFormatError, ImageSizeError, SourceError
 from mien.geometry import ByteArray
 
 ColourOrder = Literal["rgb", "bgr", "gray"]
@@ -45,7 +45,13 @@ _DECODER_ERRORS = (
 )
 
 
-def load_image(source: ImageSource, *, colour: ColourOrder = "rgb", max_pixels: int = MAX_PIXELS) -> ByteArray:
+def load_image(
+    source: ImageSource,
+    *,
+    colour: ColourOrder = "rgb",
+    max_pixels: int = MAX_PIXELS,
+    formats: tuple[str, ...] | None = None,
+) -> ByteArray:
     """The picture as RGB uint8 of shape (height, width, 3), upright.
 
     Args:
@@ -53,21 +59,23 @@ def load_image(source: ImageSource, *, colour: ColourOrder = "rgb", max_pixels: 
             (H, W, 4): uint8, uint16, bool, or float in [0, 1]. Of an animated file the first frame is read.
         colour: Order of an array's last axis; a fourth channel is alpha. Files say their own order.
         max_pixels: Pictures with more pixels are refused unread.
+        formats: Pillow's names of the formats that files may have, as the content says; None allows all.
 
     Raises:
         SourceError: The file is not there or may not be read.
-        ImageDecodeError: The content is no readable picture, or one with too many pixels.
+        ImageDecodeError: The content is no readable picture; :class:`ImageFormatError` where its format is not known or
+            allowed, :class:`ImageSizeError` where it has too many pixels.
     """
     if isinstance(source, np.ndarray):
         return _from_array(source, colour, max_pixels)
     if isinstance(source, Image.Image):
         return _decode(source, max_pixels, "PIL image")
     if isinstance(source, bytes | bytearray | memoryview):
-        return _from_stream(BytesIO(source), max_pixels, "bytes")
+        return _from_stream(BytesIO(source), max_pixels, formats, "bytes")
     if isinstance(source, str | os.PathLike):
-        return _from_path(source, max_pixels)
+        return _from_path(source, max_pixels, formats)
     if hasattr(source, "read"):
-        return _from_stream(source, max_pixels, str(getattr(source, "name", "file object")))
+        return _from_stream(source, max_pixels, formats, str(getattr(source, "name", "file object")))
     raise ImageDecodeError(
         f"a picture cannot be read from {type(source).__name__}",
         hint="give a path, bytes, a binary file object, a PIL image or a NumPy array",
@@ -79,7 +87,7 @@ def describe_source(source: ImageSource) -> str | None:
     return os.fspath(source) if isinstance(source, str | os.PathLike) else None
 
 
-def _from_path(source: str | os.PathLike[str], max_pixels: int) -> ByteArray:
+def _from_path(source: str | os.PathLike[str], max_pixels: int, formats: tuple[str, ...] | None) -> ByteArray:
     path = Path(source)
     if "://" in str(source):
         raise SourceError(f"{source}: addresses are not fetched", hint="download it and give its path or bytes")
@@ -90,15 +98,17 @@ def _from_path(source: str | os.PathLike[str], max_pixels: int) -> ByteArray:
     except (OSError, ValueError) as err:
         raise SourceError(f"{path}: {getattr(err, 'strerror', None) or err}") from err
     with stream:
-        return _from_stream(stream, max_pixels, str(path))
+        return _from_stream(stream, max_pixels, formats, str(path))
 
 
-def _from_stream(stream: BinaryIO, max_pixels: int, name: str) -> ByteArray:
+def _from_stream(stream: BinaryIO, max_pixels: int, formats: tuple[str, ...] | None, name: str) -> ByteArray:
     try:
-        with _quiet(), Image.open(stream) as picture:
+        with _quiet(), Image.open(stream, formats=formats) as picture:
             return _decode(picture, max_pixels, name)
     except UnidentifiedImageError as err:
-        raise ImageDecodeError(f"{name}: not a picture in a known format") from err
+        raise ImageFormatError(f"{name}: not a picture in a known format") from err
+    except Image.DecompressionBombError as err:
+        raise ImageSizeError(f"{name}: {err}", hint=f"expected at most {max_pixels:,} pixels") from err
     except ImageDecodeError:
         raise
     except _DECODER_ERRORS as err:
@@ -121,7 +131,7 @@ def _check_size(width: int, height: int, max_pixels: int, name: str) -> None:
     if width < 1 or height < 1:
         raise ImageDecodeError(f"{name}: an empty picture of {width} × {height} pixels")
     if width * height > max_pixels:
-        raise ImageDecodeError(
+        raise ImageSizeError(
             f"{name}: {width} × {height} pixels, expected at most {max_pixels:,}",
             hint="make the picture smaller, or raise max_pixels",
         )

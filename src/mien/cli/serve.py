@@ -1,0 +1,19 @@
+"""``mien serve``: the HTTP service and its web page.
+
+Its options are the settings of the service, which define them once; without the extra there are none to show.
+"""
+
+import typer
+
+from mien.cli.extras import extra
+
+#: The settings read the options themselves, ``--help`` included.
+CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+def serve(context: typer.Context) -> None:
+    """Serve the HTTP API and the web page; `mien serve --help` lists its settings."""
+    with extra("service"):
+        from mien.service.server import serve as run
+        from mien.service.settings import read_settings
+    run(read_settings(context.args))

@@ -1,0 +1,59 @@
+"""What the service says of itself: ``/v1/model``, ``/healthz``, ``/readyz`` and ``/metrics``."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from mien.service.engine import NEEDS_TOKEN, TheEngine
+from mien.service.schemas import InputSchema, LimitsSchema, ModelSchema, ProblemSchema, StatusSchema
+
+router = APIRouter()
+
+
+@router.get("/healthz")
+async def healthz() -> StatusSchema:
+    """Whether the process is alive; needs no token."""
+    return StatusSchema(status="ok")
+
+
+@router.get("/readyz", responses={503: {"model": StatusSchema, "description": "It cannot predict"}})
+async def readyz(engine: TheEngine) -> JSONResponse:
+    """Whether predictions are being made; needs no token."""
+    ready = engine.reader.recognizer.running
+    return JSONResponse({"status": "ok" if ready else "the network's thread has stopped"}, 200 if ready else 503)
+
+
+@router.get("/v1/model", responses={401: {"model": ProblemSchema}}, dependencies=[NEEDS_TOKEN])
+async def model(engine: TheEngine) -> ModelSchema:
+    """The model that answers: labels, input, scores, hash, licence, use notice; and the limits of requests."""
+    recognizer, settings = engine.reader.recognizer, engine.settings
+    metadata = recognizer.metadata
+    shape = metadata.input
+    return ModelSchema(
+        name=metadata.name,
+        version=metadata.version,
+        sha256=_sha256(recognizer.path),
+        labels=list(metadata.labels),
+        input=InputSchema(size=shape.size, channels=shape.channels, low=shape.low, high=shape.high),
+        detector=engine.reader.pipeline.detector.name,
+        temperature=metadata.temperature,
+        scores=dict(metadata.scores),
+        licence=metadata.licence,
+        use_notice=metadata.use_notice,
+        limits=LimitsSchema(**{name: getattr(settings, name) for name in LimitsSchema.model_fields}),
+    )
+
+
+@router.get("/metrics", dependencies=[NEEDS_TOKEN], response_class=Response)
+async def metrics(engine: TheEngine) -> Response:
+    """Counts and times in Prometheus's format."""
+    return Response(engine.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+@cache
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,76 @@
+"""``POST /v1/predict``: pictures in, the library's results out."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from mien.recognition.results import FailedImage
+from mien.service.engine import NEEDS_TOKEN, TheEngine
+from mien.service.problems import answer
+from mien.service.schemas import PredictionSchema, ProblemSchema
+from mien.service.uploads import FIELD, read_uploads
+
+router = APIRouter()
+
+_PICTURE = {"type": "string", "format": "binary"}
+_BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": [FIELD],
+                "additionalProperties": False,
+                "properties": {FIELD: {"type": "array", "minItems": 1, "items": _PICTURE}},
+            }
+        },
+        "application/octet-stream": {"schema": _PICTURE},
+    },
+}
+_FACE = {
+    "box": {"left": 172.4, "top": 73.4, "right": 277.4, "bottom": 178.4},
+    "detector_score": 0.88,
+    "expression": "happiness",
+    "probability": 0.93,
+    "probabilities": {
+        "neutral": 0.01,
+        "happiness": 0.93,
+        "surprise": 0.01,
+        "sadness": 0.01,
+        "anger": 0.01,
+        "disgust": 0.01,
+        "fear": 0.01,
+        "contempt": 0.01,
+    },
+}
+_EXAMPLE = {
+    "results": [
+        {"schema": 1, "source": "photo.jpg", "width": 512, "height": 512, "faces": [_FACE]},
+        {"schema": 1, "source": "notes.txt", "error": "notes.txt: not a picture in a known format"},
+    ]
+}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"model": PredictionSchema, "content": {"application/json": {"example": _EXAMPLE}}},
+    400: {"model": ProblemSchema, "description": "No picture, a damaged or cut form, or a slow upload"},
+    401: {"model": ProblemSchema, "description": "No valid token"},
+    413: {"model": ProblemSchema, "description": "Too many bytes, pictures, pixels or faces"},
+    415: {"model": ProblemSchema, "description": "The content is no picture in a known format"},
+    422: {"model": ProblemSchema, "description": "A damaged picture"},
+    429: {"model": ProblemSchema, "description": "Too many requests are being worked on; Retry-After says when"},
+    503: {"model": ProblemSchema, "description": "It took too long, or the server is about to stop"},
+}
+
+
+@router.post("/v1/predict", responses=_ANSWERS, openapi_extra={"requestBody": _BODY}, dependencies=[NEEDS_TOKEN])
+async def predict(request: Request, engine: TheEngine) -> JSONResponse:
+    """Read the expression on every face of one or many pictures.
+
+    Among several, one that cannot be read is a result with its ``error``; a single one is answered with a status code.
+    """
+    with engine.requests.one():
+        uploads = await read_uploads(request, engine.settings)
+        outcomes = await engine.reader.read(uploads)
+    if len(outcomes) == 1 and isinstance(outcomes[0], FailedImage):
+        return answer(outcomes[0].error)
+    return JSONResponse({"results": [outcome.to_dict() for outcome in outcomes]})

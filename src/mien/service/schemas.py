@@ -1,0 +1,121 @@
+"""The shapes of requests and answers, as OpenAPI shows them; a test holds them against the library's results.
+
+They describe and do not convert: what is sent is what ``to_dict`` of a result gives.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mien.expressions import Expression
+
+
+class Schema(BaseModel):
+    """No field that is not described."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class BoxSchema(Schema):
+    """Pixels from the top left corner of the upright picture."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class FaceSchema(Schema):
+    """One face; ``probabilities`` sum to one."""
+
+    box: BoxSchema
+    detector_score: float = Field(ge=0, le=1)
+    expression: Expression
+    probability: float = Field(ge=0, le=1)
+    probabilities: dict[Expression, float]
+
+
+class PictureSchema(Schema):
+    """A picture that was read; ``faces`` go from left to right and may be none."""
+
+    schema_version: int = Field(alias="schema")
+    source: str | None = Field(description="Name of the file as the client gave it, without folders")
+    width: int
+    height: int
+    faces: list[FaceSchema]
+
+
+class FailedSchema(Schema):
+    """A picture that could not be read, among others."""
+
+    schema_version: int = Field(alias="schema")
+    source: str | None
+    error: str
+
+
+class PredictionSchema(Schema):
+    """One result for each picture, in the order they were sent."""
+
+    results: list[PictureSchema | FailedSchema]
+
+
+class ProblemSchema(Schema):
+    """Why a request failed: a short name that programs can compare, what happened, and what to do."""
+
+    error: str
+    detail: str
+    hint: str | None
+
+
+class JobSchema(Schema):
+    """A video that is being read, or was."""
+
+    id: str = Field(description="Cannot be guessed; who knows it may read the results")
+    name: str
+    phase: Literal["uploading", "waiting", "running", "done", "failed", "cancelled"]
+    progress: float = Field(ge=0, le=1)
+    created_s: float = Field(description="Seconds since 1970")
+    attempts: int
+    files: list[str] = Field(description="Names of the results; empty until all are whole")
+    error: str | None
+
+
+class StatusSchema(Schema):
+    """``ok``, or why not."""
+
+    status: str
+
+
+class InputSchema(Schema):
+    """The network's input tensor."""
+
+    size: int
+    channels: int
+    low: float
+    high: float
+
+
+class LimitsSchema(Schema):
+    """What a client may send."""
+
+    max_body_bytes: int
+    max_pixels: int
+    max_images: int
+    max_faces: int
+    max_frame_bytes: int
+
+
+class ModelSchema(Schema):
+    """What answers here, how good it is, and what it may be used for."""
+
+    name: str
+    version: str
+    sha256: str
+    labels: list[Expression]
+    input: InputSchema
+    detector: str
+    temperature: float
+    scores: dict[str, Any]
+    licence: str
+    use_notice: str
+    limits: LimitsSchema

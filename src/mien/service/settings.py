@@ -1,0 +1,108 @@
+"""Every setting of the service, defined once: environment, flags, help and documentation read this class.
+
+It does not know what the settings do.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from mien.errors import ConfigError
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")
+
+
+class ServiceSettings(BaseSettings):
+    """Serve the HTTP API and the web page. Each flag is an environment variable too: MIEN_MAX_IMAGES=8."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MIEN_",
+        frozen=True,
+        cli_kebab_case=True,
+        cli_prog_name="mien serve",
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every network of this machine")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
+    workers: int = Field(1, ge=1, le=64, description="Processes; limits below hold for each")
+    model: str = Field("default", description="A name that `mien models` lists, or an .onnx file")
+    detector: str = Field("blazeface", description="blazeface, haar, yunet or whole")
+    detector_file: Path | None = Field(None, description="The ONNX file of yunet")
+    threads: int = Field(0, ge=0, le=256, description="Pictures worked on at a time; 0 is two for each core")
+    batch_size: int = Field(64, ge=1, le=1024, description="Faces that go through the network together, of any clients")
+    batch_wait_ms: float = Field(2.0, ge=0, le=1000, description="Longest wait of a face for others to join its batch")
+    max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Bytes of a request's body")
+    max_pixels: int = Field(50_000_000, ge=1, description="Pixels of a picture, checked before it is decoded")
+    max_images: int = Field(32, ge=1, le=1000, description="Pictures of a request")
+    max_faces: int = Field(200, ge=1, description="Faces of a picture")
+    max_in_flight: int = Field(64, ge=1, description="Requests for a prediction at a time; more get 429")
+    max_connections: int = Field(512, ge=8, description="Open connections; more get 503")
+    max_streams: int = Field(8, ge=0, description="Live cameras at a time")
+    max_frame_bytes: int = Field(2 * 2**20, ge=1024, description="Bytes of a camera's frame")
+    jobs_folder: Path | None = Field(
+        None, description="Folder for videos and their results, the only one that is written; none takes no videos"
+    )
+    max_video_bytes: int = Field(500 * 2**20, ge=1024, description="Bytes of a video")
+    max_jobs_bytes: int = Field(5 * 2**30, ge=1024, description="Bytes of all videos and results on disk")
+    max_jobs: int = Field(8, ge=1, description="Videos that wait; more get 429")
+    keep_jobs_s: float = Field(86400, gt=0, description="So long after a video was sent its results are kept")
+    request_timeout_s: float = Field(30, gt=0, description="Longest time a prediction may take")
+    upload_timeout_s: float = Field(30, gt=0, description="Longest time a request's body may take to arrive")
+    idle_timeout_s: int = Field(10, ge=1, description="Longest silence of a connection, and longest arrival of headers")
+    drain_timeout_s: int = Field(30, ge=1, description="Longest time that running requests get after SIGTERM")
+    tokens: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Bearer tokens, separated by commas, one of which every request must bring; none lets all in"
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins of other sites' pages that may call the service, separated by commas"
+    )
+    access_log: bool = Field(False, description="Log a line for each request (never names of files)")
+
+    @field_validator("tokens", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = [value]
+        parts = [part for item in value for part in (item.split(",") if isinstance(item, str) else [item])]
+        return [part.strip() if isinstance(part, str) else part for part in parts if part]
+
+    @field_validator("tokens")
+    @classmethod
+    def _strong(cls, tokens: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(_TOKEN.fullmatch(token.get_secret_value()) for token in tokens):
+            raise ValueError("a token has at least 16 characters of A-Z a-z 0-9 . _ ~ -")
+        return tokens
+
+    @property
+    def pool_threads(self) -> int:
+        """Pictures that a process works on at a time."""
+        return self.threads or 2 * len(os.sched_getaffinity(0))
+
+    def environment(self) -> dict[str, str]:
+        """The environment variables that give these settings again, for worker processes."""
+        values = self.model_dump()
+        values["tokens"] = ",".join(token.get_secret_value() for token in self.tokens)
+        values["cors_origins"] = ",".join(self.cors_origins)
+        return {f"MIEN_{name.upper()}": str(value) for name, value in values.items() if value is not None}
+
+
+def read_settings(arguments: list[str] | None = None, **values: Any) -> ServiceSettings:
+    """Settings from ``values``, else command-line ``arguments``, else the environment, else the defaults.
+
+    Raises:
+        ConfigError: A value is out of range or of the wrong type; the setting is named.
+    """
+    try:
+        return ServiceSettings(_cli_parse_args=arguments, **values)  # type: ignore[call-arg]
+    except ValidationError as err:
+        first = err.errors()[0]
+        name = ".".join(str(part) for part in first["loc"][:1])
+        given = "" if name == "tokens" else f" (given {first['input']!r})"
+        raise ConfigError(f"{name}: {first['msg']}{given}", hint="mien serve --help lists the settings") from None

@@ -1,0 +1,63 @@
+// Puts the page together: the model's own words, the token, the tabs.
+
+import { fetchModel, setToken } from "./api.js";
+import { startLive, stop } from "./live.js";
+import { startPhotos } from "./photos.js";
+
+const by = (id) => document.getElementById(id);
+const tabs = [...document.querySelectorAll('[role="tab"]')];
+let model = null;
+
+function choose(tab) {
+  for (const other of tabs) {
+    const chosen = other === tab;
+    other.setAttribute("aria-selected", chosen);
+    other.tabIndex = chosen ? 0 : -1;
+    by(other.getAttribute("aria-controls")).hidden = !chosen;
+  }
+  if (tab.id !== "tab-live") stop("Stopped.");
+}
+
+for (const tab of tabs) {
+  tab.addEventListener("click", () => choose(tab));
+  tab.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
+    choose(next);
+    next.focus();
+  });
+}
+
+async function introduce() {
+  try {
+    model = await fetchModel();
+  } catch (problem) {
+    onProblem(problem);
+    return;
+  }
+  by("token-form").hidden = true;
+  by("notice").textContent = model.use_notice;
+  const { limits } = model;
+  by("limits").textContent =
+    `JPEG, PNG, WebP, GIF, BMP or TIFF, up to ${(limits.max_body_bytes / 2 ** 20).toFixed(0)} MiB ` +
+    `and ${(limits.max_pixels / 1e6).toFixed(0)} million pixels each.`;
+  by("model").textContent =
+    `Model ${model.name} ${model.version} (sha256 ${model.sha256.slice(0, 12)}…), detector ${model.detector}.`;
+}
+
+function onProblem(problem) {
+  if (problem.status === 401) by("token-form").hidden = false;
+  else by("status").textContent = problem.message;
+}
+
+by("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  setToken(by("token").value.trim());
+  introduce();
+});
+
+by("host").textContent = location.host;
+startPhotos(onProblem, () => model?.labels ?? []);
+startLive();
+introduce();

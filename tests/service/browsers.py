@@ -1,0 +1,104 @@
+"""Headless Chromium with a made camera, as a visitor would use it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+#: axe-core 4.14.1 by Deque Systems (MPL-2.0), as its npm package holds it.
+AXE = Path(__file__).parent / "assets" / "axe.min.js"
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--window-size=1280,1000",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """A driver, the folder where downloads arrive, and the one where screenshots go."""
+
+    driver: Any
+    downloads: Path
+    shots: Path
+
+    def one(self, selector: str) -> WebElement:
+        found: WebElement = self.driver.find_element(By.CSS_SELECTOR, selector)
+        return found
+
+    def all(self, selector: str) -> list[WebElement]:
+        return list(self.driver.find_elements(By.CSS_SELECTOR, selector))
+
+    def wait(self, condition: Callable[[], object], seconds: float = 30) -> None:
+        """Until the condition holds.
+
+        Raises:
+            TimeoutError: It never did.
+        """
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError(self.one("body").text)
+            time.sleep(0.05)
+
+    def shoot(self, name: str) -> None:
+        """Keep a picture of the whole page for people to look at."""
+        height = self.driver.execute_script("return document.documentElement.scrollHeight")
+        width = self.driver.execute_script("return window.innerWidth")
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        self.driver.save_screenshot(str(self.shots / f"{name}.png"))
+        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    def requested(self) -> set[str]:
+        """Addresses that the page asked for."""
+        script = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
+        return set(self.driver.execute_script(script))
+
+    def barriers(self) -> list[str]:
+        """What axe-core finds that keeps people from using the page as it is now."""
+        self.driver.execute_script(AXE.read_text(encoding="utf-8"))
+        found = self.driver.execute_async_script("axe.run().then(arguments[0])")
+        return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]
+
+    def complaints(self) -> list[str]:
+        """What the console holds of errors."""
+        return [line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
+
+
+@contextmanager
+def browser(folder: Path, camera_frame: bytes) -> Iterator[Browser]:
+    """A fresh browser whose camera shows ``camera_frame``, a JPEG."""
+    clip = folder / "camera.mjpeg"
+    clip.write_bytes(camera_frame * 2)
+    downloads, shots = folder / "downloads", folder / "shots"
+    downloads.mkdir()
+    shots.mkdir()
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in (*FLAGS, f"--use-file-for-fake-video-capture={clip}", f"--user-data-dir={folder / 'profile'}"):
+        options.add_argument(flag)
+    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    try:
+        yield Browser(driver, downloads, shots)
+    finally:
+        driver.quit()

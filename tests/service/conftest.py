@@ -1,0 +1,69 @@
+"""A server with a small network and the same pipeline in the library; a browser where there is one."""
+
+import shutil
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from mien.metadata import ModelMetadata
+from mien.preprocessing import DEFAULT_FRAMES
+from mien.recognition.pipeline import ExpressionPipeline, load
+from tests.photos import pasted, portrait
+from tests.service.browsers import Browser, browser
+from tests.service.servers import Server, running
+from tests.small_models import write_model
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    metadata = ModelMetadata("small", frames=DEFAULT_FRAMES, version="1", licence="none")
+    return write_model(tmp_path_factory.mktemp("model") / "small.onnx", metadata)
+
+
+@pytest.fixture(scope="session")
+def library(model: Path) -> ExpressionPipeline:
+    return load(model, threads=1)
+
+
+@pytest.fixture(scope="session")
+def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """With the limits as they come. Not to be stopped."""
+    with running(tmp_path_factory.mktemp("server"), model) as started:
+        yield started
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=60) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def photo() -> bytes:
+    """One face."""
+    return encoded(Image.fromarray(portrait()), "JPEG")
+
+
+@pytest.fixture(scope="session")
+def group() -> bytes:
+    """Three faces."""
+    return encoded(Image.fromarray(pasted(220, [(80, 120), (500, 380), (900, 600)])), "JPEG")
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory, photo: bytes) -> Iterator[Browser]:
+    """A browser with a camera that shows the portrait; skips where Chromium or its driver is absent."""
+    if not (shutil.which("chromium") and shutil.which("chromedriver")):
+        pytest.skip("Debian's chromium and chromium-driver are not installed")
+    with browser(tmp_path_factory.mktemp("browser"), photo) as started:
+        yield started
+
+
+def encoded(picture: Image.Image, form: str) -> bytes:
+    stream = BytesIO()
+    picture.save(stream, form)
+    return stream.getvalue()

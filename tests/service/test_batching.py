@@ -1,0 +1,56 @@
+"""Callers in several threads share batches, and each gets the rows it would get alone."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.errors import ShapeError
+from mien.recognition.recognizer import Recognizer
+from mien.service.batching import BatchingRecognizer
+
+
+@pytest.fixture(scope="module")
+def faces() -> list[np.ndarray]:
+    generator = np.random.default_rng(3)
+    return [generator.random((count, 48, 48), np.float32) for count in generator.integers(0, 7, 60)]
+
+
+def test_any_mix_of_callers_gets_the_rows_of_single_calls(model: Path, faces: list[np.ndarray]) -> None:
+    alone, batches = Recognizer(model, threads=1), []
+    shared = BatchingRecognizer(model, at_work=lambda: 8, wait_s=0.02, on_batch=batches.append, threads=1)
+    with ThreadPoolExecutor(8) as pool:
+        rows = list(pool.map(shared.predict_proba, faces))
+    shared.close()
+    for given, expected in zip(rows, map(alone.predict_proba, faces), strict=True):
+        np.testing.assert_allclose(given, expected, atol=1e-6)
+    assert sum(batches) == sum(map(len, faces))
+    assert len(batches) < len(faces) / 2
+
+
+def test_whoever_is_alone_does_not_wait(model: Path) -> None:
+    shared = BatchingRecognizer(model, at_work=lambda: 1, wait_s=5, threads=1)
+    start = time.monotonic()
+    shared.predict_proba(np.zeros((1, 48, 48), np.uint8))
+    assert time.monotonic() - start < 1
+    shared.close()
+
+
+def test_others_are_waited_for_only_so_long(model: Path) -> None:
+    shared = BatchingRecognizer(model, at_work=lambda: 2, wait_s=0.3, threads=1)
+    start = time.monotonic()
+    shared.predict_proba(np.zeros((1, 48, 48), np.uint8))
+    assert 0.3 <= time.monotonic() - start < 2
+    shared.close()
+
+
+def test_wrong_faces_fail_their_caller_and_nobody_else(model: Path) -> None:
+    shared = BatchingRecognizer(model, at_work=lambda: 1, threads=1)
+    with pytest.raises(ShapeError, match=r"faces of shape \(2, 9, 9\)"):
+        shared.predict_proba(np.zeros((2, 9, 9), np.uint8))
+    assert shared.predict_proba(np.zeros((2, 48, 48), np.uint8)).shape == (2, 8)
+    assert shared.running
+    shared.close()
+    assert not shared.running
