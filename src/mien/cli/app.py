@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli import data, doctor, evaluate, models, predict, train
+from mien.cli import data, doctor, evaluate, models, predict, train, video, webcam
 from mien.errors import MienError
 from mien.expressions import USE_NOTICE
 from mien.version import __version__
@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.command("predict")(predict.predict)
+app.command("video")(video.video)
+app.command("webcam")(webcam.webcam)
 app.command("models")(models.models)
 app.command("train")(train.train)
 app.command("export")(train.export)

@@ -19,7 +19,8 @@ from mien.storage import atomic_file
 #: Smaller pictures are enlarged to this long side, larger ones shrunk to the other, so that text and face fit together.
 _LONG_SIDE = (640, 1600)
 
-_COLOURS = {
+#: The colour of each expression, in all pictures.
+EXPRESSION_COLOURS = {
     "neutral": "#8d99ae",
     "happiness": "#f4b400",
     "surprise": "#e67ef0",
@@ -39,10 +40,19 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 @dataclass(frozen=True, slots=True)
 class DrawnFace:
-    """One face to draw: its box in pixels of the picture, and its probabilities by name."""
+    """One face to draw.
+
+    Attributes:
+        box: In pixels of the picture.
+        probabilities: By name.
+        number: What it is called; None for its place in the order.
+        tint: Colour of its box as ``#rrggbb``; None for that of its expression.
+    """
 
     box: Box
     probabilities: Mapping[str, float]
+    number: int | None = None
+    tint: str | None = None
 
     @property
     def title(self) -> str:
@@ -51,7 +61,7 @@ class DrawnFace:
 
     @property
     def colour(self) -> str:
-        return _COLOURS.get(self.title.split()[0], "#4a90e2")
+        return self.tint or EXPRESSION_COLOURS.get(self.title.split()[0], "#4a90e2")
 
 
 def draw_boxes(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
@@ -109,7 +119,8 @@ def _mark_faces(canvas: Image.Image, faces: Sequence[DrawnFace], scale: float) -
     draw = ImageDraw.Draw(canvas)
     unit = _unit(canvas)
     font, line = _font(unit), max(2, unit // 6)
-    for number, face in enumerate(faces, start=1):
+    for place, face in enumerate(faces, start=1):
+        number = place if face.number is None else face.number
         left, top, right, bottom = (edge * scale for edge in _edges(face.box))
         draw.rectangle((left, top, right, bottom), outline=face.colour, width=line)
         tag = f"{number} {face.title}" if (right - left) > 5 * unit else f"{number} {face.title.split()[0]}"
@@ -147,7 +158,7 @@ def _panel(number: int, face: DrawnFace, unit: int) -> Image.Image:
         full = (unit * 7.0, top + row * 0.15, unit * 15.5, top + row * 0.75)
         draw.rectangle(full, fill=_FAINT)
         filled = max(1, (full[2] - full[0]) * value)
-        draw.rectangle((*full[:2], full[0] + filled, full[3]), fill=_COLOURS.get(name, _INK))
+        draw.rectangle((*full[:2], full[0] + filled, full[3]), fill=EXPRESSION_COLOURS.get(name, _INK))
         draw.text((unit * 16, top), f"{value:.1%}", font=_font(unit), fill=_INK)
     return panel
 
