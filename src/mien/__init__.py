@@ -6,9 +6,9 @@
     for face in result.faces:
         print(face.scores.top, face.scores.probability)
 
-``analyze_video`` reads videos and cameras and needs ``pip install 'mien[video]'``. It and the learning side
-(``open_dataset``, ``build_model``, ``train``, ``evaluate``, ``export_onnx``), which needs ``pip install 'mien[train]'``,
-are imported on their first use.
+``analyze_video`` reads videos and cameras and needs ``pip install 'mien[video]'``; the learning side
+(``open_dataset``, ``build_model``, ``train``, ``evaluate``, ``export_onnx``) needs ``pip install 'mien[train]'``.
+Both are imported on their first use.
 """
 
 from importlib import import_module

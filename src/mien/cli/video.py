@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mien.errors import ConfigError, SourceError
 from mien.expressions import USE_NOTICE
 from mien.recognition.pipeline import load
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
@@ -22,6 +21,9 @@ from mien.video.record import Listener, Outputs, VideoSummary, record_video
 from mien.video.results import FrameResult
 from mien.video.sources import VideoInfo
 from mien.video.tables import rows_text, table_format
+
+#: Exit code of what the keyboard ended (128 and the number of the signal).
+_INTERRUPTED = 130
 
 HELP = f"""Follow the faces of a video and name their expressions, frame by frame.
 
@@ -69,8 +71,6 @@ def video(
         table_format(out)
     settings = VideoSettings(stride=stride, fps=fps, smoothing_s=smoothing, detect_every=detect_every)
     opened = open_video(source, rate=rate)
-    if opened.info.live and to_stdout:
-        raise ConfigError(f"{source}: is live", hint="mien webcam --camera reads live sources")
     pipeline = load(model, detector, detector_file=detector_file, threads=threads)
     analyzer = FrameAnalyzer(pipeline, settings, StageClock())
     outputs = Outputs(None if to_stdout else out, save, plot, report)
@@ -108,7 +108,7 @@ def _tell_the_rest(summary: VideoSummary, clock: StageClock | None) -> None:
         print("\n".join(clock.lines(summary.frames)), file=sys.stderr)
     if summary.stopped:
         print("mien: --resume goes on with the table", file=sys.stderr)
-        raise typer.Exit(SourceError.exit_code)
+        raise typer.Exit(_INTERRUPTED)
 
 
 class _Progress:

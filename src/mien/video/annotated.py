@@ -18,6 +18,7 @@ from mien.video.sources import VideoInfo, load_av, told_as_source_error
 _TICKS = 90_000
 #: Sound that MP4 may hold and browsers play is copied; other sound is encoded again as AAC.
 _COPIED_SOUND = frozenset({"aac", "mp3", "opus"})
+_AAC_RATES = frozenset({16_000, 22_050, 24_000, 32_000, 44_100, 48_000})
 _ENCODERS = ("libx264", "libopenh264", "h264")
 _SOFTWARE_OPTIONS = {"libx264": {"preset": "veryfast", "crf": "21"}}
 
@@ -108,8 +109,10 @@ class _Sound:
         if self._copied:
             self._stream = output.add_stream_from_template(source)
         else:
-            self._stream = output.add_stream("aac", rate=source.codec_context.sample_rate)
-            self._stream.layout = source.codec_context.layout
+            rate = source.codec_context.sample_rate
+            layout = "mono" if source.codec_context.channels == 1 else "stereo"
+            self._stream = output.add_stream("aac", rate=rate if rate in _AAC_RATES else 48_000, layout=layout)
+            self._resampler = av.AudioResampler(self._stream.format, layout, self._stream.rate)
         self._packets = self._input.demux(source)
         self._reached_s = 0.0
 
@@ -141,11 +144,17 @@ class _Sound:
             return
         for frame in packet.decode():
             frame.pts -= round(self._start_s / frame.time_base)
-            self._output.mux(self._stream.encode(frame))
+            self._encode(frame)
+
+    def _encode(self, frame: Any) -> None:
+        """Write a decoded frame, or with None what the resampler still holds."""
+        for part in self._resampler.resample(frame):
+            self._output.mux(self._stream.encode(part))
 
     def _end(self) -> None:
         self._packets = None
         if not self._copied:
+            self._encode(None)
             self._output.mux(self._stream.encode())
         self._input.close()
 

@@ -23,9 +23,6 @@ from mien.video.sources import VideoSource
 from mien.video.tables import TableFile, read_rows, row_file
 from mien.video.timeline import Timeline, TrackSummary
 
-#: Progress is noted at most so often.
-_NOTE_EVERY_S = 2.0
-
 Listener = Callable[[FrameResult], None]
 
 
@@ -72,6 +69,7 @@ def record_video(
     *,
     resume: bool = False,
     listener: Listener | None = None,
+    note_every_s: float = 2.0,
 ) -> VideoSummary:
     """Read ``video`` and write ``outputs``; an interruption by the keyboard ends it early but well.
 
@@ -81,6 +79,7 @@ def record_video(
         outputs: What to make.
         resume: Go on where an earlier run with the same settings stopped; without one, begin.
         listener: Is shown each result.
+        note_every_s: How often it is noted how far the run came; what lies behind the last note is read again.
 
     Raises:
         ConfigError: ``resume`` without a table, with an annotated video, or of a live source.
@@ -90,7 +89,7 @@ def record_video(
         MissingDependencyError: An output needs an extra that is not installed.
     """
     _check(video, outputs, resume=resume)
-    job = _Job(video, analyzer, outputs)
+    job = _Job(video, analyzer, outputs, note_every_s)
     if not (resume and outputs.table is not None):
         return job.run(None, listener)
     progress = load_progress(outputs.table, job.recipe)
@@ -102,8 +101,9 @@ def record_video(
 class _Job:
     """One pass: the outputs that are open, and the timeline that grows."""
 
-    def __init__(self, video: VideoSource, analyzer: FrameAnalyzer, outputs: Outputs) -> None:
+    def __init__(self, video: VideoSource, analyzer: FrameAnalyzer, outputs: Outputs, note_every_s: float) -> None:
         self._video, self._analyzer, self._outputs = video, analyzer, outputs
+        self._note_every_s = note_every_s
         self._timeline = Timeline(analyzer.pipeline.recognizer.labels)
         self.recipe = recipe_of(video.info.name, analyzer)
         self._noted_s = monotonic()
@@ -158,7 +158,7 @@ class _Job:
         if table is not None:
             with clock.stage("write"):
                 table.write(result)
-                if monotonic() - self._noted_s > _NOTE_EVERY_S:
+                if monotonic() - self._noted_s >= self._note_every_s:
                     self._note(table, result.index)
         self._timeline.add(result)
         if drawn is not None:

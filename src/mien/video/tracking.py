@@ -18,8 +18,9 @@ from mien.video.motion import Motion, Vector, box_size
 _REACH, _REACH_PER_S, _REACH_LIMIT = 0.6, 2.0, 2.0
 #: A face may be so much larger or smaller than expected (logarithm; 0.5 is a factor of 1.65).
 _SIZE_LIMIT = 0.5
-#: What a wholly different look costs, in face sizes of distance.
-_LOOK_COST = 1.0
+#: What a wholly different look costs, in face sizes of distance. Of 100 simulated pairs that meet and turn back, 5 keep
+#: their numbers at 0, 68 at 1, 94 at 2 and 95 at 3; of pairs that walk past each other 96 at any of these.
+_LOOK_COST = 3.0
 #: How fast the remembered look follows the seen one.
 _LOOK_RATE = 0.2
 #: After a cut only a face at the same place that looks like this (correlation) is the same; 17 photographed faces of
