@@ -85,6 +85,14 @@ def test_a_face_that_is_hidden_for_a_moment_keeps_its_number() -> None:
     assert tracker.update([face_at(100 + 6 * 22)], [look_of(0)], 22 * 0.04) == [1]
 
 
+def test_another_face_near_a_followed_one_is_not_taken_for_it() -> None:
+    tracker = Tracker()
+    for step in range(5):
+        tracker.update([face_at(100)], [look_of(1)], step * 0.04)
+    assert tracker.update([face_at(130)], [look_of(2)], 0.2) == [2]
+    assert tracker.update([face_at(130)], [look_of(2)], 0.24) == [2]
+
+
 def test_after_a_cut_only_the_same_look_at_the_same_place_goes_on() -> None:
     tracker = Tracker()
     tracker.update([face_at(100), face_at(300)], [look_of(1), look_of(2)], 0.0)

@@ -27,11 +27,12 @@ h1 { font-size: 1.5rem; margin-bottom: 0.2rem; }
 h2 { font-size: 1.1rem; margin-top: 2rem; }
 .notice, .small { color: #5b6270; font-size: 0.9rem; }
 img.wide { width: 100%; height: auto; }
-table { border-collapse: collapse; width: 100%; }
-th, td { padding: 0.35rem 0.6rem; text-align: right; border-bottom: 1px solid #e6e8ec; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-size: 0.9rem; }
+th, td { padding: 0.35rem 0.35rem; text-align: right; border-bottom: 1px solid #e6e8ec; }
 th:nth-child(-n+3), td:nth-child(-n+3) { text-align: left; }
 td img { width: 48px; height: 48px; display: block; border: 3px solid; border-radius: 4px; }
-.bar { display: flex; width: 16rem; height: 1rem; border-radius: 3px; overflow: hidden; background: #e6e8ec; }
+.bar { display: flex; width: 9rem; height: 1rem; border-radius: 3px; overflow: hidden; background: #e6e8ec; }
 .bar span { display: block; height: 100%; }
 """
 
@@ -82,7 +83,8 @@ def _table(timeline: Timeline, summaries: list[TrackSummary]) -> str:
     head = (
         f"<tr><th>face</th><th></th><th>shares</th><th>seconds</th><th>from</th><th>to</th><th>changes</th>{names}</tr>"
     )
-    return f"<table>{head}{''.join(_row(timeline, summary) for summary in summaries)}</table>"
+    rows = "".join(_row(timeline, summary) for summary in summaries)
+    return f'<div class="scroll"><table>{head}{rows}</table></div>'
 
 
 def _row(timeline: Timeline, summary: TrackSummary) -> str:

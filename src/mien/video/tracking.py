@@ -21,6 +21,9 @@ _SIZE_LIMIT = 0.5
 #: What a wholly different look costs, in face sizes of distance. Of 100 simulated pairs that meet and turn back, 5 keep
 #: their numbers at 0, 68 at 1, 94 at 2 and 95 at 3; of pairs that walk past each other 96 at any of these.
 _LOOK_COST = 3.0
+#: A face further from its place than the first, in face sizes, must look at least so much alike: one that was there at
+#: the last look, and one that comes back, which may be half hidden by what it comes back from behind.
+_STAYING, _COMING_BACK = (0.3, 0.5), (0.8, 0.4)
 #: How fast the remembered look follows the seen one.
 _LOOK_RATE = 0.2
 #: After a cut only a face at the same place that looks like this (correlation) is the same; 17 photographed faces of
@@ -97,6 +100,8 @@ class Tracker:
             track.look = track.look + _LOOK_RATE * (look - track.look)
             track.face, track.present = face, True
             ids.append(track.track_id)
+        if after_cut:
+            self.tracks = [track for track in self.tracks if track.present]
         return ids
 
     def _begin(self, face: FaceDetection, look: Vector, time_s: float) -> Track:
@@ -157,8 +162,10 @@ def _cost(track: Track, face: FaceDetection, look: Vector, time_s: float, *, aft
     resized = abs(float(np.log(size)) - float(believed.place[2]))
     lost_s = time_s - track.seen_s
     alike = likeness(track.look, look)
+    near, least_alike = _STAYING if track.present else _COMING_BACK
+    stranger = distance > near and alike < least_alike
     far = distance > min(_REACH + _REACH_PER_S * lost_s, _REACH_LIMIT) and iou(track.face.box, face.box) <= 0
-    if far or resized > _SIZE_LIMIT or (after_cut and (alike < _SAME_LOOK or distance > _REACH)):
+    if far or stranger or resized > _SIZE_LIMIT or (after_cut and (alike < _SAME_LOOK or distance > _REACH)):
         return FORBIDDEN
     return distance + resized + _LOOK_COST * (1 - alike) / 2
 
