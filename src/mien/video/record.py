@@ -1,9 +1,10 @@
 """A video with all that can be made of it: table, annotated video, timeline and report, in one pass.
 
-It reads frames as ``run.py`` gives them and holds none. A run that stops leaves a readable table, and can go on.
+It reads frames as ``run.py`` gives them and holds none; drawing runs beside reading. A run that stops leaves a
+readable table, and can go on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from mien.video.resume import Progress, load_progress, progress_file, recipe_of,
 from mien.video.run import analyzed
 from mien.video.sources import VideoSource
 from mien.video.tables import TableFile, read_rows, row_file
+from mien.video.threads import ahead
 from mien.video.timeline import Timeline, TrackSummary
 
 Listener = Callable[[FrameResult], None]
@@ -117,9 +119,10 @@ class _Job:
             )
             if progress is not None:
                 after = self._go_on(progress)
+            results = self._written(analyzed(self._video, self._analyzer, after=after), table)
             try:
-                for result in analyzed(self._video, self._analyzer, after=after):
-                    self._take(result, table, drawn or None)
+                for result in ahead(results) if drawn else results:
+                    self._take(result, drawn or None)
                     if listener is not None:
                         listener(result)
             except KeyboardInterrupt:
@@ -153,13 +156,18 @@ class _Job:
             self._timeline.add_rows(read_rows(row_file(self._outputs.table)))
         return progress.frame
 
-    def _take(self, result: FrameResult, table: TableFile | None, drawn: AnnotatedVideo | None) -> None:
+    def _written(self, results: Iterator[FrameResult], table: TableFile | None) -> Iterator[FrameResult]:
+        """The same results, each after its rows are in the table."""
+        for result in results:
+            if table is not None:
+                with self._analyzer.clock.stage("write"):
+                    table.write(result)
+                    if monotonic() - self._noted_s >= self._note_every_s:
+                        self._note(table, result.index)
+            yield result
+
+    def _take(self, result: FrameResult, drawn: AnnotatedVideo | None) -> None:
         clock = self._analyzer.clock
-        if table is not None:
-            with clock.stage("write"):
-                table.write(result)
-                if monotonic() - self._noted_s >= self._note_every_s:
-                    self._note(table, result.index)
         self._timeline.add(result)
         if drawn is not None:
             with clock.stage("draw"):

@@ -17,7 +17,7 @@ Thumbnail = npt.NDArray[np.float32]
 #: which the picture has moved.
 _CUT_LEVELS, _MOVED_LEVELS = 28.0, 9.0
 #: Overlap of expected and found boxes from which the motion is understood.
-_AGREEMENT = 0.8
+_AGREEMENT = 0.7
 #: The first pause between looks, and by how much it grows with each look that found what was expected.
 _FIRST_GAP_S, _GROWTH = 0.04, 2.0
 
