@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -37,11 +38,16 @@ ROUNDS = 3
 FRAMES, PLAIN_FRAMES = 150, 25
 
 
-def crowd(count: int, number: int, size: tuple[int, int], side: int) -> Picture:
-    """Frame ``number``: heads on a grid, each drifting on its own circle."""
+@cache
+def head_of(side: int) -> Image.Image:
     from skimage import data
 
-    head = Image.fromarray(data.astronaut()).crop((115, 10, 335, 230)).resize((side, side), Image.Resampling.BILINEAR)
+    return Image.fromarray(data.astronaut()).crop((115, 10, 335, 230)).resize((side, side), Image.Resampling.BILINEAR)
+
+
+def crowd(count: int, number: int, size: tuple[int, int], side: int) -> Picture:
+    """Frame ``number``: heads on a grid, each drifting on its own circle."""
+    head = head_of(side)
     canvas = Image.new("RGB", size, (118, 122, 125))
     columns = {1: 1, 4: 2, 16: 6}[count]
     rows = -(-count // columns)
@@ -150,7 +156,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", nargs="*", default=["speed", "stages"])
     parser.add_argument("--model", default="default")
+    parser.add_argument("--faces", type=int, choices=HEADS, help="Only the video with so many.")
     given = parser.parse_args()
+    for count in set(HEADS) - {given.faces or count for count in HEADS}:
+        del HEADS[count]
     with tempfile.TemporaryDirectory() as folder:
         for name in given.what:
             {"speed": speed, "stages": stages, "memory": memory}[name](Path(folder), given.model)
