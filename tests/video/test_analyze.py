@@ -20,7 +20,6 @@ from mien.video.sources import VideoFrame
 from tests.photos import Picture, portrait
 from tests.videos import face_box, scene, write_video
 
-
 DEFAULT = VideoSettings()
 
 
