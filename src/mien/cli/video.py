@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mien.expressions import USE_NOTICE
+from mien.expressions import USE_NOTICE, LabelSet
 from mien.recognition.pipeline import load
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
 from mien.video.clock import StageClock
@@ -75,17 +75,22 @@ def video(
     analyzer = FrameAnalyzer(pipeline, settings, StageClock())
     outputs = Outputs(None if to_stdout else out, save, plot, report)
     with _Progress(opened.info, quiet=quiet) as progress:
-
-        def told(result: FrameResult) -> None:
-            progress.step(result)
-            if to_stdout:
-                sys.stdout.write(rows_text(result, pipeline.recognizer.labels, "jsonl"))
-
-        listener: Listener = told
+        listener = _listener(progress, pipeline.recognizer.labels if to_stdout else None)
         summary = record_video(opened, analyzer, outputs, resume=resume, listener=listener)
     if not to_stdout:
         print(summary_text(source, summary), end="")
     _tell_the_rest(summary, analyzer.clock if profile else None)
+
+
+def _listener(progress: "_Progress", labels: LabelSet | None) -> Listener:
+    """Moves the bar with each result and, given labels, writes its rows to standard output."""
+
+    def told(result: FrameResult) -> None:
+        progress.step(result)
+        if labels is not None:
+            sys.stdout.write(rows_text(result, labels, "jsonl"))
+
+    return told
 
 
 def summary_text(source: str, summary: VideoSummary) -> str:
