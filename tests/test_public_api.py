@@ -9,7 +9,7 @@ import pytest
 import mien
 
 LEARNING = {"build_model", "evaluate", "export_onnx", "open_dataset", "train"}
-HEAVY = {"torch", "matplotlib", "pandas", "sklearn", "fastapi", "onnxruntime", "cv2", "onnx", "scipy", "typer"}
+HEAVY = {"torch", "matplotlib", "pandas", "sklearn", "fastapi", "onnxruntime", "cv2", "onnx", "scipy", "typer", "av"}
 
 
 def run_python(code: str) -> str:
@@ -33,6 +33,7 @@ def test_the_public_names_are_these() -> None:
         "FaceLandmarks",
         "FailedImage",
         "Frame",
+        "FrameResult",
         "ImageResult",
         "InputSpec",
         "LabelSet",
@@ -40,6 +41,7 @@ def test_the_public_names_are_these() -> None:
         "ModelMetadata",
         "Recognizer",
         "__version__",
+        "analyze_video",
         "build_detector",
         "build_model",
         "crop_face",
@@ -77,7 +79,10 @@ def test_importing_leaves_the_heavy_libraries_alone() -> None:
     loaded = set(run_python("import sys, mien; print(*sys.modules)").split())
     assert "mien.recognition.pipeline" in loaded
     assert not HEAVY & loaded
-    assert not any(name.startswith(("mien.data", "mien.models", "mien.training", "mien.evaluation")) for name in loaded)
+    assert not any(
+        name.startswith(("mien.data", "mien.models", "mien.training", "mien.evaluation", "mien.video"))
+        for name in loaded
+    )
 
 
 def test_importing_takes_less_than_a_quarter_second_of_processor_time() -> None:

@@ -6,8 +6,9 @@
     for face in result.faces:
         print(face.scores.top, face.scores.probability)
 
-The learning side (``open_dataset``, ``build_model``, ``train``, ``evaluate``, ``export_onnx``) is imported when it is
-first used and needs ``pip install 'mien[train]'``.
+``analyze_video`` reads videos and cameras and needs ``pip install 'mien[video]'``; the learning side
+(``open_dataset``, ``build_model``, ``train``, ``evaluate``, ``export_onnx``) needs ``pip install 'mien[train]'``.
+Both are imported on their first use.
 """
 
 from importlib import import_module
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from mien.training.export import export_onnx
     from mien.training.run import train
     from mien.version import __version__
+    from mien.video.results import FrameResult
+    from mien.video.run import analyze_video
 
 __all__ = [
     "AFFECTNET_LABELS",
@@ -58,6 +61,7 @@ __all__ = [
     "FaceLandmarks",
     "FailedImage",
     "Frame",
+    "FrameResult",
     "ImageResult",
     "InputSpec",
     "LabelSet",
@@ -65,6 +69,7 @@ __all__ = [
     "ModelMetadata",
     "Recognizer",
     "__version__",
+    "analyze_video",
     "build_detector",
     "build_model",
     "crop_face",
@@ -82,7 +87,9 @@ __all__ = [
 ]
 
 _LAZY = {
+    "FrameResult": "mien.video.results",
     "__version__": "mien.version",
+    "analyze_video": "mien.video.run",
     "build_model": "mien.models.registry",
     "evaluate": "mien.evaluation.run",
     "export_onnx": "mien.training.export",
@@ -92,7 +99,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> object:
-    """A name of the learning side, or the version, imported on its first use."""
+    """A name of the learning or the video side, or the version, imported on its first use."""
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli import data, doctor, evaluate, explain, models, predict, serve, train
+from mien.cli import data, doctor, evaluate, explain, models, predict, serve, train, video, webcam
 from mien.errors import MienError
 from mien.expressions import USE_NOTICE
 from mien.version import __version__
@@ -24,6 +24,8 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.command("predict")(predict.predict)
 app.command("explain")(explain.explain)
+app.command("video")(video.video)
+app.command("webcam")(webcam.webcam)
 app.command("serve", context_settings=serve.CONTEXT, add_help_option=False)(serve.serve)
 app.command("models")(models.models)
 app.command("train")(train.train)

@@ -15,7 +15,15 @@ from mien.weights import WeightFile, list_weights
 
 _PACKAGES = ("numpy", "Pillow", "onnxruntime", "typer", "rich")
 #: The module that shows that an extra is there.
-_EXTRAS = {"train": "torch", "plots": "matplotlib", "haar": "cv2", "service": "fastapi", "demo": "skimage"}
+_EXTRAS = {
+    "train": "torch",
+    "plots": "matplotlib",
+    "video": "av",
+    "tables": "pyarrow",
+    "service": "fastapi",
+    "haar": "cv2",
+    "demo": "skimage",
+}
 
 
 def doctor() -> None:

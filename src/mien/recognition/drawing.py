@@ -19,7 +19,8 @@ from mien.storage import atomic_file
 #: Smaller pictures are enlarged to this long side, larger ones shrunk to the other, so that text and face fit together.
 _LONG_SIDE = (640, 1600)
 
-_COLOURS = {
+#: The colour of each expression, in all pictures.
+EXPRESSION_COLOURS = {
     "neutral": "#8d99ae",
     "happiness": "#f4b400",
     "surprise": "#e67ef0",
@@ -42,10 +43,20 @@ Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 @dataclass(frozen=True, slots=True)
 class DrawnFace:
-    """One face to draw: its box in pixels of the picture, its probabilities by name, and whether to name one."""
+    """One face to draw.
+
+    Attributes:
+        box: In pixels of the picture.
+        probabilities: By name.
+        number: What it is called; None for its place in the order.
+        tint: Colour of its box as ``#rrggbb``; None for that of its expression.
+        named: Whether to name the most probable expression.
+    """
 
     box: Box
     probabilities: Mapping[str, float]
+    number: int | None = None
+    tint: str | None = None
     named: bool = True
 
     @classmethod
@@ -62,7 +73,7 @@ class DrawnFace:
 
     @property
     def colour(self) -> str:
-        return _COLOURS.get(self.title.split()[0], "#4a90e2")
+        return self.tint or EXPRESSION_COLOURS.get(self.title.split()[0], "#4a90e2")
 
 
 def draw_boxes(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
@@ -106,7 +117,7 @@ def draw_explanation(crop: FloatArray, importance: FloatArray, face: DrawnFace) 
         face: The probabilities.
     """
     strength = np.clip(importance / max(float(np.abs(importance).max()), 1e-6), -1, 1)[..., None]
-    colour = np.where(strength > 0, _rgb(_COLOURS["anger"]), _rgb(_COLOURS["sadness"]))
+    colour = np.where(strength > 0, _rgb(EXPRESSION_COLOURS["anger"]), _rgb(EXPRESSION_COLOURS["sadness"]))
     gray = np.repeat(crop[..., None] * 255, 3, axis=2)
     mixed = gray * (1 - 0.75 * np.abs(strength)) + colour * 0.75 * np.abs(strength)
     sides = [
@@ -142,7 +153,8 @@ def _mark_faces(canvas: Image.Image, faces: Sequence[DrawnFace], scale: float) -
     draw = ImageDraw.Draw(canvas)
     unit = _unit(canvas)
     font, line = _font(unit), max(2, unit // 6)
-    for number, face in enumerate(faces, start=1):
+    for place, face in enumerate(faces, start=1):
+        number = place if face.number is None else face.number
         left, top, right, bottom = (edge * scale for edge in _edges(face.box))
         draw.rectangle((left, top, right, bottom), outline=face.colour, width=line)
         tag = f"{number} {face.title}" if (right - left) > 5 * unit else f"{number} {face.title.split()[0]}"
@@ -180,7 +192,7 @@ def _panel(number: int, face: DrawnFace, unit: int) -> Image.Image:
         full = (unit * 7.0, top + row * 0.15, unit * 15.5, top + row * 0.75)
         draw.rectangle(full, fill=_FAINT)
         filled = max(1, (full[2] - full[0]) * value)
-        draw.rectangle((*full[:2], full[0] + filled, full[3]), fill=_COLOURS.get(name, _INK))
+        draw.rectangle((*full[:2], full[0] + filled, full[3]), fill=EXPRESSION_COLOURS.get(name, _INK))
         draw.text((unit * 16, top), f"{value:.1%}", font=_font(unit), fill=_INK)
     return panel
 

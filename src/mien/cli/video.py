@@ -1,0 +1,142 @@
+"""``mien video``: the faces of a video and their expressions over time.
+
+Data goes to standard output, errors and progress to standard error.
+"""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Self
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mien.expressions import USE_NOTICE, LabelSet
+from mien.recognition.pipeline import load
+from mien.video.analyzer import FrameAnalyzer, VideoSettings
+from mien.video.clock import StageClock
+from mien.video.open import open_video
+from mien.video.record import Listener, Outputs, VideoSummary, record_video
+from mien.video.results import FrameResult
+from mien.video.sources import VideoInfo
+from mien.video.tables import rows_text, table_format
+
+#: Exit code of what the keyboard ended (128 and the number of the signal).
+_INTERRUPTED = 130
+
+HELP = f"""Follow the faces of a video and name their expressions, frame by frame.
+
+SOURCE is a video, a folder or pattern of pictures, or an address (rtsp://, http://), which is then fetched.
+
+Examples:
+
+    mien video clip.mp4
+
+    mien video clip.mp4 --out clip.csv --save drawn.mp4 --report clip.html
+
+    mien video clip.mp4 --out clip.csv --resume
+
+    mien video "frames/*.png" --rate 10 --out - > rows.jsonl
+
+Exit code 5 when nothing could be read; what could not be read of a damaged video is told, and the rest is done.
+
+{USE_NOTICE}"""
+
+
+def video(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Video, folder, pattern, or address.")],
+    *,
+    out: Annotated[Path | None, typer.Option(help="Rows into .csv, .jsonl or .parquet; - for JSON lines.")] = None,
+    save: Annotated[Path | None, typer.Option(help="The drawn video, .mp4 with the sound of the source.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="The expressions over time as .png or .svg.")] = None,
+    report: Annotated[Path | None, typer.Option(help="The same with a summary as one .html file.")] = None,
+    stride: Annotated[int, typer.Option(help="Read every so many frames.")] = 1,
+    fps: Annotated[float | None, typer.Option(help="Read at most so many frames a second.")] = None,
+    rate: Annotated[float, typer.Option(help="Frames a second of pictures in a row.")] = 25.0,
+    smoothing: Annotated[float, typer.Option(help="Time constant of smoothing in seconds; 0 is off.")] = 0.3,
+    detect_every: Annotated[
+        int | None, typer.Option(help="Look for faces every so many frames; else as needed.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the table that a stopped run left.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Tell the time of each stage.")] = False,
+    model: Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")] = "default",
+    detector: Annotated[str, typer.Option(help="blazeface, haar, yunet or whole.")] = "blazeface",
+    detector_file: Annotated[Path | None, typer.Option(help="The ONNX file of yunet.")] = None,
+    threads: Annotated[int, typer.Option(help="Threads of each network.")] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    to_stdout = out == Path("-")
+    if out is not None and not to_stdout:
+        table_format(out)
+    settings = VideoSettings(stride=stride, fps=fps, smoothing_s=smoothing, detect_every=detect_every)
+    opened = open_video(source, rate=rate)
+    pipeline = load(model, detector, detector_file=detector_file, threads=threads)
+    analyzer = FrameAnalyzer(pipeline, settings, StageClock())
+    outputs = Outputs(None if to_stdout else out, save, plot, report)
+    with _Progress(opened.info, quiet=quiet) as progress:
+        listener = _listener(progress, pipeline.recognizer.labels if to_stdout else None)
+        summary = record_video(opened, analyzer, outputs, resume=resume, listener=listener)
+    if not to_stdout:
+        print(summary_text(source, summary), end="")
+    _tell_the_rest(summary, analyzer.clock if profile else None)
+
+
+def _listener(progress: "_Progress", labels: LabelSet | None) -> Listener:
+    """Moves the bar with each result and, given labels, writes its rows to standard output."""
+
+    def told(result: FrameResult) -> None:
+        progress.step(result)
+        if labels is not None:
+            sys.stdout.write(rows_text(result, labels, "jsonl"))
+
+    return told
+
+
+def summary_text(source: str, summary: VideoSummary) -> str:
+    """The tracks as a table for people."""
+    count = len(summary.tracks)
+    faces = f"{count} {'face' if count == 1 else 'faces'}"
+    lines = [f"{source}: {summary.frames} frames, {summary.end_s:.1f} s, {faces} followed"]
+    for track in summary.tracks:
+        shares = sorted(track.shares.items(), key=lambda pair: -pair[1])
+        told = ", ".join(f"{name} {share:.0%}" for name, share in shares[:3] if share >= 0.005)
+        span = f"{track.first_s:.1f} to {track.last_s:.1f} s"
+        lines.append(f"  {track.track_id:>3}  {track.seconds:6.1f} s  ({span})  {told}  {track.changes} changes")
+    return "\n".join(lines) + "\n"
+
+
+def _tell_the_rest(summary: VideoSummary, clock: StageClock | None) -> None:
+    for problem in summary.problems:
+        print(f"mien: {problem}", file=sys.stderr)
+    if clock is not None:
+        print("\n".join(clock.lines(summary.frames)), file=sys.stderr)
+    if summary.stopped:
+        print("mien: --resume goes on with the table", file=sys.stderr)
+        raise typer.Exit(_INTERRUPTED)
+
+
+class _Progress:
+    """A bar over the seconds of a video, on standard error."""
+
+    def __init__(self, info: VideoInfo, *, quiet: bool) -> None:
+        columns = (TextColumn("Reading video"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
+        self._bars = Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet)
+        self._total_s = info.duration_s
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self._bars)
+        self._task = self._bars.add_task("video", total=self._total_s, told="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def step(self, result: FrameResult) -> None:
+        """Move to a frame's time."""
+        told = f"{result.timestamp_s:.1f} s, {len(result.faces)} faces"
+        self._bars.update(self._task, completed=result.timestamp_s, told=told)
+
+
+video.__doc__ = HELP

@@ -1,0 +1,155 @@
+"""``mien webcam``: expressions live, in the terminal, in a browser, as JSON lines or as a video.
+
+Data goes to standard output, the live display to standard error.
+"""
+
+import sys
+import webbrowser
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from mien.expressions import USE_NOTICE, LabelSet
+from mien.recognition.pipeline import load
+from mien.video.analyzer import FrameAnalyzer, VideoSettings
+from mien.video.annotated import AnnotatedVideo
+from mien.video.cameras import Camera, PlayedLive
+from mien.video.drawing import draw_frame, track_colour
+from mien.video.live import LiveReading
+from mien.video.open import open_video
+from mien.video.page import LivePage
+from mien.video.results import FrameResult
+from mien.video.sources import VideoSource
+from mien.video.tables import rows_text
+
+_BAR = 30
+
+HELP = f"""Name the expressions in front of a camera, live.
+
+Without an option the terminal shows a bar for each expression of each face. Ctrl-C ends it, and what was written is
+whole. A camera that disappears is tried again. A video instead of a camera is played at its own pace.
+
+Examples:
+
+    mien webcam
+
+    mien webcam --show
+
+    mien webcam --camera 1 --jsonl - --quiet
+
+    mien webcam --camera rtsp://door.example/live --save drawn.mp4
+
+{USE_NOTICE}"""
+
+
+def webcam(
+    *,
+    camera: Annotated[str, typer.Option(help="Number, device, address, or a video to be played.")] = "0",
+    show: Annotated[bool, typer.Option("--show", help="Open the live picture in the browser.")] = False,
+    port: Annotated[int, typer.Option(help="Of the live picture; 0 takes a free one.")] = 0,
+    save: Annotated[Path | None, typer.Option(help="The drawn video, .mp4.")] = None,
+    jsonl: Annotated[Path | None, typer.Option(help="Rows as JSON lines into a file; - for standard output.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so long.")] = None,
+    smoothing: Annotated[float, typer.Option(help="Time constant of smoothing in seconds; 0 is off.")] = 0.3,
+    model: Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")] = "default",
+    detector: Annotated[str, typer.Option(help="blazeface, haar, yunet or whole.")] = "blazeface",
+    detector_file: Annotated[Path | None, typer.Option(help="The ONNX file of yunet.")] = None,
+    threads: Annotated[int, typer.Option(help="Threads of each network.")] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No display in the terminal.")] = False,
+) -> None:
+    source = _open(camera)
+    pipeline = load(model, detector, detector_file=detector_file, threads=threads)
+    analyzer = FrameAnalyzer(pipeline, VideoSettings(smoothing_s=smoothing))
+    with ExitStack() as stack:
+        rows = _Rows(_stream(stack, jsonl), pipeline.recognizer.labels)
+        reading = LiveReading(source, analyzer, listener=rows.write)
+        drawn = stack.enter_context(AnnotatedVideo(save, source.info)) if save else None
+        page = stack.enter_context(LivePage(port)) if show else None
+        if page is not None:
+            print(f"live picture: {page.address}", file=sys.stderr)
+            webbrowser.open(page.address)
+        display = None if quiet else stack.enter_context(Live(console=Console(stderr=True), transient=True))
+        try:
+            _watch(reading, drawn, page, display, seconds)
+        except KeyboardInterrupt:
+            source.problems.append("ended by the keyboard")
+    _tell(source, reading)
+
+
+def _watch(
+    reading: LiveReading,
+    drawn: AnnotatedVideo | None,
+    page: LivePage | None,
+    display: Live | None,
+    seconds: float | None,
+) -> None:
+    """Show each result in all ways asked for."""
+    for result in reading:
+        if drawn is not None or page is not None:
+            picture = draw_frame(result)
+            if page is not None:
+                page.show(picture)
+            if drawn is not None:
+                drawn.write(picture, result.timestamp_s)
+        if display is not None:
+            display.update(terminal_view(result, reading))
+        reading.note_shown(result)
+        if seconds is not None and result.timestamp_s >= seconds:
+            return
+
+
+def terminal_view(result: FrameResult, reading: LiveReading) -> Group:
+    """Rate, delay and a bar for each expression of each face."""
+    lines = [f"{reading.fps:5.1f} frames/s, delay {reading.delay_ms():.0f} ms, {reading.dropped} frames dropped"]
+    if not result.faces:
+        return Group(*lines, "no face")
+    texts = [Text(line) for line in lines]
+    for face in result.faces:
+        texts.append(Text(f"face {face.track_id}  {face.scores.top}", style=f"bold {track_colour(face.track_id or 1)}"))
+        for name, value in face.scores.to_dict().items():
+            texts.append(Text(f"  {name:<10} {'█' * round(_BAR * value):<{_BAR}} {value:6.1%}"))
+    return Group(*texts)
+
+
+def _open(camera: str) -> VideoSource:
+    """A camera by number or device; anything else is opened as a video and, if it is none yet, played live."""
+    if camera.isdigit():
+        return Camera(int(camera))
+    video = open_video(camera)
+    return video if video.info.live else PlayedLive(video)
+
+
+class _Rows:
+    """Writes rows as they come; without a place to write to it does nothing."""
+
+    def __init__(self, stream: TextIO | None, labels: LabelSet) -> None:
+        self._stream, self._labels = stream, labels
+
+    def write(self, result: FrameResult) -> None:
+        if self._stream is not None:
+            self._stream.write(rows_text(result, self._labels, "jsonl"))
+            self._stream.flush()
+
+
+def _stream(stack: ExitStack, path: Path | None) -> TextIO | None:
+    if path is None:
+        return None
+    return sys.stdout if path == Path("-") else stack.enter_context(path.open("w", encoding="utf-8"))
+
+
+def _tell(source: VideoSource, reading: LiveReading) -> None:
+    for problem in source.problems:
+        print(f"mien: {problem}", file=sys.stderr)
+    print(
+        f"{reading.read} frames read, {reading.dropped} dropped, delay {reading.delay_ms():.0f} ms in the median, "
+        f"{reading.delay_ms(0.95):.0f} ms at most in 95 of 100",
+        file=sys.stderr,
+    )
+
+
+webcam.__doc__ = HELP

@@ -1,0 +1,186 @@
+"""Reading one frame after the other: look if it is time, follow the faces, read and smooth their expressions.
+
+    frame → schedule → look → faces ┐
+                     └ no look → motion ┴→ crops → network → smoothing → result
+
+It does not know where frames come from or where results go.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mien.detection.base import FaceDetection, in_reading_order, moved
+from mien.errors import ConfigError
+from mien.geometry import ByteArray, FloatArray, iou
+from mien.recognition.pipeline import ExpressionPipeline
+from mien.recognition.results import ExpressionScores
+from mien.video.clock import StageClock
+from mien.video.results import FrameResult, TrackedFace
+from mien.video.schedule import Look, LookSchedule
+from mien.video.smoothing import Smoother
+from mien.video.sources import VideoFrame
+from mien.video.tracking import Tracker
+
+#: A face that a look missed is looked for once more in a cut-out of this many face sizes around its expected place.
+_AROUND = 3.0
+#: A face seen in two looks, or a found face and an expected one, overlap at least so much.
+_SAME_FACE = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSettings:
+    """How a video is read.
+
+    Attributes:
+        stride: Read every so many frames.
+        fps: Read at most so many frames a second, by their times; None reads all.
+        smoothing_s: Time constant of the smoothing; 0 is off.
+        detect_every: Look for faces in every so many read frames; None adapts to the scene.
+        max_gap_s: The longest pause between looks that adapt.
+        max_lost_s: A face that was gone for longer comes back with a new number.
+
+    Raises:
+        ConfigError: A value is out of range.
+    """
+
+    stride: int = 1
+    fps: float | None = None
+    smoothing_s: float = 0.3
+    detect_every: int | None = None
+    max_gap_s: float = 0.2
+    max_lost_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        wrong = [
+            f"{name} is {value}, expected {wanted}"
+            for name, value, good, wanted in (
+                ("stride", self.stride, self.stride >= 1, "at least 1"),
+                ("fps", self.fps, self.fps is None or self.fps > 0, "more than 0"),
+                ("smoothing_s", self.smoothing_s, self.smoothing_s >= 0, "at least 0"),
+                ("detect_every", self.detect_every, self.detect_every is None or self.detect_every >= 1, "at least 1"),
+                ("max_gap_s", self.max_gap_s, self.max_gap_s >= 0, "at least 0"),
+                ("max_lost_s", self.max_lost_s, self.max_lost_s >= 0, "at least 0"),
+            )
+            if not good
+        ]
+        if wrong:
+            raise ConfigError("; ".join(wrong))
+
+
+class FrameAnalyzer:
+    """Turns frames, given in order, into results; what it remembers does not grow with their number."""
+
+    def __init__(self, pipeline: ExpressionPipeline, settings: VideoSettings, clock: StageClock | None = None) -> None:
+        self.pipeline, self.settings, self.clock = pipeline, settings, clock or StageClock()
+        self._schedule = LookSchedule(every=settings.detect_every, max_gap_s=settings.max_gap_s)
+        self._tracker = Tracker(max_lost_s=settings.max_lost_s)
+        self._smoother = Smoother(settings.smoothing_s)
+
+    def analyze(self, frame: VideoFrame) -> FrameResult:
+        """The faces of the next frame."""
+        with self.clock.stage("schedule"):
+            look = self._schedule.decide(frame.image, frame.timestamp_s)
+        if look is Look.NONE:
+            ids, faces = self._coasted(frame)
+            crops = self._crops(frame.image, faces)
+        else:
+            faces = self._look(frame)
+            crops = self._crops(frame.image, faces)
+            with self.clock.stage("track"):
+                ids = self._follow(faces, crops, frame.timestamp_s, after_cut=look is Look.AFTER_CUT)
+        read = self._read(crops, ids, faces, frame.timestamp_s, detected=look is not Look.NONE)
+        height, width = frame.image.shape[:2]
+        return FrameResult(
+            frame.index, frame.timestamp_s, (width, height), read, image=frame.image, captured_s=frame.captured_s
+        )
+
+    def _look(self, frame: VideoFrame) -> tuple[FaceDetection, ...]:
+        """What the detector sees, with what it missed of the expected faces and sees on a closer look."""
+        with self.clock.stage("detect"):
+            faces = list(self.pipeline.detector.detect(frame.image))
+            for _, expected in self._tracker.expected(frame.timestamp_s):
+                if all(not _same(expected, face) for face in faces):
+                    faces += self._look_around(frame.image, expected, faces)
+        return in_reading_order(faces)
+
+    def _look_around(
+        self, image: ByteArray, expected: FaceDetection, others: list[FaceDetection]
+    ) -> list[FaceDetection]:
+        reach, (x, y) = expected.box.width * _AROUND / 2, expected.box.center
+        inside = expected.box.clipped(image.shape[1], image.shape[0])
+        left, top = max(0, int(x - reach)), max(0, int(y - reach))
+        region = image[top : max(0, int(y + reach)), left : max(0, int(x + reach))]
+        if min(region.shape[:2]) < 2 or inside.area < expected.box.area / 2:
+            return []
+        seen = (moved(face, left, top) for face in self.pipeline.detector.detect(np.ascontiguousarray(region)))
+        return [face for face in seen if _same(face, expected) and not any(_same(face, other) for other in others)][:1]
+
+    def _follow(
+        self, faces: tuple[FaceDetection, ...], crops: list[FloatArray], time_s: float, *, after_cut: bool
+    ) -> list[int]:
+        """Numbers of the seen faces; the schedule learns how far they were expected."""
+        before = dict(self._tracker.expected(time_s))
+        ids = self._tracker.update(faces, crops, time_s, after_cut=after_cut)
+        same = before.keys() == set(ids)
+        fits = (iou(before[track_id].box, face.box) for track_id, face in zip(ids, faces, strict=True))
+        self._schedule.judge(min(fits, default=1.0) if same else 0.0)
+        self._smoother.forget(but={track.track_id for track in self._tracker.tracks})
+        return ids
+
+    def _coasted(self, frame: VideoFrame) -> tuple[list[int], tuple[FaceDetection, ...]]:
+        """The followed faces where their motion takes them, as far as their centre is in the picture."""
+        height, width = frame.image.shape[:2]
+        with self.clock.stage("track"):
+            expected = [
+                (face, track_id)
+                for track_id, face in self._tracker.expected(frame.timestamp_s)
+                if 0 <= face.box.center[0] < width and 0 <= face.box.center[1] < height
+            ]
+        faces = in_reading_order(face for face, _ in expected)
+        number = {id(face): track_id for face, track_id in expected}
+        return [number[id(face)] for face in faces], faces
+
+    def _crops(self, image: ByteArray, faces: tuple[FaceDetection, ...]) -> list[FloatArray]:
+        with self.clock.stage("crop"):
+            return [self.pipeline.crop(image, face) for face in faces]
+
+    def _read(
+        self,
+        crops: list[FloatArray],
+        ids: list[int],
+        faces: tuple[FaceDetection, ...],
+        time_s: float,
+        *,
+        detected: bool,
+    ) -> tuple[TrackedFace, ...]:
+        recognizer = self.pipeline.recognizer
+        size, labels = recognizer.metadata.input.size, recognizer.labels
+        with self.clock.stage("recognize"):
+            rows = recognizer.predict_proba(np.array(crops, np.float32).reshape(-1, size, size))
+        read = []
+        for face, track_id, row in zip(faces, ids, rows, strict=True):
+            raw = ExpressionScores.from_row(labels, row)
+            mean = self._smoother.smoothed(track_id, np.array(raw.probabilities), time_s)
+            scores = replace(raw, probabilities=tuple(mean.tolist()))
+            read.append(TrackedFace(face, scores, track_id, raw_scores=raw, detected=detected))
+        return tuple(read)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All that is remembered between two frames, as plain numbers, exact."""
+        return {
+            "schedule": self._schedule.to_dict(),
+            "tracker": self._tracker.to_dict(),
+            "smoother": self._smoother.to_dict(),
+        }
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Go on from what :meth:`to_dict` gave, as if it had never stopped."""
+        self._schedule.restore(record["schedule"])
+        self._tracker.restore(record["tracker"])
+        self._smoother.restore(record["smoother"])
+
+
+def _same(first: FaceDetection, second: FaceDetection) -> bool:
+    return iou(first.box, second.box) > _SAME_FACE

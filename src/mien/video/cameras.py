@@ -1,0 +1,115 @@
+"""Live pictures: cameras, and recordings played at their own pace.
+
+It does not know faces. A camera that disappears is opened again a few times, then ends without an error.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from time import monotonic, sleep
+from typing import Any
+
+from mien.errors import SourceError
+from mien.video.clock import StageClock
+from mien.video.sources import (
+    Sampling,
+    VideoFrame,
+    VideoInfo,
+    VideoSource,
+    decoded_frames,
+    load_av,
+    to_rgb,
+    told_as_source_error,
+    video_stream,
+)
+
+#: FFmpeg's input for cameras, and how it names the first one, by platform.
+_INPUTS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}"), "win32": ("dshow", "video={}")}
+
+
+class Camera:
+    """A camera, from its opening until it is gone for good.
+
+    Args:
+        device: A number (0 is the first camera) or the system's name of a device.
+        rate: Frames a second asked of it; None leaves it to the camera.
+        retries: How often in a row it is opened again after it disappeared.
+        pause_s: Between two tries.
+        opener: Opens the device; for sources that behave like one.
+
+    Raises:
+        SourceError: It cannot be opened.
+        MissingDependencyError: PyAV is not installed.
+    """
+
+    def __init__(
+        self,
+        device: int | str = 0,
+        *,
+        rate: float | None = None,
+        retries: int = 3,
+        pause_s: float = 1.0,
+        opener: Callable[[], Any] | None = None,
+    ) -> None:
+        self._retries, self._pause_s = retries, pause_s
+        self._open = opener or (lambda: _open_device(device, rate))
+        self.problems: list[str] = []
+        self._container: Any = self._open()
+        stream = video_stream(self._container, str(device))
+        fps = float(stream.average_rate) if stream.average_rate else None
+        self.info = VideoInfo(f"camera {device}", fps, live=True)
+
+    def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
+        """Frames as they are taken; their times count from the first one."""
+        index, start_s, previous_s = -1, None, None
+        while self._container is not None or self._reopened():
+            for frame in self._session(clock):
+                taken_s = monotonic()
+                index, start_s = index + 1, taken_s if start_s is None else start_s
+                if sampling.wants(index, taken_s - start_s, previous_s):
+                    yield VideoFrame(index, taken_s - start_s, to_rgb(frame), taken_s)
+                previous_s = taken_s - start_s
+
+    def _session(self, clock: StageClock | None) -> Iterator[Any]:
+        """Frames until the device is gone; ends it for good when it came back without a single frame."""
+        container, self._container = self._container, None
+        with container:
+            yield from decoded_frames(container, video_stream(container, self.info.name), self.problems, clock)
+
+    def _reopened(self) -> bool:
+        for _ in range(self._retries):
+            sleep(self._pause_s)
+            try:
+                self._container = self._open()
+            except SourceError:
+                continue
+            self.problems.append("the camera was gone and came back")
+            return True
+        self.problems.append(f"the camera is gone; it was tried {self._retries} times")
+        return False
+
+
+class PlayedLive:
+    """A recording as if it were a camera: each frame comes when it is due, whether someone takes it or not."""
+
+    def __init__(self, source: VideoSource) -> None:
+        self._source = source
+        self.problems = source.problems
+        known = source.info
+        self.info = VideoInfo(known.name, known.fps, known.duration_s, known.has_sound, live=True)
+
+    def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
+        """Frames at their times."""
+        start_s: float | None = None
+        for frame in self._source.frames(sampling, clock):
+            start_s = monotonic() - frame.timestamp_s if start_s is None else start_s
+            sleep(max(0.0, start_s + frame.timestamp_s - monotonic()))
+            yield VideoFrame(frame.index, frame.timestamp_s, frame.image, monotonic())
+
+
+def _open_device(device: int | str, rate: float | None) -> Any:
+    av = load_av()
+    form, pattern = _INPUTS.get(sys.platform, _INPUTS["linux"])
+    name = pattern.format(device) if isinstance(device, int) or device.isdigit() else device
+    options = {} if rate is None else {"framerate": str(rate)}
+    with told_as_source_error(f"camera {device}"):
+        return av.open(name, format=form, options=options)

@@ -1,0 +1,82 @@
+"""Drawing on frames: boxes as on photos in the colour of each track, and beside each face its probability bars.
+
+It does not know networks, files or screens.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mien.geometry import Box, ByteArray
+from mien.recognition.drawing import EXPRESSION_COLOURS, DrawnFace, draw_boxes
+from mien.video.results import FrameResult
+
+#: Told apart by people with any colour vision (Wong 2011, without black and yellow), then again from the start.
+_TRACK_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+#: Bars are drawn beside faces of at least this share of the frame's height.
+_BARS_FROM = 0.08
+
+
+def track_colour(track_id: int) -> str:
+    """The colour of a track as ``#rrggbb``, the same in every frame and plot."""
+    return _TRACK_COLOURS[(track_id - 1) % len(_TRACK_COLOURS)]
+
+
+def draw_frame(result: FrameResult) -> ByteArray:
+    """The frame with each face's box, number, expression and bars; RGB uint8 (H, W, 3) of the same size."""
+    faces = [
+        DrawnFace(face.detection.box, face.scores.to_dict(), face.track_id, track_colour(face.track_id or 1))
+        for face in result.faces
+    ]
+    canvas = draw_boxes(result.image, faces)
+    taken = [face.box for face in faces]
+    for face in faces:
+        if face.box.height >= _BARS_FROM * canvas.height:
+            _draw_bars(canvas, face, taken)
+    return np.asarray(canvas)
+
+
+def _draw_bars(canvas: Image.Image, face: DrawnFace, taken: list[Box]) -> None:
+    """Bars right of the box, or left of it where they fit only there; none where they would hide a face."""
+    unit = max(9, round(max(canvas.size) / 110))
+    panel = _panel(face.probabilities, unit)
+    for left in (face.box.right + unit // 2, face.box.left - unit // 2 - panel.width):
+        top = min(max(0.0, face.box.top), canvas.height - panel.height)
+        place = Box(left, top, left + panel.width, top + panel.height)
+        inside = left >= 0 and place.right <= canvas.width and top >= 0
+        if inside and not any(_touch(place, other) for other in taken):
+            canvas.paste(panel, (int(left), int(top)))
+            taken.append(place)
+            return
+
+
+def _panel(probabilities: Mapping[str, float], unit: int) -> Image.Image:
+    """A bar for each expression beside its name."""
+    row = round(unit * 1.4)
+    panel = _names(tuple(probabilities), unit).copy()
+    draw = ImageDraw.Draw(panel)
+    start, full = panel.width - unit * 5, unit * 4.5
+    for line, (name, value) in enumerate(probabilities.items()):
+        top = unit * 0.4 + row * line
+        length = full * min(max(value, 0.0), 1.0)
+        draw.rectangle((start, top, start + length, top + unit), fill=EXPRESSION_COLOURS.get(name, "#ffffff"))
+    return panel
+
+
+@cache
+def _names(names: tuple[str, ...], unit: int) -> Image.Image:
+    """The part of a panel that never changes."""
+    row, font = round(unit * 1.4), ImageFont.load_default(unit)
+    width = max(font.getlength(name) for name in names)
+    panel = Image.new("RGB", (round(width + unit * 6), round(row * len(names) + unit * 0.6)), "#1c1f24")
+    draw = ImageDraw.Draw(panel)
+    for line, name in enumerate(names):
+        draw.text((unit * 0.4, unit * 0.3 + row * line), name, font=font, fill="#ffffff")
+    return panel
+
+
+def _touch(first: Box, second: Box) -> bool:
+    across = min(first.right, second.right) > max(first.left, second.left)
+    return across and min(first.bottom, second.bottom) > max(first.top, second.top)

@@ -1,0 +1,101 @@
+"""Where a face will be: a Kalman filter of constant velocity over a box's centre and size (Kalman 1960).
+
+It does not know which box belongs to which face. Times are in seconds, so frames may come at any rate.
+"""
+
+from dataclasses import dataclass, replace
+from math import exp, log, sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.geometry import Box
+
+Vector = npt.NDArray[np.float64]
+
+#: Standard deviation of a detected centre in face sizes, and of the logarithm of its size.
+_MEASURED = np.array([0.03, 0.03, 0.04])
+#: Of the acceleration, in face sizes per second squared; the size's in 1 per second squared.
+_ACCELERATION = np.array([8.0, 8.0, 3.0])
+#: Of the velocity of a face that was seen once.
+_FIRST_VELOCITY = np.array([2.0, 2.0, 0.5])
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """A belief about a face's place: centre x, centre y and log of the size, each with its velocity.
+
+    Attributes:
+        time_s: When the belief holds.
+        place: (3,) means.
+        speed: (3,) means, per second.
+        spread: (3, 2, 2) covariance of place and speed of each of the three, which move independently.
+    """
+
+    time_s: float
+    place: Vector
+    speed: Vector
+    spread: Vector
+
+    @classmethod
+    def start(cls, box: Box, time_s: float) -> "Motion":
+        """Of a face that was seen for the first time."""
+        unit = _units(box_size(box))
+        spread = np.zeros((3, 2, 2))
+        spread[:, 0, 0] = (_MEASURED * unit) ** 2
+        spread[:, 1, 1] = (_FIRST_VELOCITY * unit) ** 2
+        return cls(time_s, _place(box), np.zeros(3), spread)
+
+    @property
+    def center(self) -> tuple[float, float]:
+        return float(self.place[0]), float(self.place[1])
+
+    @property
+    def size(self) -> float:
+        """Geometric mean of width and height in pixels."""
+        return exp(self.place[2])
+
+    def at(self, time_s: float) -> "Motion":
+        """What is believed of a later time."""
+        step = max(0.0, time_s - self.time_s)
+        move = np.array([[1.0, step], [0.0, 1.0]])
+        shape = np.array([[step**4 / 4, step**3 / 2], [step**3 / 2, step**2]])
+        noise = (_ACCELERATION * _units(self.size)) ** 2
+        spread = move @ self.spread @ move.T + noise[:, None, None] * shape
+        return Motion(self.time_s + step, self.place + step * self.speed, self.speed, spread)
+
+    def updated(self, box: Box, time_s: float) -> "Motion":
+        """The belief after the face was seen in ``box``."""
+        believed = self.at(time_s)
+        noise = (_MEASURED * _units(box_size(box))) ** 2
+        gain = believed.spread[:, :, 0] / (believed.spread[:, 0, 0] + noise)[:, None]
+        missed = _place(box) - believed.place
+        spread = believed.spread - gain[:, :, None] * believed.spread[:, None, 0, :]
+        return replace(
+            believed,
+            place=believed.place + gain[:, 0] * missed,
+            speed=believed.speed + gain[:, 1] * missed,
+            spread=spread,
+        )
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain numbers, exact."""
+        return {
+            "time_s": self.time_s,
+            "place": self.place.tolist(),
+            "speed": self.speed.tolist(),
+            "spread": self.spread.tolist(),
+        }
+
+
+def box_size(box: Box) -> float:
+    """Geometric mean of width and height in pixels, at least one."""
+    return sqrt(max(box.width, 1.0) * max(box.height, 1.0))
+
+
+def _place(box: Box) -> Vector:
+    return np.array([*box.center, log(box_size(box))])
+
+
+def _units(size: float) -> Vector:
+    return np.array([size, size, 1.0])

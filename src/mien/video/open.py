@@ -1,0 +1,43 @@
+"""From what a user names to a source of frames: a video, an address, a row of pictures, or a camera.
+
+It opens sources and reads nothing from them.
+"""
+
+from os import PathLike, fspath
+from pathlib import Path
+
+from mien.video.cameras import Camera
+from mien.video.sequences import is_sequence, open_sequence
+from mien.video.sources import VideoFile, VideoSource
+
+AnySource = str | PathLike[str] | int | VideoSource
+
+
+def open_video(source: AnySource, *, rate: float = 25.0) -> VideoSource:
+    """The source behind a name.
+
+    Args:
+        source: A path of a video; a folder, pattern (``"frames/*.png"``) or numbered name (``frame%04d.png``) of
+            pictures; an address with a scheme (``rtsp://``, ``http://``), which is then fetched; the number of a camera
+            or its ``/dev/video0``; or any object with ``info``, ``problems`` and ``frames``.
+        rate: Frames a second of pictures in a row.
+
+    Raises:
+        SourceError: It cannot be opened or shows no moving picture.
+        MissingDependencyError: PyAV is not installed.
+    """
+    if isinstance(source, int):
+        return Camera(source)
+    if not isinstance(source, str | PathLike):
+        return source
+    name = fspath(source)
+    if name.startswith("/dev/"):
+        return Camera(name)
+    if "://" not in name and is_sequence(name):
+        return open_sequence(name, rate=rate)
+    return VideoFile(name)
+
+
+def display_name(source: VideoSource) -> str:
+    """The last part of a source's name, for titles."""
+    return Path(source.info.name).name or source.info.name

@@ -1,0 +1,108 @@
+"""The live picture in a browser, without a toolkit of windows: a page on this machine that shows JPEG after JPEG.
+
+It does not know what the picture shows. Only this machine can open the page.
+"""
+
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from threading import Condition, Thread
+from typing import Self
+
+from PIL import Image
+
+from mien.errors import SourceError
+from mien.geometry import ByteArray
+
+_BOUNDARY = "frame"
+_QUALITY = 80
+_PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>mien live</title><style>
+body { margin: 0; background: #1c1f24; display: grid; place-items: center; min-height: 100vh; }
+img { max-width: 100vw; max-height: 100vh; }
+</style></head><body><img src="/live" alt="Live picture with the expression of each face"></body></html>"""
+
+
+class LivePage:
+    """Serves the last picture it was given; each viewer gets the newest when it is ready for one.
+
+    Args:
+        port: 0 takes any that is free.
+
+    Raises:
+        SourceError: The port is taken.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self._jpeg, self._number, self._open = b"", 0, True
+        self._changed = Condition()
+        handler = type("Handler", (_Handler,), {"page": self})
+        try:
+            self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        except OSError as err:
+            raise SourceError(f"port {port}: {err.strerror or err}", hint="choose another with --port") from err
+        self._server.daemon_threads = True
+        self._worker = Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def address(self) -> str:
+        """What a browser opens."""
+        return f"http://127.0.0.1:{self._server.server_port}/"
+
+    def __enter__(self) -> Self:
+        self._worker.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._open = False
+            self._changed.notify_all()
+        self._server.shutdown()
+        self._server.server_close()
+        self._worker.join()
+
+    def show(self, image: ByteArray) -> None:
+        """Replace the picture, RGB uint8 (H, W, 3)."""
+        encoded = BytesIO()
+        Image.fromarray(image).save(encoded, "JPEG", quality=_QUALITY)
+        with self._changed:
+            self._jpeg, self._number = encoded.getvalue(), self._number + 1
+            self._changed.notify_all()
+
+    def newer_than(self, number: int) -> tuple[int, bytes] | None:
+        """Wait for a picture after ``number``; None when the page is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._number > number or not self._open)
+            return (self._number, self._jpeg) if self._open else None
+
+
+class _Handler(BaseHTTPRequestHandler):
+    page: LivePage
+
+    def do_GET(self) -> None:
+        """Answer with the page or with its picture."""
+        if self.path == "/":
+            self._send("text/html; charset=utf-8")
+            self.wfile.write(_PAGE)
+        elif self.path == "/live":
+            self._send(f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
+            self._stream()
+        else:
+            self.send_error(404)
+
+    def _send(self, content_type: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+
+    def _stream(self) -> None:
+        number = 0
+        while (newer := self.page.newer_than(number)) is not None:
+            number, jpeg = newer
+            head = f"--{_BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            try:
+                self.wfile.write(head.encode() + jpeg + b"\r\n")
+            except OSError:
+                return  # the viewer went away
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing on standard error."""

@@ -1,0 +1,120 @@
+"""The timeline as a picture: for each track its expressions stacked over time, beside its face; needs ``plots``.
+
+It touches no global state of matplotlib, and loads matplotlib only when something is drawn.
+"""
+
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mien.errors import StorageError, missing_extra
+from mien.recognition.drawing import EXPRESSION_COLOURS
+from mien.storage import atomic_file
+from mien.video.drawing import track_colour
+from mien.video.timeline import Timeline, TrackSummary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Tracks beyond these are left out of the picture; the summary names them all.
+MAX_TRACKS = 12
+_DPI = 120
+_ROW_INCHES, _WIDTH_INCHES = 1.3, 11.0
+
+
+def plot_timeline(timeline: Timeline, path: Path) -> None:
+    """Write the timeline as a picture in the format of the name's ending.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+        StorageError: The ending names no format, or the place cannot be written.
+    """
+    form = path.suffix.lower().lstrip(".")
+    figure = timeline_figure(timeline)
+    if form not in figure.canvas.get_supported_filetypes():
+        raise StorageError(f"cannot write {path}: no picture format ends in {path.suffix!r}", hint="use .png or .svg")
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format=form, dpi=_DPI)
+
+
+def timeline_png(timeline: Timeline) -> bytes:
+    """The timeline as the bytes of a PNG.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    encoded = BytesIO()
+    timeline_figure(timeline).savefig(encoded, format="png", dpi=_DPI)
+    return encoded.getvalue()
+
+
+def timeline_figure(timeline: Timeline) -> "Figure":
+    """A row for each of the longest tracks, in the order of their numbers.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    figure_class = load_figure()
+    shown = sorted(timeline.summaries()[:MAX_TRACKS], key=lambda summary: summary.track_id)
+    rows = max(len(shown), 1)
+    figure: Figure = figure_class(figsize=(_WIDTH_INCHES, _ROW_INCHES * rows + 1.1), layout="constrained")
+    axes = figure.subplots(rows, 2, squeeze=False, width_ratios=(1, 9))
+    for (left, right), summary in zip(axes, shown, strict=False):
+        _draw_face(left, timeline, summary)
+        _draw_curves(right, timeline, summary)
+    for row in axes[:-1]:
+        row[1].set_xticklabels([])
+    axes[-1][1].set_xlabel("time in the video (s)")
+    if not shown:
+        axes[0][0].set_axis_off()
+        axes[0][1].set_title("no face was seen")
+    _add_legend(figure, timeline)
+    return figure
+
+
+def _draw_face(ax: "Axes", timeline: Timeline, summary: TrackSummary) -> None:
+    picture = timeline.tracks[summary.track_id].picture
+    ax.imshow(np.full((1, 1, 3), 230, np.uint8) if picture is None else picture)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_color(track_colour(summary.track_id))
+        spine.set_linewidth(3)
+    ax.set_ylabel(f"face {summary.track_id}\n{summary.seconds:.1f} s", rotation=0, ha="right", va="center")
+
+
+def _draw_curves(ax: "Axes", timeline: Timeline, summary: TrackSummary) -> None:
+    """Stacked probabilities; where the face was not on the screen the plot is empty."""
+    curves = timeline.curves(summary.track_id)
+    edges = np.arange(len(curves) + 1) * timeline.bin_s
+    below = np.zeros(len(curves))
+    for column, label in enumerate(timeline.labels):
+        values = np.nan_to_num(curves[:, column])
+        ax.stairs(below + values, edges, baseline=below, fill=True, color=EXPRESSION_COLOURS[label])
+        below += values
+    ax.set_xlim(0, max(timeline.end_s, timeline.bin_s))
+    ax.set_ylim(0, 1)
+    ax.set_yticks([0, 0.5, 1])
+
+
+def _add_legend(figure: "Figure", timeline: Timeline) -> None:
+    from matplotlib.patches import Patch  # noqa: PLC0415 - an extra
+
+    patches = [Patch(color=EXPRESSION_COLOURS[label], label=str(label)) for label in timeline.labels]
+    figure.legend(handles=patches, loc="outside upper center", ncols=len(patches), frameon=False, fontsize=9)
+
+
+def load_figure() -> Any:
+    """The class of figures of matplotlib, which belongs to no window.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+    except ImportError as err:
+        raise missing_extra("matplotlib", "plots") from err
+    return Figure

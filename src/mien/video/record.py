@@ -1,0 +1,208 @@
+"""A video with all that can be made of it: table, annotated video, timeline and report, in one pass.
+
+It reads frames as ``run.py`` gives them and holds none; drawing runs beside reading. A run that stops leaves a
+readable table, and can go on.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from mien.errors import ConfigError
+from mien.video.analyzer import FrameAnalyzer
+from mien.video.annotated import AnnotatedVideo
+from mien.video.drawing import draw_frame
+from mien.video.open import display_name
+from mien.video.plots import load_figure, plot_timeline
+from mien.video.report import write_report
+from mien.video.results import FrameResult
+from mien.video.resume import Progress, load_progress, progress_file, recipe_of, save_progress
+from mien.video.run import analyzed
+from mien.video.sources import VideoSource
+from mien.video.tables import TableFile, read_rows, row_file
+from mien.video.threads import ahead
+from mien.video.timeline import Timeline, TrackSummary
+
+Listener = Callable[[FrameResult], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What to make of a video; None is not made.
+
+    Attributes:
+        table: Rows as ``.csv``, ``.jsonl`` or ``.parquet``.
+        annotated: The drawn video as ``.mp4``.
+        plot: The timeline as a picture.
+        report: The timeline and the summary as HTML.
+    """
+
+    table: Path | None = None
+    annotated: Path | None = None
+    plot: Path | None = None
+    report: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSummary:
+    """What a pass over a video came to.
+
+    Attributes:
+        frames: Read in all, those of an earlier run included.
+        end_s: Time of the last one.
+        tracks: In figures, the longest first.
+        problems: What could not be read.
+        stopped: Whether it was interrupted; then ``--resume`` goes on.
+    """
+
+    frames: int
+    end_s: float
+    tracks: tuple[TrackSummary, ...]
+    problems: tuple[str, ...]
+    stopped: bool = False
+
+
+def record_video(
+    video: VideoSource,
+    analyzer: FrameAnalyzer,
+    outputs: Outputs,
+    *,
+    resume: bool = False,
+    listener: Listener | None = None,
+    note_every_s: float = 2.0,
+) -> VideoSummary:
+    """Read ``video`` and write ``outputs``; an interruption by the keyboard ends it early but well.
+
+    Args:
+        video: From :func:`mien.video.open.open_video`.
+        analyzer: New; it is used up.
+        outputs: What to make.
+        resume: Go on where an earlier run with the same settings stopped; without one, begin.
+        listener: Is shown each result.
+        note_every_s: How often it is noted how far the run came; what lies behind the last note is read again.
+
+    Raises:
+        ConfigError: ``resume`` without a table, with an annotated video, or of a live source.
+        CheckpointError: The earlier run had other settings.
+        SourceError: Not one frame can be read.
+        StorageError: An output cannot be written.
+        MissingDependencyError: An output needs an extra that is not installed.
+    """
+    _check(video, outputs, resume=resume)
+    job = _Job(video, analyzer, outputs, note_every_s)
+    if not (resume and outputs.table is not None):
+        return job.run(None, listener)
+    progress = load_progress(outputs.table, job.recipe)
+    if progress is None and outputs.table.exists():
+        return job.finished_before()
+    return job.run(progress, listener)
+
+
+class _Job:
+    """One pass: the outputs that are open, and the timeline that grows."""
+
+    def __init__(self, video: VideoSource, analyzer: FrameAnalyzer, outputs: Outputs, note_every_s: float) -> None:
+        self._video, self._analyzer, self._outputs = video, analyzer, outputs
+        self._note_every_s = note_every_s
+        self._timeline = Timeline(analyzer.pipeline.recognizer.labels)
+        self.recipe = recipe_of(video.info.name, analyzer)
+        self._noted_s = monotonic()
+
+    def run(self, progress: Progress | None, listener: Listener | None) -> VideoSummary:
+        after, stopped = -1, False
+        with ExitStack() as stack:
+            table = self._open_table(stack, progress)
+            drawn = self._outputs.annotated and stack.enter_context(
+                AnnotatedVideo(self._outputs.annotated, self._video.info)
+            )
+            if progress is not None:
+                after = self._go_on(progress)
+            results = self._written(analyzed(self._video, self._analyzer, after=after), table)
+            try:
+                for result in ahead(results) if drawn else results:
+                    self._take(result, drawn or None)
+                    if listener is not None:
+                        listener(result)
+            except KeyboardInterrupt:
+                stopped = True
+                self._video.problems.append("interrupted")
+            self._close_table(table, stopped=stopped)
+        return self._finish(stopped=stopped)
+
+    def finished_before(self) -> VideoSummary:
+        """The summary of a complete table, which stays as it is."""
+        if self._outputs.table is not None:
+            self._timeline.add_rows(read_rows(self._outputs.table))
+        self._video.problems.append("the table is complete, nothing was left to do")
+        return self._finish(stopped=False)
+
+    def _open_table(self, stack: ExitStack, progress: Progress | None) -> TableFile | None:
+        path = self._outputs.table
+        if path is None:
+            return None
+        keep = progress.position if progress else None
+        table = stack.enter_context(TableFile(path, self._timeline.labels, keep=keep))
+        if progress is None:
+            save_progress(path, Progress(-1, table.position(), self.recipe, None))
+        return table
+
+    def _go_on(self, progress: Progress) -> int:
+        """Take up the memory and the rows of the earlier run."""
+        if progress.memory is not None:
+            self._analyzer.restore(progress.memory)
+        if self._outputs.table is not None:
+            self._timeline.add_rows(read_rows(row_file(self._outputs.table)))
+        return progress.frame
+
+    def _written(self, results: Iterator[FrameResult], table: TableFile | None) -> Iterator[FrameResult]:
+        """The same results, each after its rows are in the table."""
+        for result in results:
+            if table is not None:
+                with self._analyzer.clock.stage("write"):
+                    table.write(result)
+                    if monotonic() - self._noted_s >= self._note_every_s:
+                        self._note(table, result.index)
+            yield result
+
+    def _take(self, result: FrameResult, drawn: AnnotatedVideo | None) -> None:
+        clock = self._analyzer.clock
+        self._timeline.add(result)
+        if drawn is not None:
+            with clock.stage("draw"):
+                picture = draw_frame(result)
+            with clock.stage("encode"):
+                drawn.write(picture, result.timestamp_s)
+
+    def _note(self, table: TableFile, index: int) -> None:
+        save_progress(table.path, Progress(index, table.position(), self.recipe, self._analyzer.to_dict()))
+        self._noted_s = monotonic()
+
+    def _close_table(self, table: TableFile | None, *, stopped: bool) -> None:
+        if table is None or stopped:
+            return
+        table.finish()
+        progress_file(table.path).unlink(missing_ok=True)
+
+    def _finish(self, *, stopped: bool) -> VideoSummary:
+        problems = self._video.problems
+        if self._outputs.plot is not None:
+            plot_timeline(self._timeline, self._outputs.plot)
+        if self._outputs.report is not None:
+            write_report(self._timeline, self._outputs.report, title=display_name(self._video), notes=problems)
+        tracks = tuple(self._timeline.summaries())
+        return VideoSummary(self._timeline.frames, self._timeline.end_s, tracks, tuple(problems), stopped)
+
+
+def _check(video: VideoSource, outputs: Outputs, *, resume: bool) -> None:
+    if outputs.plot is not None or outputs.report is not None:
+        load_figure()  # before an hour of reading, not after
+    if not resume:
+        return
+    if outputs.table is None:
+        raise ConfigError("resuming needs the table that a run began", hint="give --out")
+    if outputs.annotated is not None:
+        raise ConfigError("an annotated video cannot be taken up again", hint="leave out --save, or --resume")
+    if video.info.live:
+        raise ConfigError(f"{video.info.name}: a live source has no place to go on from")

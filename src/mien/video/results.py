@@ -1,0 +1,80 @@
+"""What one frame of a video shows: the faces with their tracks, and the same as rows of a table.
+
+It does not know how faces are found or followed.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mien.expressions import LabelSet
+from mien.geometry import ByteArray
+from mien.recognition.results import ExpressionScores, FaceExpression
+
+#: Columns of a table before those of the probabilities.
+PLACE_COLUMNS = ("frame", "timestamp_s", "track_id", "left", "top", "right", "bottom", "detector_score")
+
+Row = dict[str, int | float | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFace(FaceExpression):
+    """A face of a video: ``scores`` are smoothed over its track, ``raw_scores`` are of this frame alone.
+
+    Attributes:
+        raw_scores: What the network says of this frame.
+        detected: Whether the detector saw the face in this frame; else the box is where its motion takes it.
+    """
+
+    raw_scores: ExpressionScores = field(kw_only=True)
+    detected: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """As of a photo's face, with the raw probabilities; no ``detector_score`` where the detector did not look."""
+        record = FaceExpression.to_dict(self)
+        record["detector_score"] = self.detection.score if self.detected else None
+        return {**record, "raw_probabilities": self.raw_scores.to_dict()}
+
+
+@dataclass(frozen=True, slots=True)
+class FrameResult:
+    """The faces of one frame, from left to right; none is an empty tuple.
+
+    Attributes:
+        index: Number of the frame in its source, from 0.
+        timestamp_s: When it is shown, in seconds from the start of its source.
+        size: (width, height) in pixels, upright.
+        faces: In the order of their boxes' centres, left to right.
+        image: The frame itself, RGB uint8 (H, W, 3).
+        captured_s: Of a live source, when the frame was taken, on :func:`time.monotonic`'s clock.
+    """
+
+    index: int
+    timestamp_s: float
+    size: tuple[int, int]
+    faces: tuple[TrackedFace, ...]
+    image: ByteArray = field(repr=False, compare=False)
+    captured_s: float | None = field(default=None, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and strings, nothing rounded."""
+        faces = [face.to_dict() for face in self.faces]
+        return {"frame": self.index, "timestamp_s": self.timestamp_s, "faces": faces}
+
+    def rows(self, labels: LabelSet) -> list[Row]:
+        """One row a face with the columns of :func:`table_columns`; without a face one row that is empty from there."""
+        columns = table_columns(labels)
+        if not self.faces:
+            return [dict.fromkeys(columns) | {"frame": self.index, "timestamp_s": self.timestamp_s}]
+        return [dict(zip(columns, self._row(face), strict=True)) for face in self.faces]
+
+    def _row(self, face: TrackedFace) -> list[int | float | str | None]:
+        box, scores = face.detection.box.to_dict().values(), face.scores
+        seen = face.detection.score if face.detected else None
+        start = [self.index, self.timestamp_s, face.track_id, *box, seen, str(scores.top), scores.probability]
+        return [*start, *scores.probabilities, *face.raw_scores.probabilities]
+
+
+def table_columns(labels: LabelSet) -> tuple[str, ...]:
+    """Names of a table's columns, in order."""
+    names = [str(label) for label in labels]
+    return (*PLACE_COLUMNS, "expression", "probability", *names, *(f"raw_{name}" for name in names))

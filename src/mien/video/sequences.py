@@ -1,0 +1,83 @@
+"""Pictures in a row as a video: a folder, a pattern, a list of files or of arrays, at a frame rate of one's choice.
+
+It does not know containers or cameras.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from glob import glob, has_magic
+from pathlib import Path
+
+from mien.errors import ImageDecodeError, SourceError
+from mien.imaging import IMAGE_SUFFIXES, ImageSource, load_image
+from mien.video.clock import StageClock
+from mien.video.sources import Sampling, VideoFrame, VideoInfo
+
+_NUMBERED = re.compile(r"%0?\d*d")
+
+
+class ImageSequence:
+    """Pictures as frames; one that cannot be read is left out and told, and keeps its number.
+
+    Args:
+        pictures: In order, what :func:`mien.load_image` takes.
+        rate: Frames a second.
+        name: What results and errors call it.
+
+    Raises:
+        SourceError: There is no picture.
+    """
+
+    def __init__(self, pictures: Sequence[ImageSource], *, rate: float = 25.0, name: str = "pictures") -> None:
+        if not pictures:
+            raise SourceError(f"{name}: no pictures there")
+        self._pictures, self._rate = pictures, rate
+        self.problems: list[str] = []
+        self.info = VideoInfo(name, rate, len(pictures) / rate)
+
+    def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
+        """The wanted pictures in order.
+
+        Raises:
+            SourceError: Not one picture can be read.
+        """
+        clock = clock or StageClock()
+        failed: list[str] = []
+        for index, picture in enumerate(self._pictures):
+            time_s = index / self._rate
+            if not sampling.wants(index, time_s, (index - 1) / self._rate if index else None):
+                continue
+            try:
+                with clock.stage("decode"):
+                    image = load_image(picture)
+            except (SourceError, ImageDecodeError) as err:
+                failed.append(str(err))
+                self.problems.append(f"left out {err}")
+                continue
+            yield VideoFrame(index, time_s, image)
+        if len(failed) == len(self._pictures):
+            raise SourceError(f"{self.info.name}: not one picture could be read ({failed[0]})")
+
+
+def is_sequence(name: str) -> bool:
+    """Whether ``name`` is a folder, a pattern, or numbered like ``frame%04d.png``."""
+    path = Path(name)
+    return path.is_dir() or (not path.exists() and (has_magic(name) or bool(_NUMBERED.search(name))))
+
+
+def open_sequence(name: str, *, rate: float = 25.0) -> ImageSequence:
+    """The pictures behind a folder or a pattern, numbers in names counted as numbers.
+
+    Raises:
+        SourceError: There are none.
+    """
+    path = Path(name)
+    pattern = _NUMBERED.sub("*", name)
+    found = list(path.iterdir()) if path.is_dir() else [Path(file) for file in glob(pattern)]  # noqa: PTH207 - absolute too
+    pictures = [file for file in found if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+    in_order = sorted(pictures, key=_by_number)
+    return ImageSequence([*in_order], rate=rate, name=name)
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]

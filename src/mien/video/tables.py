@@ -1,0 +1,184 @@
+"""Tables of results: rows written to CSV, JSON lines or Parquet as they come, so that a killed run leaves them.
+
+It does not know how the rows came about. Every format holds the same rows.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, Self
+
+from mien.errors import CheckpointError, ConfigError, StorageError, missing_extra
+from mien.expressions import LabelSet
+from mien.storage import atomic_file
+from mien.video.results import FrameResult, Row, table_columns
+
+TableFormat = Literal["csv", "jsonl", "parquet"]
+
+_FORMATS: dict[str, TableFormat] = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
+#: Columns that hold no real number.
+_TYPES = {"frame": "int64", "track_id": "int64", "expression": "string"}
+
+
+def table_format(path: Path) -> TableFormat:
+    """The format that a file's ending names.
+
+    Raises:
+        ConfigError: It names none.
+    """
+    if path.suffix.lower() not in _FORMATS:
+        raise ConfigError(f"{path}: no table format ends in {path.suffix!r}, expected {', '.join(_FORMATS)}")
+    return _FORMATS[path.suffix.lower()]
+
+
+def row_file(path: Path) -> Path:
+    """Where rows are while they come: the file itself, for Parquet a CSV beside it that becomes it at the end."""
+    return path.with_name(f"{path.name}.rows.csv") if table_format(path) == "parquet" else path
+
+
+class TableFile:
+    """A table on disk that grows row by row; what is written is readable at any moment.
+
+    Args:
+        path: Ending in ``.csv``, ``.jsonl`` or ``.parquet``.
+        labels: What the probabilities stand for.
+        keep: Go on behind so many bytes of the rows that are there; None begins anew.
+
+    Raises:
+        ConfigError: The ending names no format.
+        CheckpointError: There are fewer rows than ``keep``.
+        StorageError: It cannot be written.
+        MissingDependencyError: Parquet without pyarrow.
+    """
+
+    def __init__(self, path: Path, labels: LabelSet, *, keep: int | None = None) -> None:
+        self.path, self._labels = path, labels
+        self._format = "jsonl" if table_format(path) == "jsonl" else "csv"
+        if table_format(path) == "parquet":
+            _load_pyarrow()
+        with _told(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._stream: BinaryIO = row_file(path).open("wb" if keep is None else "r+b", buffering=0)
+            if keep is None and self._format == "csv":
+                self._stream.write(csv_line(table_columns(labels)).encode())
+            if keep is not None:
+                self._check_length(keep)
+                self._stream.truncate(keep)
+                self._stream.seek(keep)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def _check_length(self, keep: int) -> None:
+        length = self._stream.seek(0, os.SEEK_END)
+        if length < keep:
+            self._stream.close()
+            raise CheckpointError(
+                f"{self.path}: {length} bytes of rows, expected at least {keep}", hint="start again without --resume"
+            )
+
+    def write(self, result: FrameResult) -> None:
+        """Append the rows of a frame in one piece."""
+        with _told(self.path):
+            self._stream.write(rows_text(result, self._labels, self._format).encode())
+
+    def position(self) -> int:
+        """Bytes of rows that are safe on the disk now."""
+        os.fsync(self._stream.fileno())
+        return self._stream.tell()
+
+    def finish(self) -> None:
+        """Make the table what its ending says, once all rows are there."""
+        self._stream.close()
+        if table_format(self.path) == "parquet":
+            _to_parquet(row_file(self.path), self.path, table_columns(self._labels))
+
+
+def rows_text(result: FrameResult, labels: LabelSet, form: str) -> str:
+    """The rows of a frame as lines of CSV or JSON."""
+    rows = result.rows(labels)
+    if form == "jsonl":
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return "".join(csv_line(["" if value is None else value for value in row.values()]) for row in rows)
+
+
+def csv_line(values: Iterable[Any]) -> str:
+    """One line of CSV; numbers in full."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a table one after the other, numbers as numbers and None for what is empty.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    if table_format(path) == "parquet":
+        yield from _parquet_rows(path)
+        return
+    with _told(path), path.open(encoding="utf-8", newline="") as stream:
+        if table_format(path) == "jsonl":
+            yield from (json.loads(line) for line in stream)
+            return
+        for record in csv.DictReader(stream):
+            yield {name: _value(name, text) for name, text in record.items()}
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    _, _, parquet = _load_pyarrow()
+    with _told(path), parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches():
+            yield from batch.to_pylist()
+
+
+def _value(name: str, text: str) -> int | float | str | None:
+    kind = _TYPES.get(name, "double")
+    return None if not text else text if kind == "string" else int(text) if kind == "int64" else float(text)
+
+
+def _to_parquet(rows: Path, path: Path, columns: tuple[str, ...]) -> None:
+    """Copy a CSV block by block, so that a long video needs no more memory than a short one."""
+    pa, arrow_csv, parquet = _load_pyarrow()
+    types = {name: pa.type_for_alias(_TYPES.get(name, "double")) for name in columns}
+    convert = arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+    schema = pa.schema(list(types.items()))
+    with (
+        atomic_file(path) as temporary,
+        parquet.ParquetWriter(temporary, schema) as writer,
+        arrow_csv.open_csv(rows, convert_options=convert) as reader,
+    ):
+        for batch in reader:
+            writer.write_batch(batch)
+    rows.unlink()
+
+
+def _load_pyarrow() -> tuple[Any, Any, Any]:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+        from pyarrow import csv as arrow_csv  # noqa: PLC0415
+        from pyarrow import parquet  # noqa: PLC0415
+    except ImportError as err:
+        raise missing_extra("pyarrow", "tables") from err
+    return pa, arrow_csv, parquet
+
+
+class _told:  # noqa: N801 - reads as a phrase
+    """Around file operations: an error of the system becomes ours."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, trace: object) -> None:
+        if isinstance(err, OSError) and not isinstance(err, StorageError):
+            raise StorageError(f"cannot write {self._path}: {err.strerror or err}") from err

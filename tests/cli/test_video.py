@@ -1,0 +1,156 @@
+"""``mien video`` and ``mien webcam`` from the outside: what is printed where, the files, and the exit codes."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from mien.cli import webcam as webcam_module
+from mien.cli.app import main
+from mien.cli.video import video
+from mien.cli.webcam import webcam
+from mien.errors import ConfigError
+from mien.expressions import FERPLUS_LABELS, USE_NOTICE
+from mien.metadata import ModelMetadata
+from mien.preprocessing import DEFAULT_FRAMES
+from mien.recognition.pipeline import load
+from mien.video.run import analyze_video
+from mien.video.sources import VideoFile
+from mien.video.tables import read_rows
+from tests.small_models import write_model
+from tests.videos import scene, write_video
+
+app = typer.Typer()
+app.command("video")(video)
+app.command("webcam")(webcam)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("m") / "small.onnx", ModelMetadata("small", frames=DEFAULT_FRAMES))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pictures = (scene([(40 + 6 * n, 120, 200)]) for n in range(25))
+    return write_video(tmp_path_factory.mktemp("v") / "clip.mp4", pictures, sound="aac")
+
+
+def run(model: Path, command: str, *arguments: object) -> Result:
+    return CliRunner().invoke(app, [command, "--model", str(model), *map(str, arguments)])
+
+
+def test_the_tracks_are_printed_and_problems_stay_off_standard_output(clip: Path, model: Path) -> None:
+    result = run(model, "video", clip, "--quiet")
+    assert result.exit_code == 0
+    first, second = result.stdout.splitlines()
+    assert first == f"{clip}: 25 frames, 1.0 s, 1 face followed"
+    assert second.startswith("    1     1.0 s  (0.0 to 1.0 s)  ")
+    assert result.stderr == ""
+
+
+def test_rows_on_standard_output_are_the_librarys(clip: Path, model: Path) -> None:
+    result = run(model, "video", clip, "--out", "-", "--stride", "5", "--quiet")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    from mien.video.analyzer import VideoSettings
+
+    frames = analyze_video(clip, pipeline=load(model, threads=1), settings=VideoSettings(stride=5))
+    assert rows == [row for frame in frames for row in frame.rows(FERPLUS_LABELS)]
+
+
+def test_everything_is_written_in_one_pass(clip: Path, model: Path, tmp_path: Path) -> None:
+    names = ["a.csv", "a.mp4", "a.png", "a.html"]
+    options = [item for pair in zip(("--out", "--save", "--plot", "--report"), names, strict=True) for item in pair]
+    paths = [tmp_path / item if "." in item else item for item in options]
+    result = run(model, "video", clip, *paths, "--profile", "--quiet")
+    assert result.exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    assert len(list(VideoFile(tmp_path / "a.mp4").frames())) == 25
+    for stage in ("decode", "convert", "detect", "track", "crop", "recognize", "draw", "encode", "write"):
+        assert f"{stage} " in result.stderr
+
+
+def test_a_table_that_is_complete_is_left_alone_by_resume(clip: Path, model: Path, tmp_path: Path) -> None:
+    run(model, "video", clip, "--out", tmp_path / "a.csv", "--quiet")
+    result = run(model, "video", clip, "--out", tmp_path / "a.csv", "--resume", "--quiet")
+    assert result.exit_code == 0
+    assert "the table is complete" in result.stderr
+
+
+def test_an_unknown_ending_is_refused_before_any_work(clip: Path, model: Path, tmp_path: Path) -> None:
+    result = run(model, "video", clip, "--out", tmp_path / "a.xlsx")
+    assert isinstance(result.exception, ConfigError)
+
+
+def test_a_file_that_is_no_video_ends_with_code_5(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.mp4").write_text("no video")
+    with pytest.raises(SystemExit, match="5"):
+        main(["video", str(tmp_path / "a.mp4")])
+    assert "cannot be read as a video" in capsys.readouterr().err
+
+
+def test_without_pyav_the_extra_is_named(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['av'] = None; from mien.cli import main; main(['video', 'a.mp4'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 6
+    assert "pip install 'mien[video]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "options"),
+    [("pyarrow", "tables", ["--out", "a.parquet"]), ("matplotlib", "plots", ["--plot", "a.png"])],
+)
+def test_an_absent_extra_is_told_before_the_video_is_read(
+    clip: Path, model: Path, tmp_path: Path, module: str, extra: str, options: list[str]
+) -> None:
+    arguments = ["video", str(clip), "--model", str(model), *options]
+    code = f"import sys; sys.modules['{module}'] = None; from mien.cli import main; main({arguments!r})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 6
+    assert f"pip install 'mien[{extra}]'" in done.stderr
+
+
+def test_a_recording_is_played_live_into_json_lines_and_a_video(clip: Path, model: Path, tmp_path: Path) -> None:
+    result = run(model, "webcam", "--camera", clip, "--jsonl", tmp_path / "a.jsonl", "--save", tmp_path / "a.mp4")
+    assert result.exit_code == 0
+    frames = {row["frame"] for row in read_rows(tmp_path / "a.jsonl")}
+    assert len(frames) > 10
+    assert 5 < len(list(VideoFile(tmp_path / "a.mp4").frames())) <= len(frames)
+    assert "frames read" in result.stderr
+    assert "delay" in result.stderr
+
+
+def test_live_rows_go_to_standard_output_alone(clip: Path, model: Path) -> None:
+    result = run(model, "webcam", "--camera", clip, "--jsonl", "-", "--quiet", "--seconds", "0.4")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {row["track_id"] for row in rows} == {1}
+    assert rows[-1]["timestamp_s"] < 0.9
+
+
+def test_the_live_picture_is_opened_in_the_browser(clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages: list[bytes] = []
+
+    def visit(address: str) -> None:
+        def read() -> None:
+            with urllib.request.urlopen(f"{address}live") as stream:
+                pages.append(stream.read(2000))
+
+        Thread(target=read, daemon=True).start()
+
+    monkeypatch.setattr(webcam_module.webbrowser, "open", visit)
+    result = run(model, "webcam", "--camera", clip, "--show", "--quiet")
+    assert result.exit_code == 0
+    assert "live picture: http://127.0.0.1:" in result.stderr
+    assert b"image/jpeg" in pages[0]
+
+
+@pytest.mark.parametrize("command", ["video", "webcam"])
+def test_the_help_states_the_use_notice(command: str) -> None:
+    text = " ".join(CliRunner().invoke(app, [command, "--help"]).stdout.replace("│", " ").split())
+    assert USE_NOTICE in text
