@@ -17,8 +17,8 @@ from mien.weights import list_weights
 PAGE = Path(__file__).parent.parent / "docs" / "photos.md"
 HEAD = """# The capstone's nine photos
 
-Faces from left to right, with the probability of the first choice; made by `python benchmarks/photos.py FOLDER`. What the
-report says is what its own network said, not a truth; faces are counted by eye.
+Faces from left to right, with the probability of the first choice; made by `python benchmarks/photos.py FOLDER`. What
+the report says is what its own network said, not a truth; faces are counted by eye.
 
 """
 
