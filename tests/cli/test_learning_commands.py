@@ -68,7 +68,7 @@ def test_the_layers_of_the_capstone_are_printed_and_drawn(tmp_path: Path, capsys
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["models", "capston"], 4, "no network called 'capston' (did you mean capstone?"),
+        (["models", "capston"], 4, "no network called 'capston' (did you mean capstone"),
         (["data", "check", "nowhere"], 3, "nowhere: no prepared data set here"),
         (["train", "none.toml", "--data", "d", "--out", "o"], 2, "none.toml: no such file"),
         (["export", "nowhere"], 3, "nowhere: not a run folder"),

@@ -188,4 +188,4 @@ def test_a_token_is_asked_for_where_one_is_needed(
 
 def test_the_pages_colours_are_the_librarys() -> None:
     style = (STATIC / "style.css").read_text()
-    assert all(f"--{name}: {colour};" in style for name, colour in drawing._COLOURS.items())
+    assert all(f"--{name}: {colour};" in style for name, colour in drawing.EXPRESSION_COLOURS.items())
