@@ -20,6 +20,7 @@ from mien.errors import DatasetFormatError, DatasetNotFoundError
 
 #: What damaged archives raise while they are read.
 _DAMAGE = (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError)
+#: Small enough for the processor's cache, large enough that threads which parse blocks seldom wait for each other.
 _BLOCK = 1 << 19
 _OPENERS: dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 

@@ -47,9 +47,10 @@ def prepare(fer2013: Path, ferplus: Path | None, *, out: Path, labels: Path | No
         DatasetFormatError: A source is not as its format says, or two disagree; file and row are named.
         StorageError: ``out`` cannot be written.
     """
-    pixels, votes, panel = _read_png_folder(fer2013, ferplus) if fer2013.is_dir() else _read_csv(fer2013, ferplus)
-    if labels is not None:
-        panel = read_label_folder(labels)
+    with ThreadPoolExecutor(1) as pool:
+        second = None if labels is None else pool.submit(read_label_folder, labels)
+        pixels, votes, panel = _read_png_folder(fer2013, ferplus) if fer2013.is_dir() else _read_csv(fer2013, ferplus)
+        panel = panel if second is None else second.result()
     panel_votes = None if panel is None else _at_rows(panel, votes)
     usable: npt.NDArray[np.bool_] = np.any(votes.votes[:, :_EXPRESSIONS], axis=1)
     if panel_votes is not None:
@@ -70,7 +71,7 @@ def prepare(fer2013: Path, ferplus: Path | None, *, out: Path, labels: Path | No
     return dataset
 
 
-def _read_csv(path: Path, ferplus: Path | None) -> tuple[Fer2013, FerPlusVotes, None]:
+def _read_csv(path: Path, ferplus: Path | None) -> tuple[Fer2013, FerPlusVotes, FerPlusVotes | None]:
     if ferplus is None:
         raise DatasetNotFoundError("no file of votes was given", hint="add --ferplus fer2013new.csv")
     with ThreadPoolExecutor(1) as pool:
