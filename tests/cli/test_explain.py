@@ -10,10 +10,15 @@ from tests.made import draw_face
 from tests.small_models import write_model
 
 
-def test_every_face_gets_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def arguments(tmp_path: Path) -> list[str]:
+    """``mien explain`` of one drawn face, with a small network."""
     photo, model = tmp_path / "face.png", write_model(tmp_path / "model.onnx", ModelMetadata("small"))
     Image.fromarray(draw_face(1, np.random.default_rng(0))).save(photo)
-    arguments = ["explain", str(photo), "--save", str(tmp_path / "out"), "--model", str(model), "--detector", "whole"]
+    return ["explain", str(photo), "--save", str(tmp_path / "out"), "--model", str(model), "--detector", "whole"]
+
+
+def test_every_face_gets_a_picture(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*arguments, "--expression", "anger"])
     assert caught.value.code in (0, None)
@@ -21,10 +26,7 @@ def test_every_face_gets_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (tmp_path / "out" / "face-1.png").exists()
 
 
-def test_an_unknown_expression_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    photo, model = tmp_path / "face.png", write_model(tmp_path / "model.onnx", ModelMetadata("small"))
-    Image.fromarray(draw_face(1, np.random.default_rng(0))).save(photo)
-    arguments = ["explain", str(photo), "--save", str(tmp_path / "out"), "--model", str(model), "--detector", "whole"]
+def test_an_unknown_expression_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*arguments, "--expression", "angr"])
     assert caught.value.code == 2

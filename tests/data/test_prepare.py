@@ -97,6 +97,7 @@ def edit(path: Path, change: Callable[[list[list[str]]], object]) -> None:
         ("fer2013new.csv", lambda rows: rows[5].__setitem__(0, "Exam"), "fer2013new.csv:6: Usage is 'Exam'"),
         ("fer2013new.csv", lambda rows: rows[5].__setitem__(3, "-1"), "fer2013new.csv:6: happiness is '-1'"),
         ("fer2013new.csv", lambda rows: rows[5].__setitem__(3, "two"), "fer2013new.csv:6: happiness is 'two'"),
+        ("fer2013new.csv", lambda rows: rows[5].__setitem__(3, "²"), "fer2013new.csv:6: happiness is '²'"),
         ("fer2013new.csv", lambda rows: rows[0].__setitem__(4, "joy"), "fer2013new.csv:1: no column surprise"),
         ("fer2013new.csv", lambda rows: rows[5].__delitem__(slice(6, None)), "6: expected 12 fields, found 6"),
         ("fer2013new.csv", lambda rows: rows[5].__setitem__(1, "me.jpg"), "6: image name is 'me.jpg'"),

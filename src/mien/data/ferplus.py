@@ -168,7 +168,7 @@ def _counts(path: Path, number: int, texts: list[str]) -> bytes:
 
 
 def _is_count(text: str) -> bool:
-    return text.strip().isdigit() and int(text) < 256
+    return text.strip().isdecimal() and int(text) < 256  # "²" is a digit, but no number
 
 
 def _fault(path: Path, line: int, text: str) -> DatasetFormatError:
