@@ -81,9 +81,19 @@ def load_recognizer(model: str | Path = "default", *, batch_size: int = 64, thre
         UnknownModelError: No such model ships.
         ModelFileError: The file is not there, is damaged, or carries no metadata of this package.
     """
+    return Recognizer(model_path(model), batch_size=batch_size, threads=threads)
+
+
+def model_path(model: str | Path) -> Path:
+    """Where a model lies: a name of :func:`load_recognizer`, or a path, which is anything with an ending or a folder.
+
+    Raises:
+        UnknownModelError: No such model ships.
+        ModelFileError: The shipped file is not there or is damaged.
+    """
     path = Path(model)
     is_file = isinstance(model, Path) or bool(path.suffix) or len(path.parts) > 1
-    return Recognizer(path if is_file else weight_path(str(model)), batch_size=batch_size, threads=threads)
+    return path if is_file else weight_path(str(model))
 
 
 def _read_metadata(strings: dict[str, str], path: Path) -> ModelMetadata:

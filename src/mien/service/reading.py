@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from threading import Lock
 
 from mien.detection.base import Detector, FaceDetection
@@ -19,11 +19,11 @@ from mien.errors import BusyError, LimitError, MienError, OverdueError
 from mien.geometry import ByteArray
 from mien.imaging import load_image
 from mien.recognition.pipeline import ExpressionPipeline
+from mien.recognition.recognizer import model_path
 from mien.recognition.results import FailedImage, ImageResult
 from mien.service.batching import BatchingRecognizer
 from mien.service.metrics import Metrics
 from mien.service.settings import ServiceSettings
-from mien.weights import weight_path
 
 #: What clients may send, by content; formats that Pillow hands to other programs or rarely reads are left out.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -85,7 +85,7 @@ class Reader:
         self._at_work, self._lock = 0, Lock()
         detector = build_detector(settings.detector, file=settings.detector_file, threads=1)
         self.recognizer = BatchingRecognizer(
-            _model_path(settings.model),
+            model_path(settings.model),
             at_work=lambda: self._at_work,
             batch_size=settings.batch_size,
             wait_s=settings.batch_wait_ms / 1000,
@@ -164,8 +164,3 @@ class Places:
             yield
         finally:
             self.taken -= 1
-
-
-def _model_path(model: str) -> Path:
-    path = Path(model)
-    return path if path.suffix or len(path.parts) > 1 else weight_path(model)
