@@ -12,8 +12,9 @@ from mien.metadata import METADATA_KEY, ModelMetadata
 from mien.models.registry import build_model, list_models
 from mien.training.calibration import calibrate, fit_temperature
 from mien.training.config import TrainingConfig
-from mien.training.export import export_onnx, export_run, load_network, probe_images
+from mien.training.export import export_onnx, export_run, probe_images
 from mien.training.run import train
+from mien.training.trained import load_network
 
 
 @pytest.fixture(scope="module")

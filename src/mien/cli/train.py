@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 def train(
     config: Annotated[Path, typer.Argument(help="The recipe, a TOML file; configs/ holds some.")],
+    *,
     data: Annotated[Path, typer.Option(help="The prepared data set.")],
     out: Annotated[Path, typer.Option(help="The run folder.")],
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last whole epoch.")] = False,
+    start: Annotated[Path | None, typer.Option(help="Run folder whose best weights to begin with.")] = None,
+    teacher: Annotated[
+        list[Path] | None, typer.Option(help="Run folder of a trained network to learn from; once for each.")
+    ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Threads of the processor; 0 for all cores.")] = 0,
     precision: Annotated[
         Literal["auto", "32-true", "bf16-mixed"], typer.Option(help="Arithmetic; auto measures which is faster here.")
@@ -29,12 +34,16 @@ def train(
         mien train configs/ferplus_capstone_fast.toml --data data/ferplus --out runs/capstone
 
         mien train configs/ferplus_capstone_fast.toml --data data/ferplus --out runs/capstone --resume
+
+        mien train configs/ferplus_distilled.toml --data data/ferplus --out runs/distilled --start runs/resnet
+        --teacher runs/capstone --teacher runs/resnet
     """
     with learning():
         import torch
 
         from mien.data.dataset import open_dataset
         from mien.training.config import load_config
+        from mien.training.origins import Origins
         from mien.training.run import train as run_training
     if threads:
         torch.set_num_threads(threads)
@@ -45,6 +54,7 @@ def train(
             dataset,
             out,
             resume=resume,
+            origins=Origins(start, tuple(teacher or ())),
             precision=None if precision == "auto" else precision,
             listener=listener,
         )

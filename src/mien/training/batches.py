@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from mien.data.augmentation import Augmentation
 from mien.data.dataset import FerDataset
@@ -28,8 +29,10 @@ class ImageBatches:
         self._dataset, self._rows, self._device = dataset, rows, device
         self.augmenting_s = 0.0
 
-    def shuffled(self, size: int, augmentation: Augmentation, *, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of (positions (b,), images (b, 1, 48, 48)) in random order, changed at random."""
+    def shuffled(
+        self, size: int, augmentation: Augmentation, *, seed: int, side: int | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of (positions (b,), images (b, 1, side, side)) in random order, changed at random, then reduced."""
         generator = torch.Generator().manual_seed(seed)
         self.augmenting_s = 0.0
         for positions in torch.split(torch.randperm(len(self._rows), generator=generator), size):
@@ -37,14 +40,20 @@ class ImageBatches:
             started = time.perf_counter()
             images = augmentation(images, generator)
             self.augmenting_s += time.perf_counter() - started
-            yield positions, images.contiguous(memory_format=torch.channels_last)
+            yield positions, _sized(images, side)
 
-    def in_order(self) -> Iterator[Tensor]:
-        """All images as they are, (b, 1, 48, 48) each."""
+    def in_order(self, *, side: int | None = None) -> Iterator[Tensor]:
+        """All images, (b, 1, 48, 48) each, or reduced to ``side`` pixels."""
         for positions in torch.split(torch.arange(len(self._rows)), _VALIDATION_BATCH):
-            yield self._load(positions).contiguous(memory_format=torch.channels_last)
+            yield _sized(self._load(positions), side)
 
     def _load(self, positions: Tensor) -> Tensor:
         """float32 (b, 1, 48, 48) in [0, 1]."""
         pixels = torch.from_numpy(self._dataset.images[self._rows[positions.numpy()]]).to(self._device)
         return pixels.permute(0, 3, 1, 2).float().div_(255)
+
+
+def _sized(images: Tensor, side: int | None) -> Tensor:
+    if side is not None:
+        images = functional.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
+    return images.contiguous(memory_format=torch.channels_last)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from mien.data.dataset import FerDataset
 from mien.data.protocols import select
-from mien.training.export import load_network
 from mien.training.losses import cross_entropy, expected_hits
+from mien.training.trained import load_network
 
 
 @dataclass(frozen=True, slots=True)

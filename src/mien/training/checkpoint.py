@@ -5,6 +5,7 @@ It does not train.
     run.json         configuration, seed, versions, hash of the data, precision, figures of the best epoch
     history.csv      a line an epoch
     curves.png       the history as curves
+    teachers.pt      what the teachers say of the training faces, where there are any
     last.pt          everything that the next epoch needs
     best.pt          the weights of the best epoch
 """
@@ -27,6 +28,12 @@ from mien.training.config import TrainingConfig
 from mien.version import __version__
 
 RECORD, HISTORY, CURVES, LAST, BEST = "run.json", "history.csv", "curves.png", "last.pt", "best.pt"
+_NAMES = {
+    "recipe_sha256": "another recipe",
+    "data": "another data set",
+    "start": "another start",
+    "teachers": "other teachers",
+}
 
 
 def save_state(state: Mapping[str, Any], path: Path) -> None:
@@ -60,16 +67,31 @@ def load_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def open_run(folder: Path, config: TrainingConfig, dataset: FerDataset, *, resume: bool) -> dict[str, Any]:
+def open_run(
+    folder: Path,
+    config: TrainingConfig,
+    dataset: FerDataset,
+    *,
+    origins: Mapping[str, Any],
+    resume: bool,
+) -> dict[str, Any]:
     """The record of the run in ``folder``: what stands there if it is to be resumed, else a new one.
 
+    Args:
+        folder: The run folder.
+        config: The recipe.
+        dataset: The prepared data set.
+        origins: Other runs that this one begins from or learns from, see :class:`mien.training.origins.Origins`.
+        resume: A run that stands there is to go on.
+
     Raises:
-        CheckpointError: A run is there and ``resume`` is off, or it was run with another recipe or data set.
+        CheckpointError: A run is there and ``resume`` is off, or its recipe, data set or origins are others.
     """
     splits = {split: entry["sha256"] for split, entry in dataset.manifest["splits"].items() if split != "test"}
     new = {
         "config": config.to_dict(),
         "recipe_sha256": config.sha256,
+        **origins,
         "data": {"manifest_sha256": dataset.manifest_sha256, **splits},
         "versions": {"mien": __version__, "torch": torch.__version__},
         "threads": torch.get_num_threads(),
@@ -82,10 +104,10 @@ def open_run(folder: Path, config: TrainingConfig, dataset: FerDataset, *, resum
             f"{folder}: holds a run already", hint="add --resume to go on with it, or choose another folder"
         )
     old = read_record(folder)
-    for key, what in (("recipe_sha256", "recipe"), ("data", "data set")):
+    for key, what in _NAMES.items():
         if old.get(key) != new[key]:
             raise CheckpointError(
-                f"{folder}: was run with another {what}", hint="resume with the same, or choose another folder"
+                f"{folder}: was run with {what}", hint="resume with the same, or choose another folder"
             )
     return old
 

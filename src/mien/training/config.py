@@ -45,6 +45,9 @@ class TrainingConfig:
         warmup: Share of all steps that ``onecycle`` and ``cosine`` spend rising.
         ema_decay: Decay per step of the running mean of the weights that is validated and kept; 0 keeps the weights.
         class_weight_power: Weight of an image is the mean of frequency^-power over its votes; 0 weighs all alike.
+        teacher_share: Weight of the teachers' mean distribution in the targets; the rest is ``target``.
+        small_epochs: The first epochs, which see faces reduced to ``small_side`` pixels: less than half the work each.
+        small_side: Side of a reduced face in pixels.
         seed: Of initial weights, order, drawn labels, dropout and augmentation.
     """
 
@@ -63,6 +66,9 @@ class TrainingConfig:
     plateau_patience: int = 20
     ema_decay: float = 0.0
     class_weight_power: float = 0.0
+    teacher_share: float = 0.0
+    small_epochs: int = 0
+    small_side: int = 32
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -70,12 +76,18 @@ class TrainingConfig:
         for name, kind in _CHOICES.items():
             if getattr(self, name) not in get_args(kind):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(get_args(kind))}")
-        for name in ("epochs", "batch_size", "learning_rate"):
+        for name in ("epochs", "batch_size", "learning_rate", "small_side"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected more than 0")
         for name in ("warmup", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected at least 0 and less than 1")
+        if not 0 <= self.teacher_share <= 1:
+            raise ConfigError(f"teacher_share is {self.teacher_share}, expected 0 to 1")
+
+    def side_at(self, epoch: int) -> int | None:
+        """Side in pixels to which faces are reduced in ``epoch``, counted from 1; None where they stay as they are."""
+        return self.small_side if epoch <= self.small_epochs else None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

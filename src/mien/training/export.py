@@ -20,10 +20,9 @@ from torch import Tensor, nn
 
 from mien.errors import ExportMismatchError
 from mien.metadata import METADATA_KEY, InputSpec, ModelMetadata
-from mien.models.registry import build_model
 from mien.preprocessing import DEFAULT_FRAMES, UPRIGHT_FROM_DEG
 from mien.storage import atomic_file
-from mien.training.checkpoint import BEST, load_state, read_record
+from mien.training.trained import load_network
 from mien.version import __version__
 
 #: Largest difference of a probability between the file and the network, and where weights are rounded to float16.
@@ -53,31 +52,6 @@ class _Probabilities(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         probabilities: Tensor = (self.network(images) / self.temperature).softmax(dim=1)
         return probabilities
-
-
-class Mirrored(nn.Module):
-    """The mean of a network's logits for a face and for its mirror image: an expression has no handedness."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, 1, H, W) to (N, classes)."""
-        mean: Tensor = (self.network(images) + self.network(images.flip(3))) / 2
-        return mean
-
-
-def load_network(run: Path, *, mirror: bool = False) -> tuple[nn.Module, dict[str, Any]]:
-    """The network of a run with its best weights, in evaluation mode, and the run's record; see :class:`Mirrored`.
-
-    Raises:
-        CheckpointError: ``run`` is no run folder, or its weights are damaged.
-    """
-    record = read_record(run)
-    network = build_model(record["config"]["model"])
-    network.load_state_dict(load_state(run / BEST)["network"])
-    return (Mirrored(network) if mirror else network).eval(), record
 
 
 def export_run(

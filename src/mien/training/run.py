@@ -11,13 +11,15 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from mien.data.dataset import FerDataset
-from mien.models.registry import build_model
 from mien.training import checkpoint
 from mien.training.batches import ImageBatches
 from mien.training.config import TrainingConfig
+from mien.training.distillation import teachers_distribution
 from mien.training.losses import cross_entropy, expected_hits, validation_figures
+from mien.training.origins import NO_ORIGINS, Origins
 from mien.training.precision import Precision, fastest_precision
 from mien.training.progress import EpochFigures, Listener, Silent
 from mien.training.schedule import LearningRate, build_optimizer, running_mean
@@ -39,6 +41,7 @@ def train(
     folder: Path,
     *,
     resume: bool = False,
+    origins: Origins = NO_ORIGINS,
     precision: Precision | None = None,
     listener: Listener | None = None,
 ) -> RunResult:
@@ -49,16 +52,20 @@ def train(
         dataset: A prepared data set; only its train and validation splits are read.
         folder: The run folder, see :mod:`mien.training.checkpoint`.
         resume: Go on from the last whole epoch in ``folder`` instead of refusing to overwrite it.
+        origins: Runs to begin from and to learn from.
         precision: Arithmetic of a new run; None takes the faster one, measured. A resumed run keeps its own.
         listener: Hears of the progress.
 
     Raises:
-        CheckpointError: ``folder`` holds a run and ``resume`` is off, or its checkpoint is damaged or of another run.
+        ConfigError: The recipe wants teachers and there are none, or the other way round.
+        CheckpointError: ``folder`` holds a run and ``resume`` is off, or its checkpoint is damaged or of another run,
+            or one of ``origins`` is no run folder, or the start holds another network.
         StorageError: The disk is full; what was saved before is untouched.
     """
-    record = checkpoint.open_run(folder, config, dataset, resume=resume)
+    origins.check(config)
+    record = checkpoint.open_run(folder, config, dataset, origins=origins.describe(), resume=resume)
     record["precision"] = record["precision"] or precision
-    run = Run(config, dataset, folder, record=record, listener=listener or Silent())
+    run = Run(config, dataset, folder, origins=origins, record=record, listener=listener or Silent())
     while not run.finished:
         run.run_epoch()
     return RunResult(folder, len(run.history), run.best)
@@ -68,13 +75,19 @@ class Run:
     """The state of a run between two epochs."""
 
     def __init__(
-        self, config: TrainingConfig, dataset: FerDataset, folder: Path, *, record: dict[str, Any], listener: Listener
+        self,
+        config: TrainingConfig,
+        dataset: FerDataset,
+        folder: Path,
+        *,
+        origins: Origins,
+        record: dict[str, Any],
+        listener: Listener,
     ) -> None:
         self.config, self.folder, self.listener = config, folder, listener
         self.history: list[dict[str, float]] = []
         self.epochs_without_gain = 0
-        torch.manual_seed(config.seed)
-        network = build_model(config.model)
+        network = origins.build_network(config)
         record["precision"] = record["precision"] or fastest_precision(network, batch_size=config.batch_size)
         self.record = record
         checkpoint.write_record(folder, record)
@@ -83,6 +96,9 @@ class Run:
         self.validation_targets = split_targets(dataset, "validation", config)
         self.train_images = ImageBatches(dataset, self.train_targets.indices, self.fabric.device)
         self.validation_images = ImageBatches(dataset, self.validation_targets.indices, self.fabric.device)
+        self.taught: Tensor | None = None
+        if origins.teachers:
+            self.taught = teachers_distribution(origins.teachers, self.train_images, folder, device=self.fabric.device)
         self.weights = image_weights(self.train_targets.votes, config.class_weight_power)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.optimizer = self.fabric.setup(network, build_optimizer(network, config))
@@ -125,11 +141,17 @@ class Run:
         self.listener.finished_epoch(figures)
 
     def _train(self, epoch: int) -> dict[str, float]:
-        config, targets, votes = self.config, self.train_targets.at_epoch(epoch), self.train_targets.votes
+        config, votes = self.config, self.train_targets.votes
+        targets = self.train_targets.at_epoch(epoch)
+        if self.taught is not None:
+            targets = targets.lerp(self.taught, config.teacher_share)
         started, seen, losses, hits = time.perf_counter(), 0, 0.0, 0.0
         self.network.train()
         seed = config.seed * 104_729 + epoch
-        for at, images in self.train_images.shuffled(config.batch_size, config.augmentation, seed=seed):
+        batches = self.train_images.shuffled(
+            config.batch_size, config.augmentation, seed=seed, side=config.side_at(epoch)
+        )
+        for at, images in batches:
             logits = self.network(images)
             each = cross_entropy(logits, targets[at].to(images.device))
             self.optimizer.zero_grad(set_to_none=True)
@@ -155,7 +177,8 @@ class Run:
         network = self.network.module if self.mean is None else self.mean.module
         network.eval()
         with self.fabric.autocast():
-            logits = torch.cat([network(images).float().cpu() for images in self.validation_images.in_order()])
+            batches = self.validation_images.in_order(side=self.config.side_at(epoch))
+            logits = torch.cat([network(images).float().cpu() for images in batches])
         targets = self.validation_targets
         return validation_figures(logits, targets.at_epoch(epoch), targets.votes)
 

@@ -1,0 +1,37 @@
+"""Networks out of run folders: to export, to calibrate, to teach and start others.
+
+It does not train them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from mien.models.registry import build_model
+from mien.training.checkpoint import BEST, load_state, read_record
+
+
+class Mirrored(nn.Module):
+    """The mean of a network's logits for a face and for its mirror image: an expression has no handedness."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 1, H, W) to (N, classes)."""
+        mean: Tensor = (self.network(images) + self.network(images.flip(3))) / 2
+        return mean
+
+
+def load_network(run: Path, *, mirror: bool = False) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a run with its best weights, in evaluation mode, and the run's record; see :class:`Mirrored`.
+
+    Raises:
+        CheckpointError: ``run`` is no run folder, or its weights are damaged.
+    """
+    record = read_record(run)
+    network = build_model(record["config"]["model"])
+    network.load_state_dict(load_state(run / BEST)["network"])
+    return (Mirrored(network) if mirror else network).eval(), record

@@ -1,0 +1,106 @@
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mien.data.dataset import FerDataset
+from mien.data.protocols import select
+from mien.errors import CheckpointError, ConfigError
+from mien.training import checkpoint
+from mien.training.batches import ImageBatches
+from mien.training.config import TrainingConfig
+from mien.training.origins import Origins
+from mien.training.run import train
+from mien.training.trained import load_network
+
+TINY = TrainingConfig("tiny", monitor="kl", epochs=3, batch_size=16, learning_rate=0.02)
+Runs = tuple[Path, Path]
+STUDENT = replace(TINY, teacher_share=1.0, seed=1)
+
+
+@pytest.fixture(scope="module")
+def teachers(made_dataset: FerDataset, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folder = tmp_path_factory.mktemp("teachers")
+    for seed in (0, 1):
+        train(replace(TINY, seed=seed), made_dataset, folder / str(seed), precision="32-true")
+    return folder / "0", folder / "1"
+
+
+def test_a_student_is_trained_towards_the_mean_of_its_teachers(
+    made_dataset: FerDataset, teachers: Runs, tmp_path: Path
+) -> None:
+    train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=teachers), precision="32-true")
+    kept = checkpoint.load_state(tmp_path / "run" / "teachers.pt")["probabilities"]
+    rows = select(made_dataset, "votes", "train")
+    faces = torch.from_numpy(made_dataset.images[rows.indices]).permute(0, 3, 1, 2) / 255
+    with torch.no_grad():
+        networks = [load_network(teacher)[0] for teacher in teachers]
+        expected = sum(((net(faces) + net(faces.flip(3))) / 2).softmax(1) for net in networks) / 2
+    assert torch.allclose(kept, expected, atol=1e-5)
+    record = checkpoint.read_record(tmp_path / "run")
+    assert [teacher["run"] for teacher in record["teachers"]] == ["0", "1"]
+    assert record["teachers"][0]["weights_sha256"] == hashlib.sha256((teachers[0] / "best.pt").read_bytes()).hexdigest()
+
+
+def test_the_share_mixes_votes_and_teachers(made_dataset: FerDataset, teachers: Runs, tmp_path: Path) -> None:
+    """Three runs from one seed: the loss of the first epoch's first step is linear in the targets."""
+    losses = {}
+    for share in (0.0, 0.4, 1.0):
+        config = replace(STUDENT, teacher_share=share, epochs=1, batch_size=1000, learning_rate=1e-9)
+        folder = tmp_path / str(share)
+        result = train(
+            config,
+            made_dataset,
+            folder,
+            origins=Origins(teachers=teachers) if share else Origins(),
+            precision="32-true",
+        )
+        losses[share] = result.best.train_loss
+    assert losses[0.0] != pytest.approx(losses[1.0], abs=1e-3)
+    assert losses[0.4] == pytest.approx(0.6 * losses[0.0] + 0.4 * losses[1.0], abs=1e-4)
+
+
+def test_a_resumed_student_wants_the_same_teachers(made_dataset: FerDataset, teachers: Runs, tmp_path: Path) -> None:
+    train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=teachers))
+    again = train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=teachers), resume=True)
+    assert again.epochs == STUDENT.epochs
+    with pytest.raises(CheckpointError, match="was run with other teachers"):
+        train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=teachers[:1]), resume=True)
+
+
+def test_teachers_and_their_share_go_together(made_dataset: FerDataset, teachers: Runs, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"teacher_share is 1.0 and 0 teachers"):
+        train(STUDENT, made_dataset, tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"teacher_share is 0.0 and 2 teachers"):
+        train(TINY, made_dataset, tmp_path / "run", origins=Origins(teachers=teachers))
+    with pytest.raises(CheckpointError, match="not a run folder"):
+        train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=(tmp_path,)))
+
+
+def test_a_run_begins_with_the_weights_it_is_told_to(made_dataset: FerDataset, teachers: Runs, tmp_path: Path) -> None:
+    still = replace(TINY, epochs=1, learning_rate=1e-12)
+    train(still, made_dataset, tmp_path / "run", origins=Origins(teachers[1]), precision="32-true")
+    kept = [
+        checkpoint.load_state(run / "best.pt")["network"]["layers.logits.weight"]
+        for run in (tmp_path / "run", *teachers)
+    ]
+    assert torch.allclose(kept[0], kept[2], atol=1e-6)
+    assert not torch.allclose(kept[0], kept[1], atol=1e-2)
+    assert checkpoint.read_record(tmp_path / "run")["start"]["run"] == "1"
+    with pytest.raises(CheckpointError, match="was run with another start"):
+        train(still, made_dataset, tmp_path / "run", origins=Origins(teachers[0]), resume=True)
+    with pytest.raises(CheckpointError, match="holds a tiny network, the recipe wants capstone"):
+        train(replace(still, model="capstone"), made_dataset, tmp_path / "other", origins=Origins(teachers[0]))
+
+
+def test_small_epochs_see_reduced_faces(made_dataset: FerDataset) -> None:
+    config = replace(TINY, small_epochs=2, small_side=24)
+    assert [config.side_at(epoch) for epoch in (1, 2, 3)] == [24, 24, None]
+    rows = select(made_dataset, "votes", "validation").indices
+    images = ImageBatches(made_dataset, rows, torch.device("cpu"))
+    whole, small = torch.cat(list(images.in_order())), torch.cat(list(images.in_order(side=24)))
+    assert torch.allclose(small, torch.nn.functional.interpolate(whole, 24, mode="bilinear", antialias=True))
+    _, shuffled = next(images.shuffled(4, config.augmentation, seed=0, side=24))
+    assert shuffled.shape == (4, 1, 24, 24)
