@@ -38,9 +38,9 @@ SETTINGS: dict[str, TrainingConfig] = {
 NETWORKS = ("capstone", "resnet", "inception", "densenet", "vgg16")
 INTRODUCTION = """# Ablations
 
-One setting changed at a time from `configs/ablation.toml`: {epochs} epochs, which are far from convergence, judged on the validation
-split without mirror averaging; in brackets 95 % bootstrap intervals over the images. What they show holds for short runs: changing
-the faces, for one, pays only in longer ones (the shipped networks' runs, [experiments](experiments.md)). Made by
+One setting changed at a time from `configs/ablation.toml`: {epochs} epochs, far from convergence, judged on the
+validation split without mirror averaging; in brackets 95 % bootstrap intervals over the images. What they show holds
+for short runs; the shipped networks' own are in [experiments](experiments.md). Made by
 `python benchmarks/ablations.py DATA RUNS`.
 """
 
