@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mien.data.dataset import FerDataset, open_dataset
 from mien.data.protocols import PROTOCOLS
-from mien.evaluation.report import EvaluationResult, class_table
+from mien.evaluation.report import EvaluationResult, class_table, with_interval
 from mien.evaluation.run import EvaluationOptions, evaluate
 from mien.recognition.recognizer import load_recognizer
 from mien.storage import write_text
@@ -25,14 +25,6 @@ def results_of(name: str, dataset: FerDataset, protocols: tuple[str, ...]) -> di
     recognizer = load_recognizer(name)
     options = EvaluationOptions(labels=recognizer.labels)
     return {result.protocol: result for result in evaluate(recognizer, dataset, protocols=protocols, options=options)}
-
-
-def with_interval(result: EvaluationResult, name: str) -> str:
-    value = getattr(result, name)
-    if value is None:
-        return "–"
-    interval = result.intervals.get(name)
-    return f"{value:.4f}" + (f" [{interval.low:.3f}, {interval.high:.3f}]" if interval else "")
 
 
 def score_table(results: dict[str, EvaluationResult], names: tuple[str, ...]) -> str:

@@ -77,4 +77,6 @@ def _print_layers(summary: "NetworkSummary") -> None:
 def _print_card(name: str) -> None:
     from mien.recognition.recognizer import load_recognizer
 
-    print(json.dumps(json.loads(load_recognizer(name).metadata.to_json()), indent=2))
+    record = json.loads(load_recognizer(name).metadata.to_json())
+    record["training"].pop("history", None)  # an epoch a row: `mien report` draws it
+    print(json.dumps(record, indent=2))

@@ -216,6 +216,11 @@ def capstone_table(naive: EvaluationResult, model: EvaluationResult | None) -> T
     return Table(f"The capstone's table ({rule})", ("figure", *(title for title, _ in columns)), rows)
 
 
+def with_interval(result: EvaluationResult, name: str) -> str:
+    """An overall figure with its interval in brackets, for tables of several models."""
+    return f"{_number(getattr(result, name))} {_interval(result.intervals.get(name))}".strip()
+
+
 def to_json(results: Sequence[EvaluationResult]) -> str:
     """One object for one result, a list for several."""
     records = [result.to_dict() for result in results]

@@ -22,6 +22,7 @@ from mien.errors import ExportMismatchError
 from mien.metadata import METADATA_KEY, InputSpec, ModelMetadata
 from mien.preprocessing import DEFAULT_FRAMES, UPRIGHT_FROM_DEG
 from mien.storage import atomic_file
+from mien.training.checkpoint import LAST, load_state
 from mien.training.trained import load_network
 from mien.version import __version__
 
@@ -30,6 +31,7 @@ TOLERANCE, HALF_TOLERANCE = 1e-5, 5e-3
 INPUT, OUTPUT = "images", "probabilities"
 LICENCE = "Apache-2.0; trained on FER2013 and FER+, whose images are for research"
 _OPSET = 18
+_HISTORY = ("epoch", "train_loss", "loss", "train_accuracy", "accuracy", "kl", "learning_rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,17 @@ def export_run(
         upright_from_deg=UPRIGHT_FROM_DEG,
         temperature=temperature,
         training={key: record[key] for key in ("config", "recipe_sha256", "data", "versions", "precision")}
-        | {"epoch": record["best"]["epoch"], "mirrored": mirror},
+        | {"epoch": record["best"]["epoch"], "mirrored": mirror, "history": _history(run)},
         scores=dict(scores or {}),
         version=__version__,
         licence=LICENCE,
     )
     return export_onnx(network, out, metadata=metadata, half=half)
+
+
+def _history(run: Path) -> list[dict[str, float]]:
+    """The figures of each epoch, rounded: what the curves of the model are drawn from."""
+    return [{name: round(row[name], 5) for name in _HISTORY} for row in load_state(run / LAST)["history"]]
 
 
 def export_onnx(network: nn.Module, out: Path, *, metadata: ModelMetadata, half: bool = False) -> ExportResult:

@@ -1,0 +1,59 @@
+"""``mien report``: the capstone's report made anew, figures and tables, with the shipped models beside it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mien.cli.extras import learning
+from mien.cli.sources import expand
+from mien.data.protocols import Split
+from mien.recognition.results import FailedImage
+
+
+def report(
+    data: Annotated[Path, typer.Option(help="The prepared data set.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.html, its figures and their numbers as JSON.")],
+    *,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A shipped model or a model file; several times. Default: all that ship.")
+    ] = None,
+    photo: Annotated[list[str] | None, typer.Option(help="A photo, folder or pattern to read; several times.")] = None,
+    split: Annotated[Split, typer.Option(help="The test split is for a finished model.")] = "test",
+    resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0: no intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of sample faces, bootstrap and the one draw of labels.")] = 0,
+) -> None:
+    """Make one self-contained HTML page: data, naive predictor, networks, curves, confusion matrices, results, photos.
+
+    Examples:
+        mien report --data data/ferplus --out report --photo photos/
+
+        mien report --data data/ferplus --out report --model capstone --model runs/mine/model.onnx --split validation
+    """
+    with learning():
+        from mien.reporting.story import StoryOptions, write_story
+    from mien.data.dataset import open_dataset
+    from mien.recognition.pipeline import load
+    from mien.weights import list_weights
+
+    names = model or [name for name, weight in list_weights().items() if weight.alias is None]
+    options = StoryOptions(split=split, photos=_photos(photo or []), resamples=resamples, seed=seed)
+    dataset = open_dataset(data)
+    with Console(stderr=True).status(f"judging {', '.join(names)} on the {split} split"):
+        page = write_story(dataset, [load(name) for name in names], out, options)
+    print(f"wrote {page} ({page.stat().st_size / 1e6:.1f} MB)")
+
+
+def _photos(names: list[str]) -> tuple[Path, ...]:
+    """The pictures behind each name.
+
+    Raises:
+        SourceError: A folder or a pattern holds none.
+    """
+    found = []
+    for item in expand(names):
+        if isinstance(item, FailedImage):
+            raise item.error
+        found.append(Path(item.name))
+    return tuple(found)

@@ -1,0 +1,97 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mien.cli import main
+from mien.data.dataset import FerDataset
+from mien.evaluation.report import Table
+from mien.expressions import USE_NOTICE
+from mien.reporting.page import Page
+from mien.training.config import TrainingConfig
+from mien.training.export import export_run
+from mien.training.run import train
+from tests.photos import portrait
+
+
+@pytest.fixture(scope="module")
+def model(made_dataset: FerDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    train(TrainingConfig("tiny", epochs=2, batch_size=16, learning_rate=0.02), made_dataset, folder / "run")
+    return export_run(folder / "run", folder / "model.onnx", name="mine").path
+
+
+def report(data: Path, out: Path, *options: object) -> int:
+    """Exit code of the command."""
+    with pytest.raises(SystemExit) as caught:
+        main(["report", "--data", str(data), "--out", str(out), *map(str, options)])
+    return int(caught.value.code or 0)
+
+
+class Seen(HTMLParser):
+    """What a browser would be asked to fetch, and the headings."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.headings: list[str] = []
+        self._in_heading = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_heading = tag == "h2"
+        self.fetched += [value or "" for name, value in attrs if name in {"src", "href"}]
+
+    def handle_data(self, data: str) -> None:
+        if self._in_heading:
+            self.headings.append(data)
+            self._in_heading = False
+
+
+@pytest.mark.slow
+def test_the_report_holds_every_figure_and_table_in_one_file(
+    prepared: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(portrait()).save(tmp_path / "portrait.png")
+    asked = ["--model", model, "--model", "capstone", "--photo", tmp_path / "portrait.png", "--resamples", 20]
+    assert report(prepared, tmp_path / "out", *asked) == 0
+    assert "report.html" in capsys.readouterr().out
+    text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    seen = Seen(text)
+    assert seen.headings == [
+        "Data",
+        "The naive predictor",
+        "Model mine",
+        "Model capstone",
+        "Results",
+        "Photos",
+        "Limits",
+    ]
+    assert all(address.startswith(("data:image/", "#")) for address in seen.fetched)
+    assert sum(address.startswith("data:") for address in seen.fetched) == 2 + 2 + 2 * (2 + 10) + 1
+    assert USE_NOTICE in text
+    record = json.loads((tmp_path / "out" / "mine.json").read_text(encoding="utf-8"))
+    drawn = next(entry for entry in record if entry["protocol"] == "drawn")
+    row = re.search(r"<td>drawn</td><td>mine</td><td>32</td><td>([\d.]+)", text)
+    assert row is not None
+    assert float(row[1]) == pytest.approx(drawn["accuracy"], abs=1e-4)
+
+
+def test_photos_that_are_not_there_are_named(prepared: Path, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert report(prepared, tmp_path / "out", "--model", model, "--photo", tmp_path / "empty") == 5
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_stands_on_a_page_is_escaped_and_linked() -> None:
+    page = Page("a < b")
+    page.heading("First & last")
+    page.table(Table("title", ("x", "<y>"), (("1", "<script>"),)))
+    text = page.to_html()
+    assert "<script>" not in text
+    assert "a &lt; b" in text
+    assert '<a href="#first---last">First &amp; last</a>' in text
+    assert '<h2 id="first---last">' in text
