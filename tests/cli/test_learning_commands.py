@@ -30,7 +30,7 @@ def test_the_whole_loop(fer_files: Path, tmp_path: Path, capsys: pytest.CaptureF
     shown = capsys.readouterr()
     assert "best epoch" in shown.out
     assert "epoch 2: training loss" in shown.err
-    assert run("export", folder, "--data", data, "--out", model, "--half") == 0
+    assert run("export", folder, "--data", data, "--out", model, "--precision", "float16") == 0
     assert "largest difference" in capsys.readouterr().out
     assert run("evaluate", model, "--data", data, "--protocol", "votes", "--protocol", "majority", "--json") == 0
     scores = json.loads(capsys.readouterr().out)

@@ -5,14 +5,16 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from scipy.special import rel_entr
 
 from mien.data.dataset import FerDataset
-from mien.errors import ExportMismatchError
+from mien.data.protocols import select
+from mien.errors import ConfigError, ExportMismatchError
 from mien.metadata import METADATA_KEY, ModelMetadata
 from mien.models.registry import build_model, list_models
-from mien.training.calibration import calibrate, fit_temperature
+from mien.training.calibration import fit_temperature
 from mien.training.config import TrainingConfig
-from mien.training.export import export_onnx, export_run, probe_images
+from mien.training.export import Precision, export_onnx, export_run, probe_images
 from mien.training.run import train
 from mien.training.trained import load_network
 
@@ -30,14 +32,22 @@ def probabilities(path: Path, images: np.ndarray) -> np.ndarray:
     return result
 
 
-@pytest.mark.parametrize("half", [False, True])
-def test_the_file_says_what_the_network_says_at_every_batch_size(run: Path, tmp_path: Path, half: bool) -> None:
-    result = export_run(run, tmp_path / "model.onnx", half=half, temperature=1.7)
+def divergence(votes: np.ndarray, said: np.ndarray) -> float:
+    """Mean KL(votes ‖ said) in nats, by scipy."""
+    return float(rel_entr(votes, said).sum(axis=1).mean())
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_the_file_says_what_the_network_says_at_every_batch_size(
+    run: Path, tmp_path: Path, precision: Precision
+) -> None:
     network, _ = load_network(run)
+    metadata = ModelMetadata("mine", temperature=1.7)
+    result = export_onnx(network, tmp_path / "model.onnx", metadata=metadata, precision=precision)
     images = probe_images(result.metadata.input)
     with torch.no_grad():
         expected = (network(torch.from_numpy(images)) / 1.7).softmax(1).numpy()
-    tolerance = 5e-3 if half else 1e-5  # the weights themselves are rounded to float16
+    tolerance = 5e-3 if precision == "float16" else 1e-5  # the weights themselves are rounded to float16
     for count in (1, 4, len(images)):
         assert np.abs(probabilities(result.path, images[:count]) - expected[:count]).max() <= tolerance
     assert result.largest_difference <= tolerance
@@ -56,10 +66,11 @@ def test_a_mirrored_file_says_the_same_of_a_face_and_its_mirror_image(run: Path,
 
 
 def test_the_file_carries_its_record(run: Path, tmp_path: Path) -> None:
-    export_run(run, tmp_path / "model.onnx", name="mine", temperature=0.9, scores={"validation/votes": {"kl": 0.4}})
+    export_run(run, tmp_path / "model.onnx", name="mine")
     properties = {p.key: p.value for p in onnx.load(tmp_path / "model.onnx").metadata_props}
     record = ModelMetadata.from_json(properties[METADATA_KEY])
-    assert (record.name, record.temperature, record.input.shape) == ("mine", 0.9, (1, 48, 48))
+    assert (record.name, record.temperature, record.input.shape) == ("mine", 1.0, (1, 48, 48))
+    assert [row["epoch"] for row in record.training["history"]] == [1, 2]
     assert [str(label) for label in record.labels][:2] == ["neutral", "happiness"]
     assert record.training["config"]["model"] == "tiny"
     assert record.frame_for("blazeface").width < 1
@@ -74,7 +85,7 @@ def test_a_file_that_disagrees_is_not_written(tmp_path: Path) -> None:
             slope = -1.0 if torch.compiler.is_exporting() else 1.0
             return images.mean((2, 3)) * torch.arange(8.0) * slope
 
-    with pytest.raises(ExportMismatchError, match="differs from the network by"):
+    with pytest.raises(ExportMismatchError, match="differs from the trained one by"):
         export_onnx(Moody(), tmp_path / "model.onnx", metadata=ModelMetadata("moody"))
     assert not list(tmp_path.iterdir())
 
@@ -84,7 +95,7 @@ def test_a_file_that_disagrees_is_not_written(tmp_path: Path) -> None:
 def test_every_network_exports_with_weights_at_half_the_size(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = build_model(name)
-    exported = export_onnx(network, tmp_path / "half.onnx", metadata=ModelMetadata(name), half=True)
+    exported = export_onnx(network, tmp_path / "half.onnx", metadata=ModelMetadata(name), precision="float16")
     full_bytes = 4 * sum(parameter.numel() for parameter in network.parameters())
     assert exported.bytes < 0.6 * full_bytes
 
@@ -96,7 +107,37 @@ def test_the_temperature_that_made_the_logits_too_bold_is_found() -> None:
     assert fit_temperature(honest / 4, honest.softmax(1)) == pytest.approx(0.25, rel=1e-3)
 
 
-def test_calibration_lowers_the_divergence_and_notes_it(run: Path, made_dataset: FerDataset) -> None:
-    fitted = calibrate(run, made_dataset)
-    assert fitted.scores["validation/votes"]["n"] == 32
-    assert 0.05 < fitted.temperature < 20
+def test_the_temperature_and_the_files_own_scores_come_from_the_validation_split(
+    run: Path, made_dataset: FerDataset, tmp_path: Path
+) -> None:
+    as_it_is = export_run(run, tmp_path / "as_it_is.onnx")
+    fitted = export_run(run, tmp_path / "fitted.onnx", dataset=made_dataset)
+    rows = select(made_dataset, "votes", "validation")
+    faces = made_dataset.images[rows.indices].transpose(0, 3, 1, 2).astype(np.float32) / 255
+    kl, before = (divergence(rows.targets, probabilities(path, faces)) for path in (fitted.path, as_it_is.path))
+    assert kl <= before
+    scores = fitted.metadata.scores
+    assert scores["validation/votes"] == {"n": 32, "kl": pytest.approx(kl, abs=1e-4)}
+    strict = select(made_dataset, "majority", "validation")
+    right = probabilities(fitted.path, faces)[np.searchsorted(rows.indices, strict.indices)].argmax(1) == strict.labels
+    assert scores["validation/majority"]["accuracy"] == pytest.approx(right.mean())
+
+
+def test_eight_bits_say_nearly_the_same_at_a_quarter_of_the_size(made_dataset: FerDataset, tmp_path: Path) -> None:
+    """The capstone's network after an epoch: the differences are those of rounding, and every layer is in 8 bit."""
+    train(TrainingConfig("capstone", epochs=1, batch_size=32, schedule="constant"), made_dataset, tmp_path / "run")
+    full = export_run(tmp_path / "run", tmp_path / "full.onnx", dataset=made_dataset, mirror=True)
+    small = export_run(tmp_path / "run", tmp_path / "small.onnx", dataset=made_dataset, precision="int8", mirror=True)
+    assert small.bytes < 0.3 * full.bytes
+    assert small.metadata.training["file_precision"] == "int8"
+    weights = {tensor.name: tensor.data_type for tensor in onnx.load(small.path).graph.initializer}
+    assert sum(kind == onnx.TensorProto.INT8 for kind in weights.values()) >= 8
+    images = made_dataset.images[-32:].transpose(0, 3, 1, 2).astype(np.float32) / 255
+    apart = np.abs(probabilities(full.path, images) - probabilities(small.path, images)).sum(axis=1) / 2
+    assert 0 < apart.mean() < 0.03
+
+
+def test_eight_bits_need_faces(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="int8 needs training faces"):
+        export_run(run, tmp_path / "model.onnx", precision="int8")
+    assert not list(tmp_path.iterdir())

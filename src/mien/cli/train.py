@@ -70,7 +70,10 @@ def export(
         Path | None, typer.Option(help="The file to write; model.onnx in the run folder by default.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name in the metadata; the network's by default.")] = None,
-    half: Annotated[bool, typer.Option("--half", help="Store the weights as float16: half the size.")] = False,
+    precision: Annotated[
+        Literal["float32", "float16", "int8"],
+        typer.Option(help="float16: half the size; int8: a quarter, three times as fast, needs --data."),
+    ] = "float32",
     mirror: Annotated[
         bool, typer.Option("--mirror", help="Average each face with its mirror image: better, twice the work.")
     ] = False,
@@ -84,25 +87,18 @@ def export(
     Examples:
         mien export runs/capstone
 
-        mien export runs/capstone --data data/ferplus --half --mirror --out capstone.onnx
+        mien export runs/capstone --data data/ferplus --precision int8 --mirror --out capstone.onnx
     """
     with learning():
         from mien.data.dataset import open_dataset
-        from mien.training.calibration import calibrate
         from mien.training.export import export_run
-    fitted = calibrate(run, open_dataset(data), mirror=mirror) if data is not None else None
-    temperature, scores = (fitted.temperature, fitted.scores) if fitted else (1.0, {})
-    result = export_run(
-        run,
-        out or run / "model.onnx",
-        name=name,
-        temperature=temperature,
-        scores=scores,
-        half=half,
-        mirror=mirror,
-    )
-    print(f"wrote {result.path} ({result.bytes / 1e6:.1f} MB), temperature {temperature:.3f},", end=" ")
+    dataset = open_dataset(data) if data is not None else None
+    target = out or run / "model.onnx"
+    result = export_run(run, target, name=name, dataset=dataset, precision=precision, mirror=mirror)
+    print(f"wrote {result.path} ({result.bytes / 1e6:.1f} MB), temperature {result.metadata.temperature:.3f},", end=" ")
     print(f"largest difference to the network {result.largest_difference:.1e}")
+    for protocol, figures in result.metadata.scores.items():
+        print(f"{protocol}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures.items()))
 
 
 class TrainingProgress:

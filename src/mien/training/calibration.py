@@ -1,51 +1,62 @@
-"""The temperature that makes a network's probabilities agree best with the votes of the validation split.
+"""The temperature that makes a network agree best with the votes of the validation split, and scores there.
 
 It does not train or export; Guo et al. 2017, section 4.2, with vote distributions in place of labels.
 """
 
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mien.data.dataset import FerDataset
-from mien.data.protocols import select
+from mien.data.protocols import Split, select
+from mien.errors import ProtocolError
+from mien.geometry import FloatArray
 from mien.training.losses import cross_entropy, expected_hits
-from mien.training.trained import load_network
+
+_BATCH = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """A temperature and the validation figures with it, by protocol."""
+def faces_of(dataset: FerDataset, split: Split, *, at_most: int | None = None) -> FloatArray:
+    """The faces of the protocol ``votes`` as a network takes them, float32 (n, 1, 48, 48) in [0, 1].
 
-    temperature: float
-    scores: dict[str, dict[str, float]]
-
-
-def calibrate(run: Path, dataset: FerDataset, *, mirror: bool = False) -> Calibration:
-    """Fit the temperature of a run's best weights on the validation split, mirrored if the export will be.
-
-    Raises:
-        CheckpointError: ``run`` is no run folder, or its weights are damaged.
+    Args:
+        dataset: A prepared data set.
+        split: Of the data set.
+        at_most: So many of them, drawn at random, always the same; None takes all in order.
     """
-    network, _ = load_network(run, mirror=mirror)
+    rows = select(dataset, "votes", split).indices
+    if at_most is not None:
+        rows = np.random.default_rng(0).permutation(rows)[:at_most]
+    faces: FloatArray = dataset.images[rows].transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+    return faces
+
+
+@torch.no_grad()
+def fit_on_validation(network: nn.Module, dataset: FerDataset) -> float:
+    """The temperature for ``network`` on the validation split."""
+    votes = torch.from_numpy(select(dataset, "votes", "validation").targets).float()
+    faces = torch.from_numpy(faces_of(dataset, "validation"))
+    return fit_temperature(torch.cat([network(batch) for batch in torch.split(faces, _BATCH)]), votes)
+
+
+def validation_scores(probabilities: FloatArray, dataset: FerDataset) -> dict[str, dict[str, float]]:
+    """Figures by protocol for probabilities float32 (n, 8) of all validation faces of ``votes``, in their order."""
     rows = select(dataset, "votes", "validation")
-    votes = torch.from_numpy(rows.targets).float()
-    with torch.no_grad():
-        images = torch.from_numpy(np.asarray(dataset.images[rows.indices])).permute(0, 3, 1, 2).float() / 255
-        logits = torch.cat([network(batch) for batch in torch.split(images, 256)])
-    temperature = fit_temperature(logits, votes)
+    votes, logits = torch.from_numpy(rows.targets).float(), torch.from_numpy(probabilities).clamp(min=1e-7).log()
     entropy = -torch.special.xlogy(votes, votes).sum(dim=1)
-    kl = float((cross_entropy(logits / temperature, votes) - entropy).mean())
-    figures = {"validation/votes": {"n": len(votes), "kl": kl}}
-    figures["validation/drawn"] = {"n": len(votes), "accuracy": float(expected_hits(logits, votes).mean())}
-    strict = select(dataset, "majority-v1", "validation")
-    chosen = torch.from_numpy(np.isin(rows.indices, strict.indices))
-    accuracy = float((logits.argmax(dim=1)[chosen] == torch.from_numpy(strict.labels)).float().mean())
-    figures["validation/majority-v1"] = {"n": len(strict.indices), "accuracy": accuracy}
-    return Calibration(temperature, figures)
+    scores = {
+        "validation/votes": {"n": len(votes), "kl": float((cross_entropy(logits, votes) - entropy).mean())},
+        "validation/drawn": {"n": len(votes), "accuracy": float(expected_hits(logits, votes).mean())},
+    }
+    for protocol in ("majority", "majority-v1"):
+        try:
+            strict = select(dataset, protocol, "validation")
+        except ProtocolError:  # the second vote file was not given
+            continue
+        chosen = np.searchsorted(rows.indices, strict.indices)
+        right = probabilities[chosen].argmax(axis=1) == strict.labels
+        scores[f"validation/{protocol}"] = {"n": len(strict.indices), "accuracy": float(right.mean())}
+    return scores
 
 
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:

@@ -6,10 +6,9 @@ It does not know how the file is used.
 import logging
 import tempfile
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +17,27 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from mien.errors import ExportMismatchError
+from mien.data.dataset import FerDataset
+from mien.errors import ConfigError, ExportMismatchError
+from mien.geometry import FloatArray
 from mien.metadata import METADATA_KEY, InputSpec, ModelMetadata
 from mien.preprocessing import DEFAULT_FRAMES, UPRIGHT_FROM_DEG
 from mien.storage import atomic_file
+from mien.training.calibration import faces_of, fit_on_validation, validation_scores
 from mien.training.checkpoint import LAST, load_state
+from mien.training.quantisation import quantise
 from mien.training.trained import load_network
 from mien.version import __version__
 
+Precision = Literal["float32", "float16", "int8"]
+
 #: Largest difference of a probability between the file and the network, and where weights are rounded to float16.
 TOLERANCE, HALF_TOLERANCE = 1e-5, 5e-3
+#: Largest mean total variation distance between a network and its file in 8 bit.
+INT8_TOLERANCE = 0.03
+#: Training faces on which 8-bit ranges are seen.
+_CALIBRATION_FACES = 1024
+_BATCH = 256
 INPUT, OUTPUT = "images", "probabilities"
 LICENCE = "Apache-2.0; trained on FER2013 and FER+, whose images are for research"
 _OPSET = 18
@@ -61,9 +71,8 @@ def export_run(
     out: Path,
     *,
     name: str | None = None,
-    temperature: float = 1.0,
-    scores: Mapping[str, Any] | None = None,
-    half: bool = False,
+    dataset: FerDataset | None = None,
+    precision: Precision = "float32",
     mirror: bool = False,
 ) -> ExportResult:
     """Export the best weights of a run.
@@ -72,13 +81,14 @@ def export_run(
         run: The run folder.
         out: The ``.onnx`` file to write, all or nothing.
         name: Name in the metadata; the network's by default.
-        temperature: By which logits are divided; fitted on the validation split.
-        scores: Figures to carry along.
-        half: Store the weights as float16: half the size; they are widened when the file is loaded.
+        dataset: Its validation split gives the temperature and the file's scores, its training split the ranges of
+            ``int8``; None leaves the network as it is.
+        precision: See :func:`export_onnx`.
         mirror: Average each face with its mirror image inside the file: better, and twice the work.
 
     Raises:
         CheckpointError: ``run`` is no run folder, or its weights are damaged.
+        ConfigError: ``int8`` without a data set.
         ExportMismatchError: The file gives other probabilities than the network.
         StorageError: ``out`` cannot be written.
     """
@@ -87,44 +97,87 @@ def export_run(
         name=name or record["config"]["model"],
         frames=DEFAULT_FRAMES,
         upright_from_deg=UPRIGHT_FROM_DEG,
-        temperature=temperature,
+        temperature=1.0 if dataset is None else fit_on_validation(network, dataset),
         training={key: record[key] for key in ("config", "recipe_sha256", "data", "versions", "precision")}
-        | {"epoch": record["best"]["epoch"], "mirrored": mirror, "history": _history(run)},
-        scores=dict(scores or {}),
+        | {key: record[key] for key in ("start", "teachers") if record.get(key)}
+        | {"epoch": record["best"]["epoch"], "mirrored": mirror, "file_precision": precision}
+        | {"history": _history(run)},
         version=__version__,
         licence=LICENCE,
     )
-    return export_onnx(network, out, metadata=metadata, half=half)
+    ranged = faces_of(dataset, "train", at_most=_CALIBRATION_FACES) if precision == "int8" and dataset else None
+    model, difference = _converted(network, metadata, precision, ranged)
+    if dataset is not None:
+        answers = _answers(model.SerializeToString(), faces_of(dataset, "validation"))
+        metadata = replace(metadata, scores=validation_scores(answers, dataset))
+    return _write(model, out, metadata, difference)
+
+
+def export_onnx(
+    network: nn.Module,
+    out: Path,
+    *,
+    metadata: ModelMetadata,
+    precision: Precision = "float32",
+    faces: FloatArray | None = None,
+) -> ExportResult:
+    """Write ``network`` as an ONNX file that maps images to probabilities, for any batch size.
+
+    Args:
+        network: In evaluation mode.
+        out: Where to.
+        metadata: Its record.
+        precision: ``float32``; ``float16`` stores weights at half the size and computes in float32; ``int8`` stores
+            and computes in 8 bit, a quarter of the size and about three times as fast.
+        faces: float32 (n, 1, 48, 48) in [0, 1], training faces that give ``int8`` its ranges.
+
+    Raises:
+        ConfigError: ``int8`` without faces.
+        ExportMismatchError: Probabilities differ by more than 1e-5 (``float16`` 5e-3) on random or degenerate images,
+            or in 8 bit by more than .03 in total variation, on average over ``faces``.
+        StorageError: ``out`` cannot be written.
+    """
+    model, difference = _converted(network, metadata, precision, faces)
+    return _write(model, out, metadata, difference)
+
+
+def _converted(
+    network: nn.Module, metadata: ModelMetadata, precision: Precision, faces: FloatArray | None
+) -> tuple[onnx.ModelProto, float]:
+    """The file's content without its record, and its largest difference to the network."""
+    wrapped = _Probabilities(network, metadata.temperature).eval()
+    model = _trace(wrapped, metadata.input)
+    if precision == "int8":
+        if faces is None:
+            raise ConfigError("int8 needs training faces to see its ranges on", hint="give a data set (--data)")
+        model = quantise(model, faces)
+        apart = np.abs(_answers(model.SerializeToString(), faces) - _expected(wrapped, faces))
+        difference, found, allowed = float(apart.max()), float(apart.sum(axis=1).mean() / 2), INT8_TOLERANCE
+    else:
+        if precision == "float16":
+            _store_as_half(model)
+        found = difference = _largest_difference(wrapped, model.SerializeToString(), metadata.input)
+        allowed = HALF_TOLERANCE if precision == "float16" else TOLERANCE
+    if not found <= allowed:
+        raise ExportMismatchError(
+            f"the exported {precision} network differs from the trained one by {found:.2e}, at most {allowed:.0e} is "
+            "allowed",
+            hint="nothing was written; this is a fault of the exporter or of a layer it does not know",
+        )
+    return model, difference
+
+
+def _write(model: onnx.ModelProto, out: Path, metadata: ModelMetadata, difference: float) -> ExportResult:
+    onnx.helper.set_model_props(model, {METADATA_KEY: metadata.to_json()})
+    content = model.SerializeToString()
+    with atomic_file(out) as temporary:
+        temporary.write_bytes(content)
+    return ExportResult(out, len(content), difference, metadata)
 
 
 def _history(run: Path) -> list[dict[str, float]]:
     """The figures of each epoch, rounded: what the curves of the model are drawn from."""
     return [{name: round(row[name], 5) for name in _HISTORY} for row in load_state(run / LAST)["history"]]
-
-
-def export_onnx(network: nn.Module, out: Path, *, metadata: ModelMetadata, half: bool = False) -> ExportResult:
-    """Write ``network`` as an ONNX file that maps images to probabilities, for any batch size.
-
-    Raises:
-        ExportMismatchError: Probabilities differ by more than 1e-5 (5e-3 with ``half``) on random or degenerate images.
-        StorageError: ``out`` cannot be written.
-    """
-    wrapped = _Probabilities(network, metadata.temperature).eval()
-    model = _trace(wrapped, metadata.input)
-    if half:
-        _store_as_half(model)
-    onnx.helper.set_model_props(model, {METADATA_KEY: metadata.to_json()})
-    content = model.SerializeToString()
-    difference = _largest_difference(wrapped, content, metadata.input)
-    allowed = HALF_TOLERANCE if half else TOLERANCE
-    if not difference <= allowed:
-        raise ExportMismatchError(
-            f"{out}: the exported file differs from the network by {difference:.2e}, at most {allowed:.0e} is allowed",
-            hint="nothing was written; this is a fault of the exporter or of a layer it does not know",
-        )
-    with atomic_file(out) as temporary:
-        temporary.write_bytes(content)
-    return ExportResult(out, len(content), difference, metadata)
 
 
 def probe_images(spec: InputSpec, *, count: int = 64) -> npt.NDArray[np.float32]:
@@ -163,12 +216,24 @@ def _trace(wrapped: nn.Module, spec: InputSpec) -> onnx.ModelProto:
 
 def _largest_difference(wrapped: nn.Module, content: bytes, spec: InputSpec) -> float:
     images = probe_images(spec)
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    with torch.no_grad():
-        expected = wrapped(torch.from_numpy(images)).numpy()
-    one_by_one = np.concatenate([session.run([OUTPUT], {INPUT: image[None]})[0] for image in images[-8:]])
-    together = session.run([OUTPUT], {INPUT: images})[0]
+    expected = _expected(wrapped, images)
+    one_by_one = np.concatenate([_answers(content, image[None]) for image in images[-8:]])
+    together = _answers(content, images)
     return float(max(np.abs(together - expected).max(), np.abs(one_by_one - expected[-8:]).max()))
+
+
+def _answers(content: bytes, images: FloatArray) -> FloatArray:
+    """What the file says of float32 (n, 1, 48, 48)."""
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    parts = [session.run([OUTPUT], {INPUT: images[at : at + _BATCH]})[0] for at in range(0, len(images), _BATCH)]
+    return np.concatenate(parts)
+
+
+@torch.no_grad()
+def _expected(wrapped: nn.Module, images: FloatArray) -> FloatArray:
+    """What the network says of them."""
+    parts: list[FloatArray] = [wrapped(batch).numpy() for batch in torch.split(torch.from_numpy(images), _BATCH)]
+    return np.concatenate(parts)
 
 
 def _store_as_half(model: onnx.ModelProto) -> None:
