@@ -70,9 +70,8 @@ def line(name: str, result: RunResult, dataset: FerDataset) -> str:
 
 def network_line(name: str, result: RunResult, dataset: FerDataset) -> str:
     summary = summarise(name)
-    speed = np.median([float(row.split(",")[7]) for row in (result.folder / "history.csv").read_text().split()[1:]])
-    costs = f"{summary.total / 1e6:.2f} M, {summary.multiply_adds / 1e6:.0f} M, {speed:.0f}"
-    return line(f"{name} | " + costs.replace(", ", " | "), result, dataset)
+    costs = f"{summary.total / 1e6:.2f} M | {summary.multiply_adds / 1e6:.0f} M"
+    return line(f"{name} | {costs}", result, dataset)
 
 
 def main() -> None:
@@ -90,9 +89,8 @@ def main() -> None:
     for number, (name, config) in enumerate(SETTINGS.items()):
         page += line(name, train(config, dataset, given.runs / f"setting-{number}", resume=True), dataset) + "\n"
         write_text(PAGE, page)
-    page += "\n## Networks\n\nAll votes. Images a second are those of training on "
-    page += f"{given.threads} thread(s), parameters and multiply-adds those of one image.\n\n"
-    page += f"| network | parameters | multiply-adds | images/s | {head}---:|---:|---:|---:|---:|---:|---:|\n"
+    page += "\n## Networks\n\nAll votes; what they cost in training is in [train.md](train.md).\n\n"
+    page += f"| network | parameters | multiply-adds | {head}---:|---:|---:|---:|---:|---:|\n"
     for name in NETWORKS:
         config = replace(BASE, target="soft", model=name)
         folder = given.runs / ("setting-2" if name == BASE.model else f"network-{name}")
