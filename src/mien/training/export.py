@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from mien.errors import ExportMismatchError
 from mien.metadata import METADATA_KEY, InputSpec, ModelMetadata
 from mien.preprocessing import DEFAULT_FRAMES, UPRIGHT_FROM_DEG
+from mien.sessions import load_onnxruntime
 from mien.storage import atomic_file
 from mien.training.trained import load_network
 from mien.version import __version__
@@ -156,7 +156,7 @@ def _trace(wrapped: nn.Module, spec: InputSpec) -> onnx.ModelProto:
 
 def _largest_difference(wrapped: nn.Module, content: bytes, spec: InputSpec) -> float:
     images = probe_images(spec)
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = load_onnxruntime().InferenceSession(content, providers=["CPUExecutionProvider"])
     with torch.no_grad():
         expected = wrapped(torch.from_numpy(images)).numpy()
     one_by_one = np.concatenate([session.run([OUTPUT], {INPUT: image[None]})[0] for image in images[-8:]])
