@@ -16,6 +16,7 @@ from tests.photos import pasted, portrait
 from tests.service.browsers import Browser, browser
 from tests.service.servers import Server, running
 from tests.small_models import write_model
+from tests.videos import scene, write_video
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +53,13 @@ def photo() -> bytes:
 def group() -> bytes:
     """Three faces."""
     return encoded(Image.fromarray(pasted(220, [(80, 120), (500, 380), (900, 600)])), "JPEG")
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 frames of a head that moves to the right, with sound."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    return write_video(path, (scene([(20 + 6 * n, 120, 200)]) for n in range(40)), sound="aac")
 
 
 @pytest.fixture(scope="session")
