@@ -1,5 +1,6 @@
 """A server with a small network and the same pipeline in the library; a browser where there is one."""
 
+import math
 import shutil
 from collections.abc import Iterator
 from io import BytesIO
@@ -63,11 +64,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory, photo: bytes) -> Iterator[Browser]:
-    """A browser with a camera that shows the portrait; skips where Chromium or its driver is absent."""
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser whose camera shows a head that sways and nears; skips where Chromium or its driver is absent."""
     if not (shutil.which("chromium") and shutil.which("chromedriver")):
         pytest.skip("Debian's chromium and chromium-driver are not installed")
-    with browser(tmp_path_factory.mktemp("browser"), photo) as started:
+    turns = [2 * math.pi * number / 60 for number in range(60)]
+    heads = [(170 + 120 * math.sin(turn), 90 + 30 * math.cos(turn), round(300 + 40 * math.sin(turn))) for turn in turns]
+    frames = [encoded(Image.fromarray(scene([head])), "JPEG") for head in heads]
+    with browser(tmp_path_factory.mktemp("browser"), frames) as started:
         yield started
 
 
