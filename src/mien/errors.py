@@ -19,6 +19,7 @@ It knows nothing of where an error comes from; modules raise the leaf that fits.
     ├── SourceError            (OSError)            exit 5   a picture, video or camera cannot be opened
     ├── RequestError           (ValueError)         exit 2   a client's request does not make sense
     ├── AccessError            (PermissionError)    exit 2   a client has no valid token
+    ├── NotOfferedError        (LookupError)        exit 2   the service was started without what a client asks for
     ├── LimitError             (ValueError)         exit 5   more bytes, pictures or faces than allowed
     ├── BusyError              (BlockingIOError)    exit 5   as much is being worked on as is allowed
     ├── OverdueError           (TimeoutError)       exit 5   it took longer than allowed
@@ -64,6 +65,12 @@ class RequestError(MienError, ValueError):
 
 class AccessError(MienError, PermissionError):
     """A client has no valid token."""
+
+    exit_code = 2
+
+
+class NotOfferedError(MienError, LookupError):
+    """The service was started without what a client asks for; the hint says how it is offered."""
 
     exit_code = 2
 

@@ -1,7 +1,7 @@
 """Headless Chromium with a made camera, as a visitor would use it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,16 +78,20 @@ class Browser:
         found = self.driver.execute_async_script("axe.run().then(arguments[0])")
         return [f"{each['id']}: {each['nodes'][0]['html']}" for each in found["violations"]]
 
+    def width(self) -> int:
+        """Pixels that the page needs from left to right."""
+        return int(self.driver.execute_script("return document.documentElement.scrollWidth"))
+
     def complaints(self) -> list[str]:
         """What the console holds of errors."""
         return [line["message"] for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
 
 
 @contextmanager
-def browser(folder: Path, camera_frame: bytes) -> Iterator[Browser]:
-    """A fresh browser whose camera shows ``camera_frame``, a JPEG."""
+def browser(folder: Path, camera_frames: Sequence[bytes]) -> Iterator[Browser]:
+    """A fresh browser whose camera shows ``camera_frames``, JPEGs, over and over."""
     clip = folder / "camera.mjpeg"
-    clip.write_bytes(camera_frame * 2)
+    clip.write_bytes(b"".join(camera_frames))
     downloads, shots = folder / "downloads", folder / "shots"
     downloads.mkdir()
     shots.mkdir()
@@ -102,3 +106,36 @@ def browser(folder: Path, camera_frame: bytes) -> Iterator[Browser]:
         yield Browser(driver, downloads, shots)
     finally:
         driver.quit()
+
+
+def opened(chromium: Browser, address: str) -> Browser:
+    """The page, freshly loaded."""
+    chromium.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    chromium.driver.get(address)
+    chromium.wait(lambda: chromium.one("#model").text or chromium.one("#token-form").is_displayed())
+    chromium.complaints()
+    return chromium
+
+
+def downloaded(page: Browser, pattern: str, button: Callable[[], None]) -> Path:
+    """The file that a button gives."""
+    for old in page.downloads.iterdir():
+        old.unlink()
+    button()
+    page.wait(lambda: list(page.downloads.glob(pattern)))
+    (path,) = page.downloads.glob(pattern)
+    return path
+
+
+@contextmanager
+def emulated(page: Browser, scheme: str, width: int | None = None) -> Iterator[None]:
+    """A visitor who likes it ``light`` or ``dark``, on a screen of some width."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    if width is not None:
+        screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
+        page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    try:
+        yield
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

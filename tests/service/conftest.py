@@ -1,5 +1,6 @@
 """A server with a small network and the same pipeline in the library; a browser where there is one."""
 
+import math
 import shutil
 from collections.abc import Iterator
 from io import BytesIO
@@ -16,6 +17,7 @@ from tests.photos import pasted, portrait
 from tests.service.browsers import Browser, browser
 from tests.service.servers import Server, running
 from tests.small_models import write_model
+from tests.videos import scene, write_video
 
 
 @pytest.fixture(scope="session")
@@ -55,11 +57,21 @@ def group() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory, photo: bytes) -> Iterator[Browser]:
-    """A browser with a camera that shows the portrait; skips where Chromium or its driver is absent."""
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 frames of a head that moves to the right, with sound."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    return write_video(path, (scene([(20 + 6 * n, 120, 200)]) for n in range(40)), sound="aac")
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser whose camera shows a head that sways and nears; skips where Chromium or its driver is absent."""
     if not (shutil.which("chromium") and shutil.which("chromedriver")):
         pytest.skip("Debian's chromium and chromium-driver are not installed")
-    with browser(tmp_path_factory.mktemp("browser"), photo) as started:
+    turns = [2 * math.pi * number / 60 for number in range(60)]
+    heads = [(170 + 120 * math.sin(turn), 90 + 30 * math.cos(turn), round(300 + 40 * math.sin(turn))) for turn in turns]
+    frames = [encoded(Image.fromarray(scene([head])), "JPEG") for head in heads]
+    with browser(tmp_path_factory.mktemp("browser"), frames) as started:
         yield started
 
 

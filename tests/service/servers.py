@@ -29,7 +29,7 @@ class Server:
     def stop(self, how: int = signal.SIGTERM) -> int:
         """Its exit code."""
         self.process.send_signal(how)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
     def resident_mib(self) -> float:
         """Memory in use."""

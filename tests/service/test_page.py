@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,25 +13,31 @@ from mien.expressions import FERPLUS_LABELS, USE_NOTICE
 from mien.recognition import drawing
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.service import app
-from tests.service.browsers import Browser
+from tests.service.browsers import Browser, downloaded, emulated, opened
 from tests.service.servers import Server, running
 
 pytestmark = pytest.mark.slow
 STATIC = Path(app.__file__).parent / "static"
+#: Notes where the service sees the face in each frame of the camera; then how many pixels lie between these places.
+LISTEN = """
+    const Socket = window.WebSocket;
+    window.places = [];
+    window.WebSocket = class extends Socket {
+        constructor(...given) {
+            super(...given);
+            this.addEventListener("message", ({data}) => {
+                for (const face of JSON.parse(data).faces ?? []) window.places.push(face.box.left);
+            });
+        }
+    };
+"""
+SWAY = "return Math.max(...window.places) - Math.min(...window.places)"
 
 
 @pytest.fixture
 def page(chromium: Browser, server: Server) -> Browser:
     """The page, freshly opened."""
-    return opened(chromium, server)
-
-
-def opened(chromium: Browser, server: Server) -> Browser:
-    chromium.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    chromium.driver.get(server.url)
-    chromium.wait(lambda: chromium.one("#model").text or chromium.one("#token-form").is_displayed())
-    chromium.complaints()
-    return chromium
+    return opened(chromium, server.url)
 
 
 @pytest.fixture
@@ -47,15 +52,6 @@ def choose(page: Browser, *files: Path) -> None:
     page.one("#files").send_keys("\n".join(map(str, files)))
     page.wait(lambda: len(page.all("#results > article")) == len(files))
     page.wait(lambda: "Reading" not in page.one("#status").text)
-
-
-def downloaded(page: Browser, pattern: str, button: Callable[[], None]) -> Path:
-    for old in page.downloads.iterdir():
-        old.unlink()
-    button()
-    page.wait(lambda: list(page.downloads.glob(pattern)))
-    (path,) = page.downloads.glob(pattern)
-    return path
 
 
 def test_the_page_says_what_it_is_for_and_where_pictures_go(page: Browser, server: Server) -> None:
@@ -99,13 +95,14 @@ def test_results_are_downloaded_as_json_csv_and_picture(
     assert [row["source"] for row in rows] == ["portrait.jpg", *["group.jpg"] * 3, "notes, old.jpg"]
     first = [float(rows[0][label]) for label in FERPLUS_LABELS]
     assert first == pytest.approx(library.predict(files[0]).faces[0].scores.probabilities, abs=1e-5)
-    picture = downloaded(page, "*.png", page.all(".picture button")[-1].click)
+    picture = downloaded(page, "*.png", page.all("#results .picture button")[-1].click)
     assert picture.name == "portrait-expressions.png"
     with Image.open(picture) as drawn:
         assert drawn.size == (512, 512)
 
 
-def test_the_camera_is_read_live(page: Browser) -> None:
+def test_the_camera_is_read_live_and_a_face_that_moves_is_followed(page: Browser) -> None:
+    page.driver.execute_script(LISTEN)
     page.one("#tab-live").click()
     page.one("#camera").click()
     page.wait(lambda: len(page.all("#live-faces tr")) == 8)
@@ -114,6 +111,7 @@ def test_the_camera_is_read_live(page: Browser) -> None:
     page.wait(lambda: page.one("#pace").text != before)
     page.one("#mirror").click()
     page.wait(lambda: "now mostly" in (page.one("#timeline").get_attribute("aria-label") or ""))
+    page.wait(lambda: page.driver.execute_script(SWAY) > 100)
     page.shoot("camera")
     page.one("#camera").click()
     assert page.one("#live-status").text == "Stopped."
@@ -146,28 +144,23 @@ def test_the_keyboard_alone_reaches_everything(page: Browser, files: list[Path])
 
 @pytest.mark.parametrize(("width", "dark"), [(360, True), (1280, True), (360, False)])
 def test_nothing_sticks_out_on_any_screen(page: Browser, files: list[Path], width: int, dark: bool) -> None:
-    features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    screen = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}
-    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    choose(page, files[1])
-    assert page.driver.execute_script("return document.documentElement.scrollWidth") <= width
-    page.shoot(f"{'dark' if dark else 'light'}-{width}")
-    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    scheme = "dark" if dark else "light"
+    with emulated(page, scheme, width):
+        choose(page, files[1])
+        assert page.width() <= width
+        page.shoot(f"{scheme}-{width}")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_barrier(page: Browser, files: list[Path], scheme: str) -> None:
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    choose(page, *files)
-    barriers = page.barriers()
-    page.one("#tab-live").click()
-    page.one("#camera").click()
-    page.wait(lambda: len(page.all("#live-faces tr")) == 8)
-    barriers += page.barriers()
-    page.one("#camera").click()
-    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    with emulated(page, scheme):
+        choose(page, *files)
+        barriers = page.barriers()
+        page.one("#tab-live").click()
+        page.one("#camera").click()
+        page.wait(lambda: len(page.all("#live-faces tr")) == 8)
+        barriers += page.barriers()
+        page.one("#camera").click()
     assert barriers == []
 
 
@@ -175,7 +168,7 @@ def test_a_token_is_asked_for_where_one_is_needed(
     chromium: Browser, model: Path, files: list[Path], tmp_path: Path
 ) -> None:
     with running(tmp_path, model, MIEN_TOKENS="a-secret-of-some-length") as guarded:
-        page = opened(chromium, guarded)
+        page = opened(chromium, guarded.url)
         assert page.one("#token-form").is_displayed()
         page.one("#token").send_keys("a-secret-of-some-length", Keys.ENTER)
         page.wait(lambda: page.one("#model").text)

@@ -7,7 +7,7 @@ from mien.errors import MienError
 from mien.service.problems import PROBLEMS, answer, problem
 from tests.contracts.test_errors import LEAVES
 
-CODES = {400, 401, 413, 415, 422, 429, 500, 503}
+CODES = {400, 401, 404, 413, 415, 422, 429, 500, 503}
 
 
 @pytest.mark.parametrize("leaf", LEAVES)

@@ -3,18 +3,16 @@
 import os
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
-from mien.service.schemas import JobSchema
 from tests.conftest import REPOSITORY
 from tests.service import slow_videos
+from tests.service.jobs import submit, wait
 from tests.service.servers import Server, running
 
 SHORT, LONG = b"one\ntwo\nthree\n", b"line\n" * 400
@@ -31,23 +29,6 @@ def videos(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
     flags = ["--max-video-bytes", "5000", "--max-jobs", "2", "--upload-timeout-s", "1"]
     with opened(tmp_path_factory.mktemp("videos"), model, *flags) as server:
         yield server
-
-
-def submit(server: Server, content: bytes, name: str = "clip.mp4") -> str:
-    response = httpx.post(f"{server.url}/v1/video", params={"name": name}, content=content)
-    assert response.status_code == 202
-    assert response.headers["location"] == f"/v1/video/{response.json()['id']}"
-    return f"{server.url}{response.headers['location']}"
-
-
-def wait(job: str, *phases: str, at_least: float = 0.0) -> dict[str, Any]:
-    for _ in range(400):
-        record: dict[str, Any] = httpx.get(job).json()
-        if record["phase"] in phases and record["progress"] >= at_least:
-            JobSchema.model_validate(record)
-            return record
-        time.sleep(0.05)
-    raise TimeoutError(record)
 
 
 def test_a_video_becomes_a_job_with_progress_and_results(videos: Server) -> None:
@@ -138,6 +119,11 @@ def test_a_full_disk_is_said_and_survived(model: Path, tmp_path: Path) -> None:
     with opened(tmp_path, model, "--max-jobs-bytes", "4000") as small:
         assert httpx.post(f"{small.url}/v1/video", content=bytes(5000)).status_code == 413
         assert wait(submit(small, SHORT), "done")
+
+
+def test_results_that_outgrow_the_disk_end_the_job(model: Path, tmp_path: Path) -> None:
+    with opened(tmp_path, model, "--max-jobs-bytes", "2400") as small:
+        assert wait(submit(small, LONG), "failed")["error"] == "the disk that videos may use is full"
 
 
 def test_a_disk_that_can_no_longer_be_written_is_said_and_survived(model: Path, tmp_path: Path) -> None:

@@ -213,3 +213,21 @@ def test_a_camera_that_disappears_is_opened_again_and_ends_cleanly_when_it_stays
 def test_settings_out_of_range_are_refused(settings: dict[str, float], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         VideoSettings(**settings)  # type: ignore[arg-type]
+
+
+def test_a_file_that_nobody_vouches_for_opens_no_other(tmp_path: Path) -> None:
+    write_video(tmp_path / "secret.ts", levels(5))
+    (tmp_path / "list").write_text("ffconcat version 1.0\nfile secret.ts\n")
+    assert len(list(VideoFile(tmp_path / "list").frames())) == 5
+    with pytest.raises(SourceError, match="expected one of the formats mov, mpegts"):
+        VideoFile(tmp_path / "list", formats=("mov", "mpegts"))
+    assert len(list(VideoFile(tmp_path / "secret.ts", formats=("mov", "mpegts")).frames())) == 5
+
+
+def test_frames_that_grow_beyond_the_limit_are_left_out(tmp_path: Path) -> None:
+    for name, size in [("small", (64, 48)), ("large", (640, 480))]:
+        write_video(tmp_path / f"{name}.ts", [flat(90, size)] * 5)
+    (tmp_path / "both.ts").write_bytes(b"".join((tmp_path / f"{name}.ts").read_bytes() for name in ("small", "large")))
+    video = VideoFile(tmp_path / "both.ts", max_pixels=100_000)
+    assert [frame.image.shape for frame in video.frames()] == [(48, 64, 3)] * 5
+    assert video.problems == ["5 damaged packets left out"]

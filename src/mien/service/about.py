@@ -3,13 +3,22 @@
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from mien.service.engine import NEEDS_TOKEN, TheEngine
-from mien.service.schemas import InputSchema, LimitsSchema, ModelSchema, ProblemSchema, StatusSchema
+from mien.service.engine import NEEDS_TOKEN, Engine, TheEngine
+from mien.service.schemas import (
+    InputSchema,
+    LimitsSchema,
+    ModelSchema,
+    ProblemSchema,
+    Schema,
+    StatusSchema,
+    VideoLimitsSchema,
+)
 
 router = APIRouter()
 
@@ -30,7 +39,7 @@ async def readyz(engine: TheEngine) -> JSONResponse:
 @router.get("/v1/model", responses={401: {"model": ProblemSchema}}, dependencies=[NEEDS_TOKEN])
 async def model(engine: TheEngine) -> ModelSchema:
     """The model that answers: labels, input, scores, hash, licence, use notice; and the limits of requests."""
-    recognizer, settings = engine.reader.recognizer, engine.settings
+    recognizer = engine.reader.recognizer
     metadata = recognizer.metadata
     shape = metadata.input
     return ModelSchema(
@@ -44,7 +53,7 @@ async def model(engine: TheEngine) -> ModelSchema:
         scores=dict(metadata.scores),
         licence=metadata.licence,
         use_notice=metadata.use_notice,
-        limits=LimitsSchema(**{name: getattr(settings, name) for name in LimitsSchema.model_fields}),
+        limits=_limits(engine),
     )
 
 
@@ -52,6 +61,16 @@ async def model(engine: TheEngine) -> ModelSchema:
 async def metrics(engine: TheEngine) -> Response:
     """Counts and times in Prometheus's format."""
     return Response(engine.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _limits(engine: Engine) -> LimitsSchema:
+    given = engine.settings.model_dump()
+    videos = VideoLimitsSchema.model_validate(_only(VideoLimitsSchema, given)) if engine.jobs is not None else None
+    return LimitsSchema.model_validate(_only(LimitsSchema, given | {"videos": videos}))
+
+
+def _only(schema: type[Schema], values: dict[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in schema.model_fields}
 
 
 @cache

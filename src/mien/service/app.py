@@ -21,6 +21,7 @@ from mien.service import about, predict, problems, stream, video
 from mien.service.engine import Engine, MakeRunner
 from mien.service.memory import keep_memory_steady
 from mien.service.settings import ServiceSettings, read_settings
+from mien.service.videos import make_video_reader
 from mien.service.wrapping import Wrapping
 from mien.version import __version__
 
@@ -28,13 +29,17 @@ _STATIC = Path(__file__).parent / "static"
 
 
 def build_app(settings: ServiceSettings, make_runner: MakeRunner | None = None) -> FastAPI:
-    """The whole application; the model is loaded at once. Without ``make_runner`` it takes no videos.
+    """The whole application; the model is loaded at once.
+
+    Args:
+        settings: All of them.
+        make_runner: What reads videos; None is the library, where a folder for jobs and the extra ``video`` are there.
 
     Raises:
         MienError: Model or detector cannot be loaded.
     """
     keep_memory_steady()
-    engine = Engine(settings, make_runner)
+    engine = Engine(settings, make_runner or make_video_reader(settings))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -56,7 +61,9 @@ def build_app(settings: ServiceSettings, make_runner: MakeRunner | None = None) 
 
     if settings.cors_origins:
         origins, headers = list(settings.cors_origins), ["Authorization", "Content-Type"]
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=headers)
+        app.add_middleware(
+            CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "DELETE"], allow_headers=headers
+        )
     app.add_middleware(Wrapping, metrics=engine.metrics)
     return app
 

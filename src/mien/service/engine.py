@@ -11,10 +11,11 @@ from starlette.requests import HTTPConnection
 
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.service.access import check_token
-from mien.service.jobs import JobFolder, JobThread, VideoRunner
+from mien.service.jobs import JobFolder
 from mien.service.metrics import Metrics
 from mien.service.reading import Places, Reader
 from mien.service.settings import ServiceSettings
+from mien.service.work import JobThread, VideoRunner
 
 #: Makes what reads videos out of the pipeline that is loaded.
 MakeRunner = Callable[[ExpressionPipeline], VideoRunner]

@@ -1,6 +1,6 @@
-"""Long work on uploaded videos: submitted, followed, cancelled, and taken up again after the server was killed.
+"""Long work on uploaded videos as folders on disk, which outlive the server; several processes may use them.
 
-It does not know videos: a runner does the work. All that is known of a job lies in its folder.
+It does not do the work, ``work.py`` does. All that is known of a job lies in its folder.
 
     jobs/ID/job.json     its state, replaced whole
             cancelled    there when it is no longer wanted
@@ -15,12 +15,11 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from threading import Event, Thread
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from mien.errors import BusyError, LimitError, StorageError
 from mien.storage import write_text
@@ -28,24 +27,8 @@ from mien.storage import write_text
 Phase = Literal["uploading", "waiting", "running", "done", "failed", "cancelled"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
-#: A job that was being worked on when the server died is begun anew so often; more would die for ever.
-_MOST_ATTEMPTS = 2
 #: An upload that is older was cut off by the server's end.
 _LONGEST_UPLOAD_S = 3600
-
-
-class JobCancelled(Exception):  # noqa: N818 - nothing went wrong
-    """Raised in a runner, by its progress call, when its job is no longer wanted."""
-
-
-class VideoRunner(Protocol):
-    """What reads a video."""
-
-    def __call__(self, source: Path, folder: Path, progress: Callable[[float], None]) -> None:
-        """Write result files into ``folder``, which may hold what an earlier attempt wrote.
-
-        ``progress`` takes the share that is done, in [0, 1]; it is called often and raises :class:`JobCancelled`.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,68 +137,59 @@ class JobFolder:
     def source(self, job: Job) -> Path:
         return self._folder / job.id / "source"
 
+    def work(self, job: Job) -> Path:
+        """Where results are written until they are whole."""
+        return self._folder / job.id / "work"
+
     def result(self, job: Job, name: str) -> Path | None:
         """A file of a job that is done; None for any other."""
         return self._folder / job.id / "results" / name if job.phase == "done" and name in job.files else None
 
     def remove(self, job: Job) -> None:
-        """Forget it with all its files."""
-        shutil.rmtree(self._folder / job.id, ignore_errors=True)
+        """Forget it with all its files, unless someone still works on it."""
+        with self.claimed(job) as claimed:
+            if claimed:
+                shutil.rmtree(self._folder / job.id, ignore_errors=True)
 
     def cancel(self, job: Job) -> None:
         """Ask that it ends; whoever works on it sees that at its next step."""
         with suppress(OSError):
             (self._folder / job.id / "cancelled").touch()
 
-    def work_on_one(self, runner: VideoRunner) -> bool:
-        """Do the oldest job that nobody works on, and tidy up on the way; whether there was one."""
+    def publish(self, job: Job) -> None:
+        """What was written are its results now."""
+        results = self._folder / job.id / "results"
+        shutil.rmtree(results, ignore_errors=True)  # a server that was killed just here left them
+        self.work(job).replace(results)
+        self.end(replace(job, phase="done", progress=1.0, files=tuple(sorted(p.name for p in results.iterdir()))))
+
+    def end(self, job: Job) -> None:
+        """Note that it ended, and remove the upload and what is not whole."""
+        with suppress(StorageError):
+            self.save(job)
+        shutil.rmtree(self.work(job), ignore_errors=True)
+        self.source(job).unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Forget jobs that are too old, and end those that were cancelled before anyone worked on them."""
         for job in self.all():
             age_s = time.time() - job.created_s
             if age_s > (self._keep_s if job.ended else _LONGEST_UPLOAD_S) and job.phase not in {"waiting", "running"}:
                 self.remove(job)
-                continue
-            left_over = job.ended and self.source(job).exists()
-            if not (left_over or job.phase in {"waiting", "running"}):
-                continue
-            with self._claimed(job) as claimed:
-                if claimed and left_over:
-                    self._end(job)
-                elif claimed:
-                    self._work(job.id, runner)
-                    return True
-        return False
-
-    def _work(self, job_id: str, runner: VideoRunner) -> None:
-        job = self.find(job_id)
-        if job is None or job.phase not in {"waiting", "running"}:
-            return
-        if job.attempts >= _MOST_ATTEMPTS:
-            self._end(replace(job, phase="failed", error="the server ended twice while it was being read"))
-            return
-        job = replace(job, phase="running", attempts=job.attempts + 1)
-        self.save(job)
-        work, results = (self._folder / job.id / name for name in ("work", "results"))
-        work.mkdir(exist_ok=True)
-        try:
-            runner(self.source(job), work, _Reporter(self, job))
-        except JobCancelled:
-            self._end(replace(job, phase="cancelled"))
-        except Exception as err:  # noqa: BLE001 - a damaged video must not end the thread; the job tells what happened
-            self._end(replace(job, phase="failed", error=str(err)))
-        else:
-            work.replace(results)
-            self._end(replace(job, phase="done", progress=1.0, files=tuple(sorted(p.name for p in results.iterdir()))))
-
-    def _end(self, job: Job) -> None:
-        with suppress(StorageError):
-            self.save(job)
-        shutil.rmtree(self._folder / job.id / "work", ignore_errors=True)
-        self.source(job).unlink(missing_ok=True)
+            elif job.ended and self.source(job).exists():
+                with self.claimed(job) as claimed:
+                    if claimed:
+                        self.end(job)
 
     @contextmanager
-    def _claimed(self, job: Job) -> Iterator[bool]:
+    def claimed(self, job: Job) -> Iterator[bool]:
         """Whether this process alone works on it; a dead process claims nothing."""
-        with (self._folder / job.id / "lock").open("w") as lock:
+        try:
+            lock = (self._folder / job.id / "lock").open("w")
+        except OSError:  # it was removed just now
+            yield False
+            return
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -224,47 +198,7 @@ class JobFolder:
                 yield True
 
 
-class _Reporter:
-    """Notes the progress of a job twice a second, and ends its runner when it was cancelled."""
-
-    def __init__(self, jobs: JobFolder, job: Job) -> None:
-        self._jobs, self._job, self._noted_s = jobs, job, 0.0
-
-    def __call__(self, share: float) -> None:
-        if time.monotonic() - self._noted_s < 0.5:
-            return
-        self._noted_s = time.monotonic()
-        now = self._jobs.find(self._job.id)
-        if now is None or now.phase != "running":
-            raise JobCancelled
-        self._jobs.save(replace(now, progress=min(max(share, 0.0), 1.0)))
-
-
 def _size(path: Path) -> int:
     with suppress(OSError):
         return path.stat().st_size if path.is_file() else 0
     return 0
-
-
-class JobThread:
-    """Works on the jobs of a folder, one after the other, until it is closed."""
-
-    def __init__(self, jobs: JobFolder, runner: VideoRunner) -> None:
-        self._jobs, self._runner, self._wake, self._closing = jobs, runner, Event(), False
-        self._thread = Thread(target=self._serve, name="mien-videos", daemon=True)
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Look for a job now and not in a second."""
-        self._wake.set()
-
-    def close(self) -> None:
-        """Begin no other job; one that runs is taken up again by the next server."""
-        self._closing = True
-        self._wake.set()
-
-    def _serve(self) -> None:
-        while not self._closing:
-            if not self._jobs.work_on_one(self._runner):
-                self._wake.wait(1)
-                self._wake.clear()

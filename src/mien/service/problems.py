@@ -17,6 +17,7 @@ from mien.errors import (
     ImageSizeError,
     LimitError,
     MienError,
+    NotOfferedError,
     OverdueError,
     RequestError,
     StorageError,
@@ -26,6 +27,7 @@ from mien.errors import (
 PROBLEMS: Mapping[type[MienError], tuple[int, str]] = {
     RequestError: (400, "bad_request"),
     AccessError: (401, "unauthorized"),
+    NotOfferedError: (404, "not_offered"),
     ImageSizeError: (413, "too_large"),
     LimitError: (413, "too_large"),
     ImageFormatError: (415, "unsupported_media"),

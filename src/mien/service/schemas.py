@@ -95,6 +95,14 @@ class InputSchema(Schema):
     high: float
 
 
+class VideoLimitsSchema(Schema):
+    """What holds for videos."""
+
+    max_video_bytes: int
+    max_video_s: float = Field(description="Longest time that reading one may take")
+    keep_jobs_s: float = Field(description="So long after a video was sent its results are kept, unless deleted")
+
+
 class LimitsSchema(Schema):
     """What a client may send."""
 
@@ -103,6 +111,7 @@ class LimitsSchema(Schema):
     max_images: int
     max_faces: int
     max_frame_bytes: int
+    videos: VideoLimitsSchema | None = Field(description="None where no videos are taken")
 
 
 class ModelSchema(Schema):

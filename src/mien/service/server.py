@@ -65,7 +65,7 @@ def serve(settings: ServiceSettings, make_runner: MakeRunner | None = None) -> N
 
     Args:
         settings: All of them.
-        make_runner: What reads videos, in a single process; None takes none.
+        make_runner: What reads videos, in a single process; None is the library, in as many as there are.
 
     Raises:
         MienError: Model or detector cannot be loaded.

@@ -39,7 +39,7 @@ class ServiceSettings(BaseSettings):
     batch_size: int = Field(64, ge=1, le=1024, description="Faces that go through the network together, of any clients")
     batch_wait_ms: float = Field(2.0, ge=0, le=1000, description="Longest wait of a face for others to join its batch")
     max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Bytes of a request's body")
-    max_pixels: int = Field(50_000_000, ge=1, description="Pixels of a picture, checked before it is decoded")
+    max_pixels: int = Field(50_000_000, ge=1, description="Pixels of a picture or frame, checked before it is decoded")
     max_images: int = Field(32, ge=1, le=1000, description="Pictures of a request")
     max_faces: int = Field(200, ge=1, description="Faces of a picture")
     max_in_flight: int = Field(64, ge=1, description="Requests for a prediction at a time; more get 429")
@@ -50,6 +50,7 @@ class ServiceSettings(BaseSettings):
         None, description="Folder for videos and their results, the only one that is written; none takes no videos"
     )
     max_video_bytes: int = Field(500 * 2**20, ge=1024, description="Bytes of a video")
+    max_video_s: float = Field(3600, gt=0, description="Longest time that reading a video may take")
     max_jobs_bytes: int = Field(5 * 2**30, ge=1024, description="Bytes of all videos and results on disk")
     max_jobs: int = Field(8, ge=1, description="Videos that wait; more get 429")
     keep_jobs_s: float = Field(86400, gt=0, description="So long after a video was sent its results are kept")

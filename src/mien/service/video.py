@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from mien.errors import LimitError, RequestError, StorageError
+from mien.errors import LimitError, NotOfferedError, RequestError, StorageError
 from mien.service.engine import NEEDS_TOKEN, TheEngine
 from mien.service.jobs import Job, JobFolder
 from mien.service.reading import Upload
@@ -35,7 +35,9 @@ _ANSWERS = _NOT_THERE | {
 
 def _jobs(engine: TheEngine) -> JobFolder:
     if engine.jobs is None:
-        raise HTTPException(404, "No videos are taken here")
+        no_folder = engine.settings.jobs_folder is None
+        hint = "start it with --jobs-folder FOLDER" if no_folder else "pip install 'mien[video]' where it runs"
+        raise NotOfferedError("No videos are taken here", hint=hint)
     return engine.jobs
 
 

@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +21,7 @@ from mien.errors import ConfigError, ExportMismatchError
 from mien.geometry import FloatArray
 from mien.metadata import METADATA_KEY, InputSpec, ModelMetadata
 from mien.preprocessing import DEFAULT_FRAMES, UPRIGHT_FROM_DEG
+from mien.sessions import load_onnxruntime
 from mien.storage import atomic_file
 from mien.training.calibration import faces_of, fit_on_validation, validation_scores
 from mien.training.checkpoint import LAST, load_state
@@ -224,7 +224,7 @@ def _largest_difference(wrapped: nn.Module, content: bytes, spec: InputSpec) -> 
 
 def _answers(content: bytes, images: FloatArray) -> FloatArray:
     """What the file says of float32 (n, 1, 48, 48)."""
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    session = load_onnxruntime().InferenceSession(content, providers=["CPUExecutionProvider"])
     parts = [session.run([OUTPUT], {INPUT: images[at : at + _BATCH]})[0] for at in range(0, len(images), _BATCH)]
     return np.concatenate(parts)
 

@@ -12,16 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from mien.geometry import FloatArray
+from mien.sessions import load_onnxruntime
 
 #: All that touches feature maps; the softmax stays in float32, since small probabilities are what a KL is made of.
 _OPERATORS = ["Conv", "Gemm", "MatMul", "Add", "Mul", "Relu", "AveragePool", "MaxPool"]
@@ -37,6 +30,15 @@ def quantise(model: onnx.ModelProto, faces: FloatArray) -> onnx.ModelProto:
         model: Float32, with one input.
         faces: float32 (n, channels, size, size) in the input's range, some hundreds of training faces.
     """
+    load_onnxruntime()
+    from onnxruntime.quantization import (  # noqa: PLC0415 - after it was told to tell nobody
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+    from onnxruntime.quantization.shape_inference import quant_pre_process  # noqa: PLC0415
+
     logging.getLogger("root").setLevel(logging.ERROR)  # advice about shapes that was already followed
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
         source, prepared, target = (Path(folder) / name for name in ("source.onnx", "prepared.onnx", "target.onnx"))
@@ -57,9 +59,10 @@ def quantise(model: onnx.ModelProto, faces: FloatArray) -> onnx.ModelProto:
         return onnx.load(target)
 
 
-class _Faces(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
+class _Faces:
+    """What onnxruntime calls a ``CalibrationDataReader``."""
+
     def __init__(self, name: str, faces: FloatArray) -> None:
-        super().__init__()
         size = min(_BATCH, len(faces))  # all batches must be equally large; a rest is left out
         self._batches: Iterator[dict[str, Any]] = (
             {name: faces[start : start + size]} for start in range(0, len(faces) - size + 1, size)

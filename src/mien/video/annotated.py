@@ -3,6 +3,7 @@
 It does not know what is drawn on the frames.
 """
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Self
 from mien.errors import ConfigError, StorageError
 from mien.geometry import ByteArray
 from mien.storage import atomic_file
-from mien.video.sources import VideoInfo, load_av, told_as_source_error
+from mien.video.sources import VideoInfo, load_av, open_container
 
 #: Ticks of the written times a second, as broadcast uses.
 _TICKS = 90_000
@@ -86,7 +87,7 @@ class AnnotatedVideo:
         self._stream.options = _SOFTWARE_OPTIONS.get(self._encoder, {})
         self._stream.codec_context.time_base = Fraction(1, _TICKS)
         if self._info.has_sound and not self._info.live:
-            self._sound = _Sound(self._av, self._info.name, self._output)
+            self._sound = _Sound(self._av, self._info, self._output)
 
     def _finish(self) -> None:
         if self._stream is None:
@@ -99,10 +100,9 @@ class AnnotatedVideo:
 class _Sound:
     """The first sound track of a source, copied beside the frames without being held in memory."""
 
-    def __init__(self, av: Any, name: str, output: Any) -> None:
+    def __init__(self, av: Any, info: VideoInfo, output: Any) -> None:
         self._av, self._output = av, output
-        with told_as_source_error(name):
-            self._input = av.open(name if "://" in name else f"file:{name}", metadata_errors="replace")
+        self._input = open_container(info.name, info.formats)
         source = self._input.streams.audio[0]
         self._start_s = (self._input.start_time or 0) / 1e6
         self._copied = source.codec_context.name in _COPIED_SOUND
@@ -113,7 +113,7 @@ class _Sound:
             layout = "mono" if source.codec_context.channels == 1 else "stereo"
             self._stream = output.add_stream("aac", rate=rate if rate in _AAC_RATES else 48_000, layout=layout)
             self._resampler = av.AudioResampler(self._stream.format, layout, self._stream.rate)
-        self._packets = self._input.demux(source)
+        self._packets: Iterator[Any] | None = self._input.demux(source)
         self._reached_s = 0.0
 
     def copy_until(self, time_s: float) -> None:

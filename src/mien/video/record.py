@@ -4,8 +4,8 @@ It reads frames as ``run.py`` gives them and holds none; drawing runs beside rea
 readable table, and can go on.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -37,12 +37,14 @@ class Outputs:
         annotated: The drawn video as ``.mp4``.
         plot: The timeline as a picture.
         report: The timeline and the summary as HTML.
+        title: What the report calls the video; None is its file's name.
     """
 
     table: Path | None = None
     annotated: Path | None = None
     plot: Path | None = None
     report: Path | None = None
+    title: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,9 @@ class _Job:
             if progress is not None:
                 after = self._go_on(progress)
             results = self._written(analyzed(self._video, self._analyzer, after=after), table)
+            results = stack.enter_context(closing(ahead(results) if drawn else results))  # before what it writes into
             try:
-                for result in ahead(results) if drawn else results:
+                for result in results:
                     self._take(result, drawn or None)
                     if listener is not None:
                         listener(result)
@@ -156,7 +159,7 @@ class _Job:
             self._timeline.add_rows(read_rows(row_file(self._outputs.table)))
         return progress.frame
 
-    def _written(self, results: Iterator[FrameResult], table: TableFile | None) -> Iterator[FrameResult]:
+    def _written(self, results: Iterator[FrameResult], table: TableFile | None) -> Generator[FrameResult, None, None]:
         """The same results, each after its rows are in the table."""
         for result in results:
             if table is not None:
@@ -190,7 +193,8 @@ class _Job:
         if self._outputs.plot is not None:
             plot_timeline(self._timeline, self._outputs.plot)
         if self._outputs.report is not None:
-            write_report(self._timeline, self._outputs.report, title=display_name(self._video), notes=problems)
+            title = self._outputs.title or display_name(self._video)
+            write_report(self._timeline, self._outputs.report, title=title, notes=problems)
         tracks = tuple(self._timeline.summaries())
         return VideoSummary(self._timeline.frames, self._timeline.end_s, tracks, tuple(problems), stopped)
 

@@ -58,6 +58,7 @@ class VideoInfo:
         duration_s: None if unknown or endless.
         has_sound: Whether there is a sound track to keep.
         live: Whether frames come at their own pace and are lost if nobody takes them.
+        formats: The only ones that it may be read as; none allows all.
     """
 
     name: str
@@ -65,6 +66,7 @@ class VideoInfo:
     duration_s: float | None = None
     has_sound: bool = False
     live: bool = False
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +110,19 @@ class VideoFile:
 
     Args:
         name: A path, or an address with a scheme (``rtsp://``, ``http://``), which is then fetched.
-        max_pixels: Larger frames are refused.
+        max_pixels: A video with larger frames is refused; frames that grow beyond it on the way are left out.
+        formats: FFmpeg's names of the formats that it may have, whatever its ending says; with them it is a file that
+            nobody vouches for, and can make FFmpeg open no other. None allows all.
 
     Raises:
         SourceError: It cannot be opened or shows no moving picture.
         MissingDependencyError: PyAV is not installed.
     """
 
-    def __init__(self, name: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> None:
-        self._name, self._max_pixels = fspath(name), max_pixels
+    def __init__(
+        self, name: str | PathLike[str], *, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] = ()
+    ) -> None:
+        self._name, self._max_pixels, self._formats = fspath(name), max_pixels, formats
         self.problems: list[str] = []
         self._container: InputContainer | None = self._open()
         with closed_on_error(self._container):
@@ -132,6 +138,7 @@ class VideoFile:
         last_index, last_s = -1, None
         with container:
             stream = video_stream(container, self._name)
+            stream.codec_context.options = {"max_pixels": str(self._max_pixels)}  # frames may grow on the way
             for index, (frame, time_s) in enumerate(self._decoded(container, stream, clock)):
                 if sampling.wants(index, time_s, last_s):
                     with _stage(clock, "convert"):
@@ -159,17 +166,10 @@ class VideoFile:
             self.problems.append(f"ends at {last_s:.1f} s although it says to be {length_s:.1f} s long")
 
     def _open(self) -> "InputContainer":
-        av = load_av()
-        is_address = "://" in self._name
-        if not is_address and not Path(self._name).is_file():
+        if "://" not in self._name and not Path(self._name).is_file():
             what = "is a folder" if Path(self._name).is_dir() else "No such file"
             raise SourceError(f"{self._name}: {what}, expected a video")
-        target = self._name if is_address else f"file:{self._name}"
-        options = {} if is_address else {"protocol_whitelist": _FILE_PROTOCOLS}
-        timeout = _STREAM_TIMEOUT_S if is_address else None
-        with told_as_source_error(self._name):
-            container: InputContainer = av.open(target, options=options, timeout=timeout, metadata_errors="replace")
-        return container
+        return open_container(self._name, self._formats)
 
     def _describe(self, container: "InputContainer") -> VideoInfo:
         stream = video_stream(container, self._name)
@@ -184,7 +184,24 @@ class VideoFile:
             length_s = length / 1e6 if length else None
         fps = float(stream.average_rate) if stream.average_rate else None
         live = "://" in self._name and length is None
-        return VideoInfo(self._name, fps, length_s, bool(container.streams.audio), live)
+        return VideoInfo(self._name, fps, length_s, bool(container.streams.audio), live, self._formats)
+
+
+def open_container(name: str, formats: tuple[str, ...] = ()) -> "InputContainer":
+    """A file or an address as FFmpeg's libraries see it; a file makes them open no address, with ``formats`` nothing.
+
+    Raises:
+        SourceError: It cannot be opened, or has another format than ``formats``.
+        MissingDependencyError: PyAV is not installed.
+    """
+    av, is_address = load_av(), "://" in name
+    target, timeout = (name, _STREAM_TIMEOUT_S) if is_address else (f"file:{name}", None)
+    options = {} if is_address else {"protocol_whitelist": "file" if formats else _FILE_PROTOCOLS}
+    if formats:
+        options["format_whitelist"] = ",".join(formats)
+    with told_as_source_error(name, formats):
+        container: InputContainer = av.open(target, options=options, timeout=timeout, metadata_errors="replace")
+    return container
 
 
 def load_av() -> ModuleType:
@@ -246,8 +263,8 @@ def to_rgb(frame: Any) -> ByteArray:
 
 
 @contextmanager
-def told_as_source_error(name: str) -> Iterator[None]:
-    """Around calls of PyAV.
+def told_as_source_error(name: str, formats: tuple[str, ...] = ()) -> Iterator[None]:
+    """Around calls of PyAV; ``formats`` were expected, or any.
 
     Raises:
         SourceError: FFmpeg's libraries refuse.
@@ -257,7 +274,8 @@ def told_as_source_error(name: str) -> Iterator[None]:
         yield
     except (av.error.FFmpegError, ValueError) as err:
         reason = getattr(err, "strerror", None) or err
-        raise SourceError(f"{name}: cannot be read as a video ({reason})") from err
+        expected = f"; expected one of the formats {', '.join(formats)}" if formats else ""
+        raise SourceError(f"{name}: cannot be read as a video ({reason}){expected}") from err
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 It does not know what it hands over.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, Full, Queue
 from threading import Condition, Event, Thread
@@ -13,7 +13,7 @@ T = TypeVar("T")
 _PATIENCE_S = 0.1
 
 
-def ahead(items: Iterable[T], depth: int = 3) -> Iterator[T]:
+def ahead(items: Iterable[T], depth: int = 3) -> Generator[T, None, None]:
     """The same items in the same order, made in another thread that is at most ``depth`` items ahead.
 
     What the items raise is raised here, and the thread has ended when this generator is closed.

@@ -37,16 +37,45 @@ export function openStream() {
   return socket;
 }
 
-async function ask(address, options = {}) {
-  const token = sessionStorage.getItem(TOKEN);
-  const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  let response;
-  try {
-    response = await fetch(address, { ...options, headers });
-  } catch {
-    throw new Problem(0, { detail: "the service does not answer", hint: "is it still running?" });
-  }
-  const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Problem(response.status, body);
-  return body;
+/** The job that a video becomes; `onShare` is told how much was sent. */
+export function sendVideo(file, onShare, signal) {
+  return new Promise((resolve, reject) => { // fetch does not tell how much was sent
+    const request = new XMLHttpRequest();
+    request.open("POST", `/v1/video?name=${encodeURIComponent(file.name)}`);
+    for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.responseType = "json";
+    request.upload.addEventListener("progress", (event) => onShare(event.loaded / event.total));
+    request.addEventListener("load", () => {
+      if (request.status < 300) resolve(request.response);
+      else reject(new Problem(request.status, request.response ?? {}));
+    });
+    request.addEventListener("error", () => reject(unreachable()));
+    request.addEventListener("abort", () => reject(new DOMException("cancelled", "AbortError")));
+    signal.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
 }
+
+export const findVideo = (id) => ask(`/v1/video/${id}`);
+
+/** Cancels a video's job, or forgets one that ended with all its results. */
+export const deleteVideo = (id) => ask(`/v1/video/${id}`, { method: "DELETE" });
+
+/** A result of a video, as a blob. */
+export const fetchResult = async (id, name) => (await answer(`/v1/video/${id}/files/${name}`)).blob();
+
+function authorization() {
+  const token = sessionStorage.getItem(TOKEN);
+  return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
+const unreachable = () => new Problem(0, { detail: "the service does not answer", hint: "is it still running?" });
+
+async function answer(address, options = {}) {
+  const response = await fetch(address, { ...options, headers: authorization() }).catch(() => { throw unreachable(); });
+  if (!response.ok) throw new Problem(response.status, await response.json().catch(() => ({})));
+  return response;
+}
+
+const ask = async (address, options) => (await answer(address, options)).json();

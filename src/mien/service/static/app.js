@@ -3,6 +3,7 @@
 import { fetchModel, setToken } from "./api.js";
 import { startLive, stop } from "./live.js";
 import { startPhotos } from "./photos.js";
+import { offerVideos, startVideos } from "./videos.js";
 
 const by = (id) => document.getElementById(id);
 const tabs = [...document.querySelectorAll('[role="tab"]')];
@@ -42,6 +43,7 @@ async function introduce() {
   by("limits").textContent =
     `JPEG, PNG, WebP, GIF, BMP or TIFF, up to ${(limits.max_body_bytes / 2 ** 20).toFixed(0)} MiB ` +
     `and ${(limits.max_pixels / 1e6).toFixed(0)} million pixels each.`;
+  offerVideos(limits.videos);
   by("model").textContent =
     `Model ${model.name} ${model.version} (sha256 ${model.sha256.slice(0, 12)}…), detector ${model.detector}.`;
 }
@@ -60,4 +62,5 @@ by("token-form").addEventListener("submit", (event) => {
 by("host").textContent = location.host;
 startPhotos(onProblem, () => model?.labels ?? []);
 startLive();
+startVideos(onProblem);
 introduce();

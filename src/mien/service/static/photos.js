@@ -3,25 +3,13 @@
 import { Problem, predict } from "./api.js";
 import { saveCsv, saveJson, savePicture } from "./downloads.js";
 import { drawBoxes, faceTable } from "./drawing.js";
+import { takeFiles } from "./files.js";
 
 const by = (id) => document.getElementById(id);
 const shown = [];
 
 export function startPhotos(onProblem, labels) {
-  const drop = by("drop");
-  by("files").addEventListener("change", (event) => {
-    read([...event.target.files], onProblem);
-    event.target.value = "";
-  });
-  for (const kind of ["dragenter", "dragover"]) {
-    document.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
-  }
-  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) drop.classList.remove("over"); });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("over");
-    read([...event.dataTransfer.files], onProblem);
-  });
+  takeFiles(by("photos"), by("drop"), by("files"), (files) => read(files, onProblem));
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
     if (files.length) read(files, onProblem);
