@@ -58,7 +58,7 @@ def crop_face(image: ByteArray, box: Box, *, roll_deg: float = 0.0, size: int = 
     fine = Image.fromarray(region).transform(
         (size * samples, size * samples), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
     )
-    crop = np.asarray(fine).reshape(size, samples, size, samples).mean(axis=(1, 3)) / 255
+    crop = np.asarray(fine.reduce(samples)) / 255
     return np.asarray(np.clip(crop, 0, 1), np.float32)
 
 
@@ -105,10 +105,13 @@ def _gray_around(image: ByteArray, box: Box, roll_deg: float) -> tuple[FloatArra
     center_x, center_y = box.center
     left, top = int(center_x - reach) - 1, int(center_y - reach) - 1
     span = int(2 * reach) + 4
-    columns = np.clip(np.arange(left, left + span), 0, image.shape[1] - 1)
-    rows = np.clip(np.arange(top, top + span), 0, image.shape[0] - 1)
-    gray = image[np.ix_(rows, columns)] @ np.array(LUMA_601, np.float32)
-    return np.asarray(gray, np.float32), left, top
+    if min(left, top) >= 0 and left + span <= image.shape[1] and top + span <= image.shape[0]:
+        part = image[top : top + span, left : left + span]
+    else:
+        columns = np.clip(np.arange(left, left + span), 0, image.shape[1] - 1)
+        rows = np.clip(np.arange(top, top + span), 0, image.shape[0] - 1)
+        part = image[np.ix_(rows, columns)]
+    return np.asarray(part @ np.array(LUMA_601, np.float32), np.float32), left, top
 
 
 def _sampling_matrix(box: Box, roll_deg: float, side: int) -> tuple[float, float, float, float, float, float]:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage import data
 
-from mien.detection.base import Detector, FaceDetection
+from mien.detection.base import Detector, FaceDetection, moved
 from mien.detection.blazeface import BlazeFace
 from mien.detection.registry import build_detector
 from mien.detection.tiling import Tiled, tiles_of
-from mien.geometry import Box
+from mien.geometry import Box, iou
 from tests.photos import Picture, head, pasted, portrait
 
 FACE_SHARE = 0.477  # of the head's picture: the detector's box at full size
@@ -108,3 +108,33 @@ def test_pictures_without_a_face_have_none(detector: Detector, name: str) -> Non
 def test_a_cup_that_looks_like_a_face_at_first_is_rejected_by_the_second_look(detector: Detector) -> None:
     assert BlazeFace(threads=1).detect(data.coffee())
     assert detector.detect(data.coffee()) == ()
+
+
+def crowd_of_small_faces() -> list[tuple[int, int]]:
+    return [(30 + 200 * (place % 6), 60 + 280 * (place // 6)) for place in range(16)]
+
+
+@pytest.mark.parametrize("closer", [False, True])
+def test_expected_faces_are_found_again_at_the_same_places_in_a_fraction_of_the_looks(closer: bool) -> None:
+    counting, image = Counting(), pasted(170, crowd_of_small_faces())
+    tiled = Tiled(counting)
+    before = tiled.detect(image)
+    first_looks, counting.looks = counting.looks, 0
+    again = tiled.detect_again(image, before, closer=closer)
+    assert len(before) == len(again) == 16
+    assert all(max(iou(old.box, new.box) for new in again) > 0.75 for old in before)
+    assert counting.looks <= (first_looks * 2 / 3 if closer else 5)
+
+
+def test_new_small_faces_are_found_by_a_closer_look_alone() -> None:
+    tiled, places = Tiled(BlazeFace(min_score=0.3, threads=1)), [(100, 100), (700, 500)]
+    before, image = tiled.detect(pasted(80, places[:1], (2400, 1800))), pasted(80, places, (2400, 1800))
+    assert len(tiled.detect_again(image, before, closer=True)) == 2
+    assert len(tiled.detect_again(image, before, closer=False)) == 1
+
+
+@pytest.mark.parametrize("place", [(0, 0), (5000, -3000)])
+def test_an_expected_face_that_has_left_is_not_found_again(place: tuple[int, int]) -> None:
+    tiled = Tiled(BlazeFace(min_score=0.3, threads=1))
+    before = [moved(face, *place) for face in tiled.detect(pasted(170, crowd_of_small_faces()))]
+    assert tiled.detect_again(pasted(170, []), before, closer=False) == ()

@@ -28,7 +28,7 @@ def scores(name: str) -> ExpressionScores:
 
 def frame(index: int, time_s: float, *faces: tuple[int, str]) -> FrameResult:
     read = tuple(
-        TrackedFace(FaceDetection(Box(10, 10, 40, 40), 0.9), scores(name), track_id, raw_scores=scores(name))
+        TrackedFace(FaceDetection(Box(2, 10, 32, 40), 0.9), scores(name), track_id, raw_scores=scores(name))
         for track_id, name in faces
     )
     return FrameResult(index, time_s, (80, 60), read, image=PICTURE)
@@ -48,6 +48,12 @@ FRAMES = [
     frame(3, 1.5),
     frame(4, 2.0, (1, "neutral")),
 ]
+
+
+def test_the_picture_of_a_face_at_the_edge_keeps_inside_the_frame() -> None:
+    (track,) = timeline_of([frame(0, 0.0, (1, "neutral"))]).tracks.values()
+    assert track.picture is not None
+    assert (track.picture == 90).all()
 
 
 def test_seconds_shares_and_changes_are_those_counted_by_hand() -> None:

@@ -6,7 +6,7 @@ It does not know any particular detector.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import cos, radians, sin
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -43,6 +43,16 @@ class Detector(Protocol):
 
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """Faces of an RGB uint8 picture (H, W, 3), from left to right."""
+
+
+@runtime_checkable
+class FollowingDetector(Detector, Protocol):
+    """A detector that finds faces faster where it is told what to expect."""
+
+    def detect_again(
+        self, image: ByteArray, expected: Sequence[FaceDetection], *, closer: bool
+    ) -> tuple[FaceDetection, ...]:
+        """Faces of a picture much like the one before; ``closer`` looks for small new faces too."""
 
 
 def in_reading_order(faces: Iterable[FaceDetection]) -> tuple[FaceDetection, ...]:

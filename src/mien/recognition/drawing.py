@@ -155,15 +155,27 @@ def _mark_faces(canvas: Image.Image, faces: Sequence[DrawnFace], scale: float) -
     font, line = _font(unit), max(2, unit // 6)
     for place, face in enumerate(faces, start=1):
         number = place if face.number is None else face.number
-        left, top, right, bottom = (edge * scale for edge in _edges(face.box))
-        draw.rectangle((left, top, right, bottom), outline=face.colour, width=line)
-        tag = f"{number} {face.title}" if (right - left) > 5 * unit else f"{number} {face.title.split()[0]}"
-        text_width = draw.textlength(tag, font)
-        tag_left = min(max(left, 0), max(0, canvas.width - text_width - unit))
-        tag_top = top - 1.5 * unit if top >= 1.5 * unit else min(bottom, canvas.height - 1.5 * unit)
-        draw.rectangle((tag_left, tag_top, tag_left + text_width + unit * 0.6, tag_top + 1.5 * unit), fill=face.colour)
+        draw.rectangle([edge * scale for edge in _edges(face.box)], outline=face.colour, width=line)
+        text, tag = _tag(canvas, face, number, scale)
+        draw.rectangle(_edges(tag), fill=face.colour)
         ink = _INK if np.mean(_rgb(face.colour)) > 110 else _PAPER
-        draw.text((tag_left + unit * 0.3, tag_top + unit * 0.15), tag, font=font, fill=ink)
+        draw.text((tag.left + unit * 0.3, tag.top + unit * 0.15), text, font=font, fill=ink)
+
+
+def tag_box(canvas: Image.Image, face: DrawnFace, number: int) -> Box:
+    """Where :func:`draw_boxes` writes what it says of a face."""
+    return _tag(canvas, face, number, 1.0)[1]
+
+
+def _tag(canvas: Image.Image, face: DrawnFace, number: int, scale: float) -> tuple[str, Box]:
+    """What is written at a face, above its box or below it, and where."""
+    left, top, right, bottom = (edge * scale for edge in _edges(face.box))
+    unit = _unit(canvas)
+    text = f"{number} {face.title}" if (right - left) > 5 * unit else f"{number} {face.title.split()[0]}"
+    length = _font(unit).getlength(text)
+    tag_left = min(max(left, 0), max(0, canvas.width - length - unit))
+    tag_top = top - 1.5 * unit if top >= 1.5 * unit else min(bottom, canvas.height - 1.5 * unit)
+    return text, Box(tag_left, tag_top, tag_left + length + unit * 0.6, tag_top + 1.5 * unit)
 
 
 def _beside(picture: Image.Image, panels: Sequence[Image.Image]) -> Image.Image:

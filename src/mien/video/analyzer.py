@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mien.detection.base import FaceDetection, in_reading_order, moved
+from mien.detection.base import FaceDetection, FollowingDetector, in_reading_order, moved
 from mien.errors import ConfigError
 from mien.geometry import ByteArray, FloatArray, iou
 from mien.recognition.pipeline import ExpressionPipeline
@@ -86,7 +86,7 @@ class FrameAnalyzer:
             ids, faces = self._coasted(frame)
             crops = self._crops(frame.image, faces)
         else:
-            faces = self._look(frame)
+            faces = self._look(frame, look)
             crops = self._crops(frame.image, faces)
             with self.clock.stage("track"):
                 ids = self._follow(faces, crops, frame.timestamp_s, after_cut=look is Look.AFTER_CUT)
@@ -96,14 +96,22 @@ class FrameAnalyzer:
             frame.index, frame.timestamp_s, (width, height), read, image=frame.image, captured_s=frame.captured_s
         )
 
-    def _look(self, frame: VideoFrame) -> tuple[FaceDetection, ...]:
+    def _look(self, frame: VideoFrame, look: Look) -> tuple[FaceDetection, ...]:
         """What the detector sees, with what it missed of the expected faces and sees on a closer look."""
         with self.clock.stage("detect"):
-            faces = list(self.pipeline.detector.detect(frame.image))
-            for _, expected in self._tracker.expected(frame.timestamp_s):
-                if all(not _same(expected, face) for face in faces):
-                    faces += self._look_around(frame.image, expected, faces)
+            expected = [face for _, face in self._tracker.expected(frame.timestamp_s)]
+            faces = self._seen(frame.image, expected, look)
+            for face in expected:
+                if all(not _same(face, other) for other in faces):
+                    faces += self._look_around(frame.image, face, faces)
         return in_reading_order(faces)
+
+    def _seen(self, image: ByteArray, expected: list[FaceDetection], look: Look) -> list[FaceDetection]:
+        detector = self.pipeline.detector
+        is_anew = look is Look.AFTER_CUT or not self._tracker.tracks or self.settings.detect_every is not None
+        if is_anew or not isinstance(detector, FollowingDetector):
+            return list(detector.detect(image))
+        return list(detector.detect_again(image, expected, closer=look is Look.CLOSE))
 
     def _look_around(
         self, image: ByteArray, expected: FaceDetection, others: list[FaceDetection]

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mien.geometry import Box, ByteArray
-from mien.recognition.drawing import EXPRESSION_COLOURS, DrawnFace, draw_boxes
+from mien.recognition.drawing import EXPRESSION_COLOURS, DrawnFace, draw_boxes, tag_box
 from mien.video.results import FrameResult
 
 #: Told apart by people with any colour vision (Wong 2011, without black and yellow), then again from the start.
@@ -32,6 +32,7 @@ def draw_frame(result: FrameResult) -> ByteArray:
     ]
     canvas = draw_boxes(result.image, faces)
     taken = [face.box for face in faces]
+    taken += [tag_box(canvas, face, face.number or place) for place, face in enumerate(faces, start=1)]
     for face in faces:
         if face.box.height >= _BARS_FROM * canvas.height:
             _draw_bars(canvas, face, taken)
@@ -39,7 +40,7 @@ def draw_frame(result: FrameResult) -> ByteArray:
 
 
 def _draw_bars(canvas: Image.Image, face: DrawnFace, taken: list[Box]) -> None:
-    """Bars right of the box, or left of it where they fit only there; none where they would hide a face."""
+    """Bars right of the box, or left of it where they fit only there; none where they would hide a face or its name."""
     unit = max(9, round(max(canvas.size) / 110))
     panel = _panel(face.probabilities, unit)
     for left in (face.box.right + unit // 2, face.box.left - unit // 2 - panel.width):

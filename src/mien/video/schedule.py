@@ -20,13 +20,16 @@ _CUT_LEVELS, _MOVED_LEVELS = 28.0, 9.0
 _AGREEMENT = 0.7
 #: The first pause between looks, and by how much it grows with each look that found what was expected.
 _FIRST_GAP_S, _GROWTH = 0.04, 2.0
+#: Every so often a look is a close one, that finds new faces however small.
+_CLOSE_EVERY_S = 0.5
 
 
 class Look(Enum):
-    """What a frame asks of the detector."""
+    """What a frame asks of the detector: nothing, the large and the expected faces, all faces, all faces anew."""
 
     NONE = "none"
-    FACES = "faces"
+    AGAIN = "again"
+    CLOSE = "close"
     AFTER_CUT = "after cut"
 
 
@@ -42,41 +45,47 @@ class LookSchedule:
         self._every, self._max_gap_s = every, max_gap_s
         self._previous: Thumbnail | None = None
         self._looked: Thumbnail | None = None
-        self._looked_s, self._gap_s, self._since = 0.0, 0.0, 0
+        self._looked_s, self._close_s, self._gap_s, self._since = 0.0, 0.0, 0.0, 0
 
     def decide(self, image: ByteArray, time_s: float) -> Look:
         """What to do with a frame, RGB uint8 (H, W, 3); frames come in order."""
         small = thumbnail(image)
         cut = self._previous is not None and difference(small, self._previous) > _CUT_LEVELS
-        look = cut or self._is_due(small, time_s)
+        look = Look.AFTER_CUT if cut else self._due(small, time_s)
         self._previous = small
         self._since += 1
-        if look:
+        if look is not Look.NONE:
             self._looked, self._looked_s, self._since = small, time_s, 0
-        return Look.AFTER_CUT if cut else Look.FACES if look else Look.NONE
+            self._close_s = self._close_s if look is Look.AGAIN else time_s
+        return look
 
     def judge(self, agreement: float) -> None:
         """Tell how well the look fitted the expectation: the least overlap, 0 where a face came or went."""
         understood = agreement >= _AGREEMENT
         self._gap_s = min(max(_FIRST_GAP_S, self._gap_s * _GROWTH), self._max_gap_s) if understood else 0.0
 
-    def _is_due(self, small: Thumbnail, time_s: float) -> bool:
+    def _due(self, small: Thumbnail, time_s: float) -> Look:
         if self._looked is None:
-            return True
+            return Look.CLOSE
         if self._every is not None:
-            return self._since + 1 >= self._every
-        return time_s - self._looked_s >= self._gap_s - 1e-6 or difference(small, self._looked) > _MOVED_LEVELS
+            return Look.CLOSE if self._since + 1 >= self._every else Look.NONE
+        waited = time_s - self._looked_s >= self._gap_s - 1e-6
+        if not waited and difference(small, self._looked) <= _MOVED_LEVELS:
+            return Look.NONE
+        return Look.CLOSE if time_s - self._close_s >= _CLOSE_EVERY_S - 1e-6 else Look.AGAIN
 
     def to_dict(self) -> dict[str, Any]:
         """All that is remembered, as plain numbers, exact."""
         thumbs = [None if small is None else small.tolist() for small in (self._previous, self._looked)]
-        return {"thumbnails": thumbs, "looked_s": self._looked_s, "gap_s": self._gap_s, "since": self._since}
+        times = {"looked_s": self._looked_s, "close_s": self._close_s, "gap_s": self._gap_s}
+        return {"thumbnails": thumbs, **times, "since": self._since}
 
     def restore(self, record: dict[str, Any]) -> None:
         """Go on from what :meth:`to_dict` gave."""
         small = [None if values is None else np.array(values, np.float32) for values in record["thumbnails"]]
         self._previous, self._looked = small
-        self._looked_s, self._gap_s, self._since = record["looked_s"], record["gap_s"], record["since"]
+        self._looked_s, self._close_s, self._gap_s = record["looked_s"], record["close_s"], record["gap_s"]
+        self._since = record["since"]
 
 
 def thumbnail(image: ByteArray) -> Thumbnail:

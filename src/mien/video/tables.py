@@ -19,6 +19,8 @@ from mien.video.results import FrameResult, Row, table_columns
 TableFormat = Literal["csv", "jsonl", "parquet"]
 
 _FORMATS: dict[str, TableFormat] = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
+#: Bytes of rows that become Parquet at a time. Smaller blocks make more row groups, whose descriptions stay in memory.
+_BLOCK = 2**18
 #: Columns that hold no real number.
 _TYPES = {"frame": "int64", "track_id": "int64", "expression": "string"}
 
@@ -149,11 +151,13 @@ def _to_parquet(rows: Path, path: Path, columns: tuple[str, ...]) -> None:
     pa, arrow_csv, parquet = _load_pyarrow()
     types = {name: pa.type_for_alias(_TYPES.get(name, "double")) for name in columns}
     convert = arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+    read = arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK)
     schema = pa.schema(list(types.items()))
     with (
         atomic_file(path) as temporary,
-        parquet.ParquetWriter(temporary, schema) as writer,
-        arrow_csv.open_csv(rows, convert_options=convert) as reader,
+        parquet.ParquetWriter(temporary, schema, use_dictionary=["expression"]) as writer,
+        rows.open("rb") as stream,
+        arrow_csv.open_csv(stream, read, convert_options=convert, memory_pool=pa.system_memory_pool()) as reader,
     ):
         for batch in reader:
             writer.write_batch(batch)

@@ -166,7 +166,11 @@ def _keep_best_picture(track: TrackHistory, image: ByteArray, box: Box, score: f
     worth = score * min(box.height, _THUMB_SIDE * 2)
     if worth <= track.picture_worth * 1.05:
         return
-    reach, (x, y) = max(box.width, box.height) * _THUMB_REACH / 2, box.center
+    reach = max(box.width, box.height) * _THUMB_REACH / 2
+    x, y = (
+        min(max(middle, reach), max(side - reach, side / 2))
+        for middle, side in zip(box.center, image.shape[1::-1], strict=True)
+    )
     cut = Image.fromarray(image).crop((round(x - reach), round(y - reach), round(x + reach), round(y + reach)))
     track.picture = np.asarray(cut.resize((_THUMB_SIDE, _THUMB_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0))
     track.picture_worth = worth

@@ -115,8 +115,9 @@ class Tracker:
     ) -> Vector:
         costs = np.full((len(self.tracks), len(faces)), FORBIDDEN)
         for row, track in enumerate(self.tracks):
+            believed = track.motion.at(time_s)
             for column, (face, look) in enumerate(zip(faces, looks, strict=True)):
-                costs[row, column] = _cost(track, face, look, time_s, after_cut=after_cut)
+                costs[row, column] = _cost(track, believed, face, look, after_cut=after_cut)
         return costs
 
     def to_dict(self) -> dict[str, Any]:
@@ -154,13 +155,13 @@ def likeness(first: Vector, second: Vector) -> float:
     return float(first @ second / max(float(np.linalg.norm(first) * np.linalg.norm(second)), 1e-9))
 
 
-def _cost(track: Track, face: FaceDetection, look: Vector, time_s: float, *, after_cut: bool) -> float:
-    """Distance in face sizes, difference of size, and of look."""
-    believed, size = track.motion.at(time_s), box_size(face.box)
+def _cost(track: Track, believed: Motion, face: FaceDetection, look: Vector, *, after_cut: bool) -> float:
+    """Distance in face sizes, difference of size, and of look; of a face and what is ``believed`` of the track now."""
+    size = box_size(face.box)
     (x0, y0), (x1, y1) = believed.center, face.box.center
     distance = float(np.hypot(x0 - x1, y0 - y1)) / max(size, believed.size)
     resized = abs(float(np.log(size)) - float(believed.place[2]))
-    lost_s = time_s - track.seen_s
+    lost_s = believed.time_s - track.seen_s
     alike = likeness(track.look, look)
     near, least_alike = _STAYING if track.present else _COMING_BACK
     stranger = distance > near and alike < least_alike
