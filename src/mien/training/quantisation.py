@@ -52,6 +52,7 @@ def quantise(model: onnx.ModelProto, faces: FloatArray) -> onnx.ModelProto:
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            reduce_range=True,  # weights of 7 bits: processors without VNNI add pairs of products in 16
             op_types_to_quantize=_OPERATORS,
             calibrate_method=CalibrationMethod.Percentile,
             extra_options={"CalibPercentile": _PERCENTILE},
