@@ -9,15 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.optimize import linear_sum_assignment
 
-from mien.detection.base import FaceDetection
-from mien.geometry import Box, FloatArray, iou
+from mien.geometry import FloatArray
 from mien.video.assignment import FORBIDDEN, assign
 from mien.video.motion import Motion
 from mien.video.tracking import Tracker, likeness, remembered_look
-
-
-def face_at(x: float, y: float = 100.0, side: float = 60.0, score: float = 0.9) -> FaceDetection:
-    return FaceDetection(Box(x - side / 2, y - side / 2, x + side / 2, y + side / 2), score)
+from tests.video.walks import face_at, meeting
 
 
 def look_of(seed: int) -> FloatArray:
@@ -115,24 +111,11 @@ def test_a_look_does_not_change_with_light_and_contrast() -> None:
 
 
 def meeting_is_kept(seed: int, *, turn_back: bool) -> bool:
-    """Two people of like looks walk past each other, or meet and turn back.
-
-    The detector trembles, misses one face in twenty, and sees one face where they overlap.
-    """
-    noise = np.random.default_rng(seed)
-    shared, own = noise.random((48, 48)), noise.random((2, 48, 48))
-    speeds, tracker, last = noise.uniform(80, 240, 2), Tracker(), [0, 0]
-    meet_s = 400 / speeds.sum()
-    for step in range(100):
-        time_s = step / 25
-        walked_s = 2 * meet_s - time_s if turn_back and time_s > meet_s else time_s
-        xs = 150 + speeds[0] * walked_s, 550 - speeds[1] * walked_s
-        truth = [face_at(x + noise.normal(0, 1.5), 200 + noise.normal(0, 1.5), 80) for x in xs]
-        looks = [0.6 * shared + 0.4 * own[who] + noise.normal(0, 0.05, (48, 48)) for who in (0, 1)]
-        seen = [0] if iou(truth[0].box, truth[1].box) > 0.3 else [0, 1]
-        seen = [who for who in seen if noise.random() > 0.05]
-        ids = tracker.update([truth[who] for who in seen], [looks[who].astype(np.float32) for who in seen], time_s)
-        for who, track_id in zip(seen, ids, strict=True):
+    """Whether both people have the numbers at the end that they had at the beginning."""
+    tracker, last = Tracker(), [0, 0]
+    for glance in meeting(seed, turn_back=turn_back):
+        ids = tracker.update(glance.faces, glance.crops, glance.time_s)
+        for who, track_id in zip(glance.people, ids, strict=True):
             last[who] = track_id
     return last == [1, 2]
 
