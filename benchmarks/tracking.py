@@ -3,9 +3,9 @@
     pip install trackers            # in an environment of its own: it brings OpenCV with windows and more
     PYTHONPATH=src:. python benchmarks/tracking.py
 
-Two people of like looks walk past each other, or meet and turn back, a hundred times each; the detector trembles, misses
-one face in twenty and sees one face where they overlap. A switch is a face that bears another number than its person
-did before.
+Two people of like looks walk past each other, or meet and turn back, a hundred times each; the detector trembles,
+misses one face in twenty and sees one face where they overlap. A switch is a face that bears another number than its
+person did before.
 """
 
 from collections.abc import Callable
