@@ -24,12 +24,15 @@ from mien.recognition.results import FailedImage, ImageResult
 from mien.service.batching import BatchingRecognizer
 from mien.service.metrics import Metrics
 from mien.service.settings import ServiceSettings
+from mien.video.heap import give_back_freed_memory
 
 #: What clients may send, by content; formats that Pillow hands to other programs or rarely reads are left out.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 _LOG = logging.getLogger("mien.service")
 _LONGEST_NAME = 200
+#: Freed memory is given back after so many pictures.
+_TRIM_EVERY = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Reader:
 
     def __init__(self, settings: ServiceSettings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
-        self._at_work, self._lock = 0, Lock()
+        self._at_work, self._done, self._lock = 0, 0, Lock()
         detector = build_detector(settings.detector, file=settings.detector_file, threads=1)
         self.recognizer = BatchingRecognizer(
             model_path(settings.model),
@@ -142,6 +145,10 @@ class Reader:
         finally:
             with self._lock:
                 self._at_work -= 1
+                self._done += 1
+                trim = self._done % _TRIM_EVERY == 0
+            if trim:
+                give_back_freed_memory()
 
 
 class Places:
