@@ -166,6 +166,7 @@ class VideoFile:
             self.problems.append(f"ends at {last_s:.1f} s although it says to be {length_s:.1f} s long")
 
     def _open(self) -> "InputContainer":
+        load_av()  # its absence is told before that of the file
         if "://" not in self._name and not Path(self._name).is_file():
             what = "is a folder" if Path(self._name).is_dir() else "No such file"
             raise SourceError(f"{self._name}: {what}, expected a video")
