@@ -23,7 +23,8 @@ class Mirrored(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, H, W) to (N, classes)."""
         both: Tensor = self.network(torch.cat([images, images.flip(3)]))  # one pass: its weights are stored once
-        return both.unflatten(0, (2, -1)).mean(dim=0)
+        mean: Tensor = both.reshape(2, -1, both.shape[1]).mean(dim=0)
+        return mean
 
 
 def load_network(run: Path, *, mirror: bool = False) -> tuple[nn.Module, dict[str, Any]]:
