@@ -105,8 +105,8 @@ def test_a_job_that_kills_the_server_again_is_reported_failed(model: Path, tmp_p
     path = ""
     for _ in range(2):
         with opened(tmp_path, model) as server:
-            path = path or submit(server, LONG).removeprefix(server.url)
-            wait(server.url + path, "running", at_least=0.005)
+            path = path or submit(server, b"line\n" * 20_000).removeprefix(server.url)  # minutes, were it let
+            wait(server.url + path, "running", at_least=0.0001)
             server.stop(signal.SIGKILL)
     with opened(tmp_path, model) as last:
         record = wait(last.url + path, "failed")

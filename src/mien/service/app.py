@@ -17,9 +17,9 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from mien.expressions import USE_NOTICE
+from mien.heap import keep_memory_steady
 from mien.service import about, predict, problems, stream, video
 from mien.service.engine import Engine, MakeRunner
-from mien.service.memory import keep_memory_steady
 from mien.service.settings import ServiceSettings, read_settings
 from mien.service.videos import make_video_reader
 from mien.service.wrapping import Wrapping

@@ -17,6 +17,7 @@ from mien.detection.base import Detector, FaceDetection
 from mien.detection.registry import build_detector
 from mien.errors import BusyError, LimitError, MienError, OverdueError
 from mien.geometry import ByteArray
+from mien.heap import give_back_freed_memory
 from mien.imaging import load_image
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.recognition.recognizer import model_path
@@ -24,7 +25,6 @@ from mien.recognition.results import FailedImage, ImageResult
 from mien.service.batching import BatchingRecognizer
 from mien.service.metrics import Metrics
 from mien.service.settings import ServiceSettings
-from mien.video.heap import give_back_freed_memory
 
 #: What clients may send, by content; formats that Pillow hands to other programs or rarely reads are left out.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")

@@ -1,6 +1,7 @@
 """``/v1/video``: a video is sent, read in the background, followed by its address, and its results fetched."""
 
 import asyncio
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -56,13 +57,12 @@ TheJob = Annotated[Job, Depends(_job)]
 async def submit(request: Request, engine: TheEngine, jobs: TheJobs, name: str = "video") -> JSONResponse:
     """Send a video as the body; the answer is a job, whose address tells how far it is."""
     job = await asyncio.to_thread(jobs.create, Upload.named(name, b"").name)
-    try:
+    with ExitStack() as undo:  # an upload that fails, or whose client leaves, stays nowhere
+        undo.callback(jobs.remove, job)
         await _receive(request, jobs.source(job), jobs, engine.settings)
         job = replace(job, phase="waiting")
         jobs.save(job)
-    except BaseException:
-        jobs.remove(job)
-        raise
+        undo.pop_all()
     engine.wake_jobs()
     return JSONResponse(job.to_dict(), 202, {"Location": f"/v1/video/{job.id}"})
 

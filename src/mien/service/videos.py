@@ -23,7 +23,6 @@ from mien.video.plots import MAX_TRACKS, load_figure
 from mien.video.record import Outputs, VideoSummary, record_video
 from mien.video.results import FrameResult
 from mien.video.sources import VideoFile, load_av
-from mien.video.tables import read_rows
 from mien.video.timeline import Timeline
 
 #: What an upload may be, in FFmpeg's names: mov is MP4 and 3GP too, matroska WebM, asf WMV. None of them names other
@@ -77,10 +76,8 @@ class VideoReader:
 
         analyzer = FrameAnalyzer(self._pipeline, VideoSettings())
         summary = record_video(video, analyzer, self._outputs(folder, name), listener=follow)
-        timeline = Timeline(self._pipeline.recognizer.labels)
-        timeline.add_rows(read_rows(folder / "rows.csv"))
         _write_json(folder / "summary.json", _figures(summary, name))
-        _write_json(folder / "timeline.json", _curves(timeline))
+        _write_json(folder / "timeline.json", _curves(summary.timeline))
 
     def _outputs(self, folder: Path, name: str) -> Outputs:
         table, annotated = folder / "rows.csv", folder / "annotated.mp4"

@@ -11,7 +11,7 @@ from mien.data.dataset import FerDataset
 from mien.data.protocols import Split, select
 from mien.errors import ProtocolError
 from mien.geometry import FloatArray
-from mien.training.losses import cross_entropy, expected_hits
+from mien.training.losses import cross_entropy, validation_figures
 
 _BATCH = 256
 
@@ -43,10 +43,10 @@ def validation_scores(probabilities: FloatArray, dataset: FerDataset) -> dict[st
     """Figures by protocol for probabilities float32 (n, 8) of all validation faces of ``votes``, in their order."""
     rows = select(dataset, "votes", "validation")
     votes, logits = torch.from_numpy(rows.targets).float(), torch.from_numpy(probabilities).clamp(min=1e-7).log()
-    entropy = -torch.special.xlogy(votes, votes).sum(dim=1)
+    figures = validation_figures(logits, votes, votes)
     scores = {
-        "validation/votes": {"n": len(votes), "kl": float((cross_entropy(logits, votes) - entropy).mean())},
-        "validation/drawn": {"n": len(votes), "accuracy": float(expected_hits(logits, votes).mean())},
+        "validation/votes": {"n": len(votes), "kl": figures["kl"]},
+        "validation/drawn": {"n": len(votes), "accuracy": figures["accuracy"]},
     }
     for protocol in ("majority", "majority-v1"):
         try:

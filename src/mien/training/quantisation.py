@@ -7,7 +7,7 @@ import io
 import logging
 import tempfile
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,7 @@ def quantise(model: onnx.ModelProto, faces: FloatArray) -> onnx.ModelProto:
     )
     from onnxruntime.quantization.shape_inference import quant_pre_process  # noqa: PLC0415
 
-    logging.getLogger("root").setLevel(logging.ERROR)  # advice about shapes that was already followed
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()):
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), _without_advice():
         source, prepared, target = (Path(folder) / name for name in ("source.onnx", "prepared.onnx", "target.onnx"))
         onnx.save(model, source)
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
@@ -58,6 +57,18 @@ def quantise(model: onnx.ModelProto, faces: FloatArray) -> onnx.ModelProto:
             extra_options={"CalibPercentile": _PERCENTILE},
         )
         return onnx.load(target)
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Onnxruntime gives advice about shapes through the root logger, which belongs to the program."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
 
 
 class _Faces:

@@ -6,15 +6,15 @@ readable table, and can go on.
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
 from mien.errors import ConfigError
+from mien.heap import give_back_freed_memory
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.annotated import AnnotatedVideo
 from mien.video.drawing import draw_frame
-from mien.video.heap import give_back_freed_memory
 from mien.video.open import display_name
 from mien.video.plots import load_figure, plot_timeline
 from mien.video.report import write_report
@@ -58,6 +58,7 @@ class VideoSummary:
         frames: Read in all, those of an earlier run included.
         end_s: Time of the last one.
         tracks: In figures, the longest first.
+        timeline: All of them over time.
         problems: What could not be read.
         stopped: Whether it was interrupted; then ``--resume`` goes on.
     """
@@ -65,6 +66,7 @@ class VideoSummary:
     frames: int
     end_s: float
     tracks: tuple[TrackSummary, ...]
+    timeline: Timeline = field(repr=False, compare=False)
     problems: tuple[str, ...]
     stopped: bool = False
 
@@ -202,7 +204,9 @@ class _Job:
             title = self._outputs.title or display_name(self._video)
             write_report(self._timeline, self._outputs.report, title=title, notes=problems)
         tracks = tuple(self._timeline.summaries())
-        return VideoSummary(self._timeline.frames, self._timeline.end_s, tracks, tuple(problems), stopped)
+        return VideoSummary(
+            self._timeline.frames, self._timeline.end_s, tracks, self._timeline, tuple(problems), stopped
+        )
 
 
 def _check(video: VideoSource, outputs: Outputs, *, resume: bool) -> None:

@@ -4,7 +4,7 @@ It does not know faces. Image sequences and cameras have files of their own and 
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from math import floor
 from os import PathLike, fspath
@@ -125,8 +125,10 @@ class VideoFile:
         self._name, self._max_pixels, self._formats = fspath(name), max_pixels, formats
         self.problems: list[str] = []
         self._container: InputContainer | None = self._open()
-        with closed_on_error(self._container):
+        with ExitStack() as undo:  # leave no file open behind an error
+            undo.callback(self._container.close)
             self.info = self._describe(self._container)
+            undo.pop_all()
 
     def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:
         """The wanted frames in the order they are shown.
@@ -277,16 +279,6 @@ def told_as_source_error(name: str, formats: tuple[str, ...] = ()) -> Iterator[N
         reason = getattr(err, "strerror", None) or err
         expected = f"; expected one of the formats {', '.join(formats)}" if formats else ""
         raise SourceError(f"{name}: cannot be read as a video ({reason}){expected}") from err
-
-
-@contextmanager
-def closed_on_error(container: Any) -> Iterator[None]:
-    """Leave no file open behind an exception."""
-    try:
-        yield
-    except BaseException:
-        container.close()
-        raise
 
 
 def _is_cover(stream: Any) -> bool:
