@@ -95,6 +95,19 @@ def test_a_run_begins_with_the_weights_it_is_told_to(made_dataset: FerDataset, t
         train(replace(still, model="capstone"), made_dataset, tmp_path / "other", origins=Origins(teachers[0]))
 
 
+def test_a_wider_network_begins_where_the_narrow_one_ended(made_dataset: FerDataset, tmp_path: Path) -> None:
+    still = replace(TINY, model="resnet", epochs=1, learning_rate=1e-12)
+    narrow = train(still, made_dataset, tmp_path / "narrow", precision="32-true")
+    begun = Origins(tmp_path / "narrow").build_network(replace(still, model="resnet-wide")).eval()
+    faces = torch.rand(4, 1, 48, 48)
+    with torch.no_grad():
+        assert torch.allclose(begun(faces), load_network(narrow.folder)[0](faces), atol=1e-5)
+    with pytest.raises(CheckpointError, match="holds a resnet network, the recipe wants resnet-deep"):
+        train(
+            replace(still, model="resnet-deep"), made_dataset, tmp_path / "deep", origins=Origins(tmp_path / "narrow")
+        )
+
+
 def test_small_epochs_see_reduced_faces(made_dataset: FerDataset) -> None:
     config = replace(TINY, small_epochs=2, small_side=24)
     assert [config.side_at(epoch) for epoch in (1, 2, 3)] == [24, 24, None]

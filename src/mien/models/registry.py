@@ -21,6 +21,7 @@ _BUILDERS: dict[str, Callable[[int], nn.Module]] = {
     "densenet": DenseNet,
     "inception": Inception,
     "resnet": partial(ResNet, widths=(48, 96, 192, 384), blocks=(1, 1, 1, 1)),
+    "resnet-wide": partial(ResNet, widths=(64, 128, 256, 512), blocks=(1, 1, 1, 1)),
     "resnet-deep": partial(ResNet, widths=(48, 96, 192, 384), blocks=(1, 2, 2, 1)),
 }
 

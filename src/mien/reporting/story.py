@@ -25,8 +25,8 @@ from mien.evaluation.report import (
     to_json,
     with_interval,
 )
-from mien.evaluation.run import EvaluationOptions, evaluate, usable_protocols
-from mien.expressions import FERPLUS_LABELS, USE_NOTICE
+from mien.evaluation.run import EvaluationOptions, Predictor, evaluate, usable_protocols
+from mien.expressions import FERPLUS_LABELS, USE_NOTICE, LabelSet
 from mien.models.diagram import draw_network
 from mien.models.summary import NetworkSummary, summarise
 from mien.recognition.pipeline import ExpressionPipeline
@@ -139,11 +139,8 @@ class _Story:
             with atomic_file(curves) as temporary:
                 draw_curves(training["history"], temporary)
             self.page.pictures([(curves, f"Training of {metadata.name}")])
-        options = EvaluationOptions(labels=metadata.labels, resamples=self.options.resamples, seed=self.options.seed)
         protocols = usable_protocols(self.dataset, self.options.split)
-        results = evaluate(
-            pipeline.recognizer, self.dataset, split=self.options.split, protocols=protocols, options=options
-        )
+        results = self._judged(pipeline.recognizer, protocols, metadata.labels)
         write_text(self.out / f"{metadata.name}.json", to_json(results) + "\n")
         for result in results:
             if result.protocol in {"drawn", "votes", "majority"}:
@@ -198,8 +195,10 @@ class _Story:
         shown = f"{name} on {result.protocol}, {result.split} split"
         self.page.pictures([(path, f"{shown}: {path.stem.replace('_', ' ')}") for path in save_plots(result, folder)])
 
-    def _judged(self, model: NaiveBaseline, protocols: tuple[str, ...]) -> tuple[EvaluationResult, ...]:
-        options = EvaluationOptions(resamples=self.options.resamples, seed=self.options.seed)
+    def _judged(
+        self, model: Predictor, protocols: Sequence[str], labels: LabelSet = FERPLUS_LABELS
+    ) -> tuple[EvaluationResult, ...]:
+        options = EvaluationOptions(labels=labels, resamples=self.options.resamples, seed=self.options.seed)
         return evaluate(model, self.dataset, split=self.options.split, protocols=protocols, options=options)
 
     def _figure(self, name: str, ending: str = ".png") -> Path:

@@ -13,6 +13,7 @@ from torch import nn
 
 from mien.errors import CheckpointError, ConfigError
 from mien.models.registry import build_model
+from mien.models.widening import widen
 from mien.training.checkpoint import BEST, read_record
 from mien.training.config import TrainingConfig
 from mien.training.trained import load_network
@@ -56,17 +57,22 @@ class Origins:
     def build_network(self, config: TrainingConfig) -> nn.Module:
         """The recipe's network with its first weights.
 
+        A start that is the same network with fewer channels is widened, see :func:`mien.models.widening.widen`.
+
         Raises:
             CheckpointError: The start is no run folder, holds another network, or its weights are damaged.
         """
         torch.manual_seed(config.seed)
         if self.start is None:
             return build_model(config.model)
-        network, record = load_network(self.start)
-        if (found := record["config"]["model"]) != config.model:
+        started, record = load_network(self.start)
+        if (found := record["config"]["model"]) == config.model:
+            return started
+        network = build_model(config.model)
+        if not widen(started, network):
             raise CheckpointError(
                 f"{self.start}: holds a {found} network, the recipe wants {config.model}",
-                hint="start from a run of the same network, or without --start",
+                hint="start from a run of the same network or of a narrower one, or without --start",
             )
         return network
 
