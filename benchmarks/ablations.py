@@ -33,6 +33,8 @@ SETTINGS: dict[str, TrainingConfig] = {
     "all votes (soft)": replace(BASE, target="soft"),
     "majority only": replace(BASE, target="majority"),
     "drawn, faces never changed": replace(BASE, augmentation=Augmentation()),
+    "drawn, faces blended in pairs (mixup .2)": replace(BASE, mixup=0.2),
+    "drawn, rare expressions weigh more (frequency^-½)": replace(BASE, class_weight_power=0.5),
 }
 #: The capstone's other architectures and ours, towards all votes.
 NETWORKS = ("capstone", "resnet", "inception", "densenet", "vgg16")

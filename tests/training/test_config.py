@@ -31,6 +31,7 @@ def test_the_capstones_recipe_is_the_reports() -> None:
         ({"model": "tiny", "epochs": True}, "epochs is True, expected int"),
         ({"model": "tiny", "target": "hard"}, "target is 'hard', expected one of drawn, soft"),
         ({"model": "tiny", "ema_decay": 1.0}, "ema_decay is 1.0"),
+        ({"model": "tiny", "mixup": -0.1}, "mixup is -0.1, expected 0 or more"),
         ({"model": "tiny", "augmentation": {"rotate": 3}}, r"\[augmentation\]: no setting 'rotate'"),
         ({}, "no setting 'model', which has no default"),
     ],

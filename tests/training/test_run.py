@@ -27,6 +27,7 @@ TINY = TrainingConfig(
     batch_size=16,
     learning_rate=0.01,
     ema_decay=0.9,
+    mixup=0.2,
     augmentation=Augmentation(rotation_deg=10, shift=0.1, flip=0.5, erase=0.5),
 )
 
@@ -43,7 +44,13 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 @pytest.mark.slow
 def test_the_tiny_network_learns_made_faces(made_dataset: FerDataset, tmp_path: Path) -> None:
     config = replace(
-        TINY, target="soft", epochs=30, learning_rate=0.02, ema_decay=0.0, augmentation=Augmentation(flip=0.5)
+        TINY,
+        target="soft",
+        epochs=30,
+        learning_rate=0.02,
+        ema_decay=0.0,
+        mixup=0.0,
+        augmentation=Augmentation(flip=0.5),
     )
     result = train(config, made_dataset, tmp_path / "run", precision="32-true")
     assert result.best.accuracy > 0.45  # chance is .125, the votes themselves about .75
@@ -127,6 +134,17 @@ def test_a_run_is_not_overwritten_and_not_resumed_with_another_recipe(made_datas
         train(replace(TINY, epochs=1), made_dataset, tmp_path / "run")
     with pytest.raises(CheckpointError, match="was run with another recipe"):
         train(replace(TINY, epochs=2), made_dataset, tmp_path / "run", resume=True)
+
+
+def test_a_run_from_before_a_setting_existed_goes_on(made_dataset: FerDataset, tmp_path: Path) -> None:
+    config = replace(TINY, epochs=1, mixup=0.0)
+    train(config, made_dataset, tmp_path / "run")
+    record = checkpoint.read_record(tmp_path / "run")
+    del record["config"]["mixup"]
+    checkpoint.write_record(tmp_path / "run", record | {"recipe_sha256": "of that time"})
+    assert train(config, made_dataset, tmp_path / "run", resume=True).epochs == 1
+    with pytest.raises(CheckpointError, match="was run with another recipe"):
+        train(replace(config, mixup=0.2), made_dataset, tmp_path / "run", resume=True)
 
 
 def test_a_damaged_checkpoint_is_refused_and_the_best_weights_survive(made_dataset: FerDataset, tmp_path: Path) -> None:

@@ -24,16 +24,11 @@ import torch
 from mien.data.dataset import FerDataset
 from mien.errors import CheckpointError
 from mien.storage import atomic_file, write_text
-from mien.training.config import TrainingConfig
+from mien.training.config import TrainingConfig, config_from_dict
 from mien.version import __version__
 
 RECORD, HISTORY, CURVES, LAST, BEST = "run.json", "history.csv", "curves.png", "last.pt", "best.pt"
-_NAMES = {
-    "recipe_sha256": "another recipe",
-    "data": "another data set",
-    "start": "another start",
-    "teachers": "other teachers",
-}
+_NAMES = {"data": "another data set", "start": "another start", "teachers": "other teachers"}
 
 
 def save_state(state: Mapping[str, Any], path: Path) -> None:
@@ -104,11 +99,13 @@ def open_run(
             f"{folder}: holds a run already", hint="add --resume to go on with it, or choose another folder"
         )
     old = read_record(folder)
-    for key, what in _NAMES.items():
-        if old.get(key) != new[key]:
-            raise CheckpointError(
-                f"{folder}: was run with {what}", hint="resume with the same, or choose another folder"
-            )
+    other = [what for key, what in _NAMES.items() if old.get(key) != new[key]]
+    if config_from_dict(old["config"], source=str(folder / RECORD)) != config:  # a setting it lacks came later
+        other.insert(0, "another recipe")
+    if other:
+        raise CheckpointError(
+            f"{folder}: was run with {other[0]}", hint="resume with the same, or choose another folder"
+        )
     return old
 
 

@@ -46,6 +46,7 @@ class TrainingConfig:
         ema_decay: Decay per step of the running mean of the weights that is validated and kept; 0 keeps the weights.
         class_weight_power: Weight of an image is the mean of frequency^-power over its votes; 0 weighs all alike.
         teacher_share: Weight of the teachers' mean distribution in the targets; the rest is ``target``.
+        mixup: Concentration of the Beta distribution by which faces and targets are blended in pairs; 0 blends none.
         small_epochs: The first epochs, which see faces reduced to ``small_side`` pixels: less than half the work each.
         small_side: Side of a reduced face in pixels.
         seed: Of initial weights, order, drawn labels, dropout and augmentation.
@@ -67,6 +68,7 @@ class TrainingConfig:
     ema_decay: float = 0.0
     class_weight_power: float = 0.0
     teacher_share: float = 0.0
+    mixup: float = 0.0
     small_epochs: int = 0
     small_side: int = 32
     seed: int = 0
@@ -82,6 +84,8 @@ class TrainingConfig:
         for name in ("warmup", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected at least 0 and less than 1")
+        if self.mixup < 0:
+            raise ConfigError(f"mixup is {self.mixup}, expected 0 or more")
         if not 0 <= self.teacher_share <= 1:
             raise ConfigError(f"teacher_share is {self.teacher_share}, expected 0 to 1")
 

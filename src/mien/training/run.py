@@ -19,6 +19,7 @@ from mien.training.batches import ImageBatches
 from mien.training.config import TrainingConfig
 from mien.training.distillation import teachers_distribution
 from mien.training.losses import cross_entropy, expected_hits, validation_figures
+from mien.training.mixing import mix
 from mien.training.origins import NO_ORIGINS, Origins
 from mien.training.precision import Precision, fastest_precision
 from mien.training.progress import EpochFigures, Listener, Silent
@@ -128,7 +129,7 @@ class Run:
     def run_epoch(self) -> None:
         """Train one epoch, validate, save."""
         epoch = len(self.history) + 1
-        torch.manual_seed(self.config.seed * 7919 + epoch)  # of dropout
+        torch.manual_seed(self.config.seed * 7919 + epoch)  # of dropout and mixup
         trained = self._train(epoch)
         validated = self._validate(epoch)
         gained = all(validated[self.config.monitor] < row[self.config.monitor] for row in self.history)
@@ -151,9 +152,10 @@ class Run:
         batches = self.train_images.shuffled(
             config.batch_size, config.augmentation, seed=seed, side=config.side_at(epoch)
         )
-        for at, images in batches:
+        for at, faces in batches:
+            images, wanted = mix(faces, targets[at].to(faces.device), config.mixup)
             logits = self.network(images)
-            each = cross_entropy(logits, targets[at].to(images.device))
+            each = cross_entropy(logits, wanted)
             self.optimizer.zero_grad(set_to_none=True)
             self.fabric.backward((each * self.weights[at].to(images.device)).mean())
             self.optimizer.step()
