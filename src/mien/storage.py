@@ -37,7 +37,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """As :func:`atomic_file` for a folder; an older folder at ``path`` is replaced at the end.
+    """As :func:`atomic_file` for a folder; an older folder at ``path`` is replaced at the end, whatever it holds.
 
     Raises:
         StorageError: The disk is full or the place cannot be written; ``path`` keeps its old content.
@@ -55,6 +55,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     except OSError as err:
         raise _cannot_write(path, err) from err
     finally:
+        if older.exists() and not path.exists():
+            older.replace(path)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(older, ignore_errors=True)
 

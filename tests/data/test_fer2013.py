@@ -1,3 +1,4 @@
+import bz2
 import gzip
 import lzma
 import tarfile
@@ -17,6 +18,8 @@ HEADER = b"emotion,pixels,Usage"
 GOOD = b" ".join(b"%d" % (i % 256) for i in range(PIXELS))
 BACKWARDS = b" ".join(reversed(GOOD.split()))
 ROW = b"3," + GOOD + b",Training"
+
+ARCHIVES = ("a.csv.xz", "a.csv.gz", "a.csv.bz2", "a.zip", "a.tar.gz")
 
 
 def write(folder: Path, *lines: bytes, name: str = "fer2013.csv", end: bytes = b"\n") -> Path:
@@ -131,23 +134,34 @@ def test_archives_give_the_rows_of_the_plain_file(tmp_path: Path) -> None:
     content = path.read_bytes()
     (tmp_path / "a.csv.xz").write_bytes(lzma.compress(content))
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(content))
+    (tmp_path / "a.csv.bz2").write_bytes(bz2.compress(content))
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("readme.txt", "x")
         archive.writestr("fer2013/fer2013.csv", content)
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
         archive.add(path, "fer2013/fer2013.csv")
     plain = read_fer2013(path)
-    for name in ("a.csv.xz", "a.csv.gz", "a.zip", "a.tar.gz"):
+    for name in ARCHIVES:
         packed = read_fer2013(tmp_path / name)
         assert (packed.images == plain.images).all(), name
         assert packed.sha256 == plain.sha256, name
 
 
-@pytest.mark.parametrize("name", ["a.csv.xz", "a.csv.gz", "a.zip", "a.tar.gz"])
+@pytest.mark.parametrize("name", ARCHIVES)
 def test_a_truncated_archive_says_so(tmp_path: Path, name: str) -> None:
     test_archives_give_the_rows_of_the_plain_file(tmp_path)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(DatasetFormatError, match="damaged or cut short"):
+        read_fer2013(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.csv.xz", "a.csv.gz", "a.csv.bz2"])
+def test_an_archive_with_a_flipped_byte_says_so(tmp_path: Path, name: str) -> None:
+    test_archives_give_the_rows_of_the_plain_file(tmp_path)
+    content = bytearray((tmp_path / name).read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    (tmp_path / name).write_bytes(content)
     with pytest.raises(DatasetFormatError, match="damaged or cut short"):
         read_fer2013(tmp_path / name)
 

@@ -145,6 +145,16 @@ def test_an_older_data_set_survives_a_failed_preparation(tmp_path: Path) -> None
     assert open_dataset(tmp_path / "out").manifest == before
 
 
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
+    sources = write_fer_files(tmp_path / "sources")
+    before = sorted(sources.iterdir())
+    with pytest.raises(StorageError, match="holds something that is no prepared data set"):
+        prepare(sources / "fer2013.csv", sources / "fer2013new.csv", out=sources)
+    assert sorted(sources.iterdir()) == before
+    (tmp_path / "empty").mkdir()
+    assert prepare(sources / "fer2013.csv", sources / "fer2013new.csv", out=tmp_path / "empty")
+
+
 def test_a_place_that_cannot_be_written_is_a_storage_error(tmp_path: Path, fer_files: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="cannot write"):

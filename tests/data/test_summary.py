@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,16 @@ def test_duplicates_are_found_inside_and_across_splits(made_dataset: FerDataset)
     assert result.inside == {"train": 0, "validation": 0, "test": 0}
     assert [group.splits for group in result.duplicates] == [("train", "validation", "test")]
     assert result.dropped == {"not a face": 2, "no vote for an expression": 0}
+
+
+def test_an_image_may_stand_earlier_both_in_its_split_and_in_another(made_dataset: FerDataset) -> None:
+    images = np.array(made_dataset.images)
+    train, validation = (made_dataset.split_rows(split) for split in ("train", "validation"))
+    images[validation[4:6]] = images[train[7]]
+    images[train[8]] = images[train[7]]
+    result = check_dataset(replace(made_dataset, images=images))
+    assert result.leaked == {"train": 0, "validation": 3, "test": 1}
+    assert result.inside == {"train": 1, "validation": 1, "test": 0}
 
 
 def test_groups_agree_with_comparing_every_pair() -> None:

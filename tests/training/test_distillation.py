@@ -1,10 +1,12 @@
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from mien.data.augmentation import Augmentation
 from mien.data.dataset import FerDataset
 from mien.data.protocols import select
 from mien.errors import CheckpointError, ConfigError
@@ -79,6 +81,13 @@ def test_teachers_and_their_share_go_together(made_dataset: FerDataset, teachers
         train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=(tmp_path,)))
 
 
+def test_a_run_without_weights_cannot_be_a_teacher(made_dataset: FerDataset, teachers: Runs, tmp_path: Path) -> None:
+    (tmp_path / "begun").mkdir()
+    shutil.copy(teachers[0] / "run.json", tmp_path / "begun")
+    with pytest.raises(CheckpointError, match="holds no weights yet"):
+        train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=(tmp_path / "begun",)))
+
+
 def test_a_run_begins_with_the_weights_it_is_told_to(made_dataset: FerDataset, teachers: Runs, tmp_path: Path) -> None:
     still = replace(TINY, epochs=1, learning_rate=1e-12)
     train(still, made_dataset, tmp_path / "run", origins=Origins(teachers[1]), precision="32-true")
@@ -108,12 +117,24 @@ def test_a_wider_network_begins_where_the_narrow_one_ended(made_dataset: FerData
         )
 
 
-def test_small_epochs_see_reduced_faces(made_dataset: FerDataset) -> None:
-    config = replace(TINY, small_epochs=2, small_side=24)
-    assert [config.side_at(epoch) for epoch in (1, 2, 3)] == [24, 24, None]
+def test_small_epochs_see_reduced_faces_and_are_judged_on_whole_ones(made_dataset: FerDataset, tmp_path: Path) -> None:
+    config = replace(TINY, model="resnet", epochs=2, small_epochs=1, small_side=24)
+    assert [config.side_at(epoch) for epoch in (1, 2)] == [24, None]
+    reduced = train(replace(config, epochs=1), made_dataset, tmp_path / "reduced", precision="32-true")
+    whole = train(replace(config, epochs=1, small_epochs=0), made_dataset, tmp_path / "whole", precision="32-true")
+    assert reduced.best.train_loss != pytest.approx(whole.best.train_loss, abs=1e-3)
+    rows = select(made_dataset, "votes", "validation")
+    faces, votes = torch.from_numpy(made_dataset.images[rows.indices]), torch.from_numpy(rows.targets)
+    with torch.no_grad():
+        said = load_network(reduced.folder)[0](faces.permute(0, 3, 1, 2) / 255).double().log_softmax(1)
+    kl = torch.nn.functional.kl_div(said, votes, reduction="batchmean")
+    assert reduced.best.kl == pytest.approx(float(kl), abs=1e-4)
+
+
+def test_reduced_faces_are_smoothed_before_they_are_sampled(made_dataset: FerDataset) -> None:
     rows = select(made_dataset, "votes", "validation").indices
     images = ImageBatches(made_dataset, rows, torch.device("cpu"))
-    whole, small = torch.cat(list(images.in_order())), torch.cat(list(images.in_order(side=24)))
-    assert torch.allclose(small, torch.nn.functional.interpolate(whole, 24, mode="bilinear", antialias=True))
-    _, shuffled = next(images.shuffled(4, config.augmentation, seed=0, side=24))
-    assert shuffled.shape == (4, 1, 24, 24)
+    whole = torch.cat(list(images.in_order()))
+    positions, shuffled = next(images.shuffled(4, Augmentation(), seed=0, side=24))
+    expected = torch.nn.functional.interpolate(whole[positions], 24, mode="bilinear", antialias=True)
+    assert torch.allclose(shuffled, expected)

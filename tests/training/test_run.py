@@ -121,6 +121,17 @@ def test_killed_in_the_middle_of_an_epoch_it_goes_on_to_the_same_weights(
         assert same(weights(tmp_path / "whole", name), weights(tmp_path / "killed", name))
 
 
+def test_a_kill_before_the_last_record_is_mended_by_resuming(made_dataset: FerDataset, tmp_path: Path) -> None:
+    train(TINY, made_dataset, tmp_path / "run")
+    record, history = (tmp_path / "run" / name for name in ("run.json", "history.csv"))
+    whole = record.read_text(), history.read_text()
+    stale = {key: value for key, value in checkpoint.read_record(tmp_path / "run").items() if key != "best"}
+    checkpoint.write_record(tmp_path / "run", stale | {"epochs": 3})
+    history.write_text("".join(history.read_text().splitlines(keepends=True)[:-1]))
+    train(TINY, made_dataset, tmp_path / "run", resume=True)
+    assert (record.read_text(), history.read_text()) == whole
+
+
 def test_early_stopping_keeps_the_best_epoch(made_dataset: FerDataset, tmp_path: Path) -> None:
     config = replace(TINY, epochs=60, patience=2, learning_rate=1.0, schedule="constant", ema_decay=0.0)
     result = train(config, made_dataset, tmp_path / "run")

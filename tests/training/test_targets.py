@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 
 from mien.data.dataset import FerDataset
 from mien.data.protocols import select
+from mien.errors import ConfigError
 from mien.training.targets import Targets, image_weights
 
 
@@ -39,6 +43,11 @@ def test_majority_keeps_only_rows_with_a_majority(made_dataset: FerDataset) -> N
     expected = select(made_dataset, "majority-v1", "train")
     assert (majority.indices == expected.indices).all()
     assert (majority.at_epoch(1).numpy() == expected.targets).all()
+
+
+def test_a_second_panel_that_is_not_there_is_missed(made_dataset: FerDataset) -> None:
+    with pytest.raises(ConfigError, match='wants panels = "both"'):
+        targets(replace(made_dataset, panel_votes=None), "soft", panels="both")
 
 
 def test_both_panels_are_added(made_dataset: FerDataset) -> None:

@@ -21,7 +21,7 @@ def prepare(
     fer2013: Annotated[
         Path, typer.Option(help="fer2013.csv, plain or .xz .gz .bz2 .zip .tar.gz; or FER+'s folder of PNGs.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder to write; replaced as a whole.")],
+    out: Annotated[Path, typer.Option(help="New folder, or a prepared data set to replace as a whole.")],
     ferplus: Annotated[Path | None, typer.Option(help="FER+'s fer2013new.csv.")] = None,
     labels: Annotated[
         Path | None, typer.Option(help="Folder of label_train.csv, label_valid.csv, label_test.csv.")

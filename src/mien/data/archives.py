@@ -42,7 +42,9 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
         if isinstance(err, DatasetNotFoundError):
             raise
         raise DatasetNotFoundError(f"{path}: no such file", hint="see DATASETS.md for where to get it") from err
-    except _DAMAGE as err:
+    except (*_DAMAGE, OSError) as err:
+        if isinstance(err, OSError) and err.errno is not None:
+            raise  # of the disk, not of the archive: bz2 reports damage as an OSError without a number
         raise DatasetFormatError(
             f"{path}: the archive is damaged or cut short ({err})", hint="download it again and compare its size"
         ) from err

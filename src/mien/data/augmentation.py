@@ -3,11 +3,13 @@
 It does not know labels: every change leaves the expression as it is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from mien.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,15 @@ class Augmentation:
     erase_side: float = 0.45
     blur: float = 0.0
     noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            largest = 180 if item.name == "rotation_deg" else 1
+            if not 0 <= value <= largest:
+                raise ConfigError(f"augmentation: {item.name} is {value}, expected 0 to {largest}")
+        if self.zoom == 1:
+            raise ConfigError("augmentation: zoom is 1, expected less: a factor of 0 leaves nothing to see")
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Change float32 (N, 1, H, W) in [0, 1]; the result has the same shape and range."""

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.data.protocols import SPLITS, Split
-from mien.errors import DatasetFormatError, DatasetNotFoundError
+from mien.errors import DatasetFormatError, DatasetNotFoundError, StorageError
 from mien.storage import atomic_folder
 
 MANIFEST_SCHEMA = 1
@@ -64,17 +64,33 @@ class FerDataset:
 
 
 def write_dataset(dataset: FerDataset, folder: Path) -> None:
-    """Write ``dataset`` to ``folder``, all or nothing.
+    """Write ``dataset`` to ``folder``, all or nothing; a prepared data set that is there is replaced.
 
     Raises:
-        StorageError: The folder cannot be written; what was there before is untouched.
+        StorageError: The folder cannot be written, or holds something else; what was there before is untouched.
     """
+    check_replaceable(folder)
     with atomic_folder(folder) as temporary:
         for name in _ARRAYS:
             array = getattr(dataset, name)
             if array is not None:
                 np.save(temporary / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
         (temporary / "manifest.json").write_text(_manifest_text(dataset.manifest), encoding="utf-8")
+
+
+def check_replaceable(folder: Path) -> None:
+    """Refuse a place whose content a prepared data set must not replace.
+
+    Raises:
+        StorageError: ``folder`` is a file, or a folder of anything but a prepared data set.
+    """
+    if not folder.exists() or (folder / "manifest.json").exists():
+        return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise StorageError(
+            f"{folder} holds something that is no prepared data set",
+            hint="name a new folder, an empty one, or a prepared data set to replace; nothing was changed",
+        )
 
 
 def open_dataset(folder: str | Path) -> FerDataset:

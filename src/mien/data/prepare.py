@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mien.data.dataset import MANIFEST_SCHEMA, FerDataset, split_sha256, write_dataset
+from mien.data.dataset import MANIFEST_SCHEMA, FerDataset, check_replaceable, split_sha256, write_dataset
 from mien.data.fer2013 import PIXELS, SIDE, UNKNOWN_EMOTION, USAGES, Fer2013, read_fer2013
 from mien.data.ferplus import (
     FerPlusVotes,
@@ -45,8 +45,9 @@ def prepare(fer2013: Path, ferplus: Path | None, *, out: Path, labels: Path | No
     Raises:
         DatasetNotFoundError: A source is not there.
         DatasetFormatError: A source is not as its format says, or two disagree; file and row are named.
-        StorageError: ``out`` cannot be written.
+        StorageError: ``out`` cannot be written, or holds something that is no prepared data set.
     """
+    check_replaceable(out)
     with ThreadPoolExecutor(1) as pool:
         second = None if labels is None else pool.submit(read_label_folder, labels)
         pixels, votes, panel = _read_png_folder(fer2013, ferplus) if fer2013.is_dir() else _read_csv(fer2013, ferplus)

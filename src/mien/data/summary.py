@@ -97,7 +97,7 @@ def check_dataset(dataset: FerDataset) -> Check:
         for split in sorted(int(s) for s in dataset.splits[group]):
             if any(earlier < split for earlier in seen):
                 leaked[SPLITS[split]] += 1
-            elif split in seen:
+            if split in seen:
                 inside[SPLITS[split]] += 1
             seen.add(split)
     pixels = dataset.images.reshape(len(dataset), -1)

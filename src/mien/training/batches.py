@@ -42,10 +42,10 @@ class ImageBatches:
             self.augmenting_s += time.perf_counter() - started
             yield positions, _sized(images, side)
 
-    def in_order(self, *, side: int | None = None) -> Iterator[Tensor]:
-        """All images, (b, 1, 48, 48) each, or reduced to ``side`` pixels."""
+    def in_order(self) -> Iterator[Tensor]:
+        """All images, (b, 1, 48, 48) each."""
         for positions in torch.split(torch.arange(len(self._rows)), _VALIDATION_BATCH):
-            yield _sized(self._load(positions), side)
+            yield _sized(self._load(positions), None)
 
     def _load(self, positions: Tensor) -> Tensor:
         """float32 (b, 1, 48, 48) in [0, 1]."""

@@ -27,7 +27,13 @@ from mien.storage import atomic_file, write_text
 from mien.training.config import TrainingConfig, config_from_dict
 from mien.version import __version__
 
-RECORD, HISTORY, CURVES, LAST, BEST = "run.json", "history.csv", "curves.png", "last.pt", "best.pt"
+RECORD, HISTORY, CURVES = "run.json", "history.csv", "curves.png"
+LAST, BEST, ANSWERS = "last.pt", "best.pt", "teachers.pt"
+#: What to do about a damaged file.
+_HINTS = {
+    LAST: f"remove it to start afresh; the best weights so far are in {BEST}",
+    ANSWERS: "remove it and resume: the teachers are asked again",
+}
 _NAMES = {"data": "another data set", "start": "another start", "teachers": "other teachers"}
 
 
@@ -56,8 +62,7 @@ def load_state(path: Path) -> dict[str, Any]:
     except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError, OSError) as err:
         first = str(err).splitlines()[0] if str(err) else type(err).__name__
         raise CheckpointError(
-            f"{path}: the checkpoint is damaged or cut short ({first})",
-            hint=f"remove it to start afresh; the best weights so far are in {path.with_name(BEST)}",
+            f"{path}: the checkpoint is damaged or cut short ({first})", hint=_HINTS.get(path.name)
         ) from err
     return state
 
@@ -129,6 +134,21 @@ def read_record(folder: Path) -> dict[str, Any]:
     except ValueError as err:
         raise CheckpointError(f"{folder / RECORD}: not JSON ({err})") from err
     return record
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """The rows that :func:`write_history` wrote.
+
+    Raises:
+        CheckpointError: They are not there or damaged.
+    """
+    path = folder / HISTORY
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
+            return [row | {"epoch": int(row["epoch"])} for row in rows]
+    except (OSError, ValueError, TypeError, KeyError) as err:
+        raise CheckpointError(f"{path}: cannot be read ({err})", hint="mien train … --resume writes it anew") from err
 
 
 def write_history(folder: Path, history: list[dict[str, float]]) -> None:

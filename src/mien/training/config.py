@@ -26,6 +26,14 @@ _CHOICES = {
     "schedule": Schedule,
     "monitor": Monitor,
 }
+_NOT_NEGATIVE = (
+    "weight_decay",
+    "patience",
+    "plateau_patience",
+    "class_weight_power",
+    "mixup",
+    "small_epochs",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +89,12 @@ class TrainingConfig:
         for name in ("epochs", "batch_size", "learning_rate", "small_side"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected more than 0")
+        for name in _NOT_NEGATIVE:
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name} is {getattr(self, name)}, expected 0 or more")
         for name in ("warmup", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected at least 0 and less than 1")
-        if self.mixup < 0:
-            raise ConfigError(f"mixup is {self.mixup}, expected 0 or more")
         if not 0 <= self.teacher_share <= 1:
             raise ConfigError(f"teacher_share is {self.teacher_share}, expected 0 to 1")
 
@@ -124,7 +133,10 @@ def config_from_dict(record: dict[str, Any], *, source: str = "configuration") -
     Raises:
         ConfigError: A setting is unknown (the nearest name is given), missing, of the wrong type or out of range.
     """
-    augmentation = _checked(dict(record.get("augmentation", {})), Augmentation, f"{source}: [augmentation]")
+    changes = record.get("augmentation", {})
+    if not isinstance(changes, dict):
+        raise ConfigError(f"{source}: augmentation is {changes!r}, expected a table [augmentation]")
+    augmentation = _checked(dict(changes), Augmentation, f"{source}: [augmentation]")
     rest = _checked({k: v for k, v in record.items() if k != "augmentation"}, TrainingConfig, source)
     try:
         return TrainingConfig(**rest, augmentation=Augmentation(**augmentation))

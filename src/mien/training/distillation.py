@@ -11,10 +11,8 @@ import torch
 from torch import Tensor
 
 from mien.training.batches import ImageBatches
-from mien.training.checkpoint import load_state, save_state
+from mien.training.checkpoint import ANSWERS, load_state, save_state
 from mien.training.trained import load_network
-
-ANSWERS = "teachers.pt"
 
 
 def teachers_distribution(

@@ -24,7 +24,7 @@ from mien.preprocessing import DEFAULT_FRAMES, UPRIGHT_FROM_DEG
 from mien.sessions import load_onnxruntime
 from mien.storage import atomic_file
 from mien.training.calibration import faces_of, fit_on_validation, validation_scores
-from mien.training.checkpoint import LAST, load_state
+from mien.training.checkpoint import BEST, load_state, read_history
 from mien.training.quantisation import quantise
 from mien.training.trained import load_network
 from mien.version import __version__
@@ -100,7 +100,7 @@ def export_run(
         temperature=1.0 if dataset is None else fit_on_validation(network, dataset),
         training={key: record[key] for key in ("config", "recipe_sha256", "data", "versions", "precision")}
         | {key: record[key] for key in ("start", "teachers") if record.get(key)}
-        | {"epoch": record["best"]["epoch"], "mirrored": mirror, "file_precision": precision}
+        | {"epoch": load_state(run / BEST)["epoch"], "mirrored": mirror, "file_precision": precision}
         | {"history": _history(run)},
         version=__version__,
         licence=LICENCE,
@@ -177,7 +177,7 @@ def _write(model: onnx.ModelProto, out: Path, metadata: ModelMetadata, differenc
 
 def _history(run: Path) -> list[dict[str, float]]:
     """The figures of each epoch, rounded: what the curves of the model are drawn from."""
-    return [{name: round(row[name], 5) for name in _HISTORY} for row in load_state(run / LAST)["history"]]
+    return [{name: round(row[name], 5) for name in _HISTORY} for row in read_history(run)]
 
 
 def probe_images(spec: InputSpec, *, count: int = 64) -> npt.NDArray[np.float32]:

@@ -47,7 +47,7 @@ class Origins:
         """What the run's record says of them.
 
         Raises:
-            CheckpointError: One of them is no run folder.
+            CheckpointError: One of them is no run folder, or has not finished an epoch.
         """
         return {
             "start": None if self.start is None else _describe(self.start),
@@ -82,6 +82,8 @@ NO_ORIGINS = Origins()
 
 def _describe(run: Path) -> dict[str, str]:
     record = read_record(run)
+    if not (run / BEST).exists():
+        raise CheckpointError(f"{run}: holds no weights yet", hint="let it finish an epoch first")
     return {
         "run": run.name,
         "model": record["config"]["model"],

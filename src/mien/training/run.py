@@ -108,6 +108,7 @@ class Run:
         self.learning_rate = LearningRate(self.optimizer.optimizer, config, steps_per_epoch=steps)
         if (folder / checkpoint.LAST).exists():
             self._restore(checkpoint.load_state(folder / checkpoint.LAST))
+            self._report()  # a kill may have fallen between the state and the files that tell of it
         listener.started(
             epochs=config.epochs,
             steps_per_epoch=steps,
@@ -179,7 +180,7 @@ class Run:
         network = self.network.module if self.mean is None else self.mean.module
         network.eval()
         with self.fabric.autocast():
-            batches = self.validation_images.in_order(side=self.config.side_at(epoch))
+            batches = self.validation_images.in_order()
             logits = torch.cat([network(images).float().cpu() for images in batches])
         targets = self.validation_targets
         return validation_figures(logits, targets.at_epoch(epoch), targets.votes)
@@ -198,6 +199,10 @@ class Run:
             "epochs_without_gain": self.epochs_without_gain,
         }
         checkpoint.save_state(state, self.folder / checkpoint.LAST)
+        self._report()
+
+    def _report(self) -> None:
+        """Write the files that tell people of the epochs so far."""
         checkpoint.write_history(self.folder, self.history)
         record = self.record | {"epochs": len(self.history), "best": asdict(self.best)}
         checkpoint.write_record(self.folder, record)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mien.data.dataset import FerDataset
 from mien.data.protocols import Split, distribution, select
+from mien.errors import ConfigError
 from mien.training.config import Panels, Target, TrainingConfig
 
 
@@ -65,6 +66,11 @@ def split_targets(dataset: FerDataset, split: Split, config: TrainingConfig) -> 
 
 def _distributions(dataset: FerDataset, rows: npt.NDArray[np.int64], panels: Panels) -> npt.NDArray[np.float64]:
     votes = np.asarray(dataset.votes[rows])
-    if panels == "both" and dataset.panel_votes is not None:
+    if panels == "both":
+        if dataset.panel_votes is None:
+            raise ConfigError(
+                'the recipe wants panels = "both" and the data set holds one',
+                hint='run mien data prepare again with --labels FOLDER, or set panels = "first"',
+            )
         votes = votes + np.asarray(dataset.panel_votes[rows])
     return distribution(votes)

@@ -1,0 +1,56 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mien.errors import StorageError
+from mien.storage import atomic_file, atomic_folder
+
+
+def write_half_a_file(path: Path) -> None:
+    with atomic_file(path) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+
+
+def write_half_a_folder(path: Path) -> None:
+    with atomic_folder(path) as temporary:
+        (temporary / "half.txt").write_text("half")
+        raise ZeroDivisionError
+
+
+def lose_the_new_folder(path: Path) -> None:
+    with atomic_folder(path) as temporary:
+        shutil.rmtree(temporary)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.txt"
+    with atomic_file(path) as temporary:
+        temporary.write_text("old")
+    with pytest.raises(ZeroDivisionError):
+        write_half_a_file(path)
+    assert path.read_text() == "old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    for content in ("old", "new"):
+        with atomic_folder(path) as temporary:
+            (temporary / f"{content}.txt").write_text(content)
+    with pytest.raises(ZeroDivisionError):
+        write_half_a_folder(path)
+    assert [file.name for file in path.iterdir()] == ["new.txt"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_older_folder_comes_back_where_the_new_one_cannot_take_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old.txt").write_text("old")
+    with pytest.raises(StorageError, match="cannot write") as caught:
+        lose_the_new_folder(path)
+    assert "nothing was changed" in str(caught.value.hint)
+    assert (path / "old.txt").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
