@@ -3,8 +3,8 @@
     python benchmarks/crop_geometry.py frames DATA [--yunet FILE] [--count 1500]
     python benchmarks/crop_geometry.py upright DATA [--model NAME|FILE] [--count 600]
 
-DATA is a prepared data set, or an .npz file with `px` (rows, 2304), `split` (0 train, 1 validation) and `votes`.
-A face is enlarged and put on gray, so that a detector sees it as part of a picture whose frame is known.
+DATA is a prepared data set. A face is enlarged and put on gray, so that a detector sees it as part of a picture whose
+frame is known.
 """
 
 import argparse
@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from mien.data.dataset import open_dataset
 from mien.detection.base import Detector, FaceDetection
 from mien.detection.registry import build_detector
+from mien.evaluation.metrics import kl_divergence
 from mien.geometry import Box, Frame, iou
 from mien.metadata import InputSpec
 from mien.preprocessing import DEFAULT_FRAMES, crop_face, face_crop_box, to_model_input
@@ -27,14 +29,8 @@ TRUE_BOX = Box(MARGIN, MARGIN, MARGIN + SIDE, MARGIN + SIDE)
 
 def read_faces(data: Path, split: int, count: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     """``count`` faces of a split, drawn with a fixed seed, and their eight votes."""
-    if data.suffix == ".npz":
-        arrays = np.load(data)
-        images, splits, votes = arrays["px"].reshape(-1, 48, 48), arrays["split"], arrays["votes"]
-    else:
-        from mien.data.dataset import open_dataset
-
-        dataset = open_dataset(data)
-        images, splits, votes = dataset.images.reshape(-1, 48, 48), dataset.splits, dataset.votes
+    dataset = open_dataset(data)
+    images, splits, votes = dataset.images.reshape(-1, 48, 48), dataset.splits, dataset.votes
     usable = np.flatnonzero((np.asarray(splits) == split) & (np.asarray(votes)[:, :8].sum(axis=1) > 0))
     rows = np.sort(np.random.default_rng(0).choice(usable, min(count, usable.size), replace=False))
     return np.asarray(images[rows]), np.asarray(votes[rows], np.int64)[:, :8]
@@ -103,8 +99,7 @@ def _scores(
     probabilities = recognizer.predict_proba(to_model_input(crops, InputSpec()))
     wanted = votes / votes.sum(axis=1, keepdims=True)
     agreed = wanted[np.arange(len(wanted)), probabilities.argmax(axis=1)].mean()
-    kl = np.where(wanted > 0, wanted * np.log(np.maximum(wanted, 1e-12) / np.maximum(probabilities, 1e-12)), 0)
-    return f"{name} {agreed:.3f}, KL {kl.sum(axis=1).mean():.3f}"
+    return f"{name} {agreed:.3f}, KL {kl_divergence(wanted, probabilities).mean():.3f}"
 
 
 def main() -> None:

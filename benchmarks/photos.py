@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))["photos"]
-    models = [name for name, weight in list_weights().items() if weight.alias is None]
+    models = list(list_weights(aliases=False))
     pipelines = {name: load(name) for name in models}
     lines = [
         f"| photo | faces by eye | found | the report | {' | '.join(models)} |",

@@ -27,7 +27,7 @@ def seconds(recognizer: Recognizer, faces: np.ndarray) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*")
-    names = parser.parse_args().models or [name for name, weight in list_weights().items() if weight.alias is None]
+    names = parser.parse_args().models or list(list_weights(aliases=False))
     recognizers = {name: load_recognizer(name, batch_size=BATCH, threads=1) for name in names}
     faces = np.random.default_rng(0).integers(0, 256, (BATCH, 48, 48), np.uint8)
     rounds = [[seconds(recognizer, faces) for recognizer in recognizers.values()] for _ in range(ROUNDS + 2)]

@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     given = parser.parse_args()
     dataset = open_dataset(given.data)
-    models = [name for name, weight in list_weights().items() if weight.alias is None]
+    models = list(list_weights(aliases=False))
     short, full = "", ""
     for name in models:
         results = results_of(name, dataset, PROTOCOLS)

@@ -1,4 +1,4 @@
-"""What a training step costs, network by network, in both arithmetics; each against the capstone's in float32.
+"""What a training step costs, network by network, in float32 and bfloat16.
 
     python benchmarks/training_speed.py [--threads 1] [--batch-size 128] [NETWORK …]
 

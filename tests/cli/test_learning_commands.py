@@ -65,6 +65,18 @@ def test_the_layers_of_the_capstone_are_printed_and_drawn(tmp_path: Path, capsys
     assert (tmp_path / "capstone.svg").stat().st_size > 1000
 
 
+def test_the_core_install_lists_what_ships(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("models") == 0
+    whole = capsys.readouterr().out
+    assert "Networks for mien train: " in whole
+    monkeypatch.setattr("mien.cli.models.find_spec", lambda _: None)
+    assert run("models") == 0
+    core = capsys.readouterr().out
+    assert whole.startswith(core)
+    assert "capstone" in core
+    assert "Networks" not in core
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

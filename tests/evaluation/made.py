@@ -1,14 +1,9 @@
 """What the tests of this folder share: votes, selections, and a model that answers from the pixels."""
 
-from pathlib import Path
-
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
 
 from mien.data.protocols import Selection, TargetKind
 from mien.evaluation.metrics import FloatArray
-from mien.metadata import METADATA_KEY, ModelMetadata
 
 
 class PixelModel:
@@ -31,19 +26,3 @@ def random_votes(rng: np.random.Generator, n: int, classes: int = 8) -> FloatArr
 
 def selection(targets: FloatArray, kind: TargetKind, protocol: str = "made") -> Selection:
     return Selection(protocol, "test", kind, np.arange(len(targets)), targets)
-
-
-def write_model(path: Path) -> None:
-    """A model file whose answers are the softmax of one matrix product of the pixels."""
-    matrix = np.random.default_rng(5).normal(0, 0.1, (48 * 48, 8)).astype(np.float32)
-    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 1, 48, 48])
-    probabilities = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 8])
-    nodes = [
-        helper.make_node("Flatten", ["images"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "matrix"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
-    ]
-    graph = helper.make_graph(nodes, "made", [images], [probabilities], [numpy_helper.from_array(matrix, "matrix")])
-    file = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    helper.set_model_props(file, {METADATA_KEY: ModelMetadata(name="made").to_json()})
-    onnx.save(file, path)

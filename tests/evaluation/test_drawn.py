@@ -21,16 +21,16 @@ def _every_draw() -> list[tuple[float, np.ndarray]]:
 
 
 def test_the_expected_confusion_matrix_and_accuracy_are_the_mean_over_every_draw():
-    mean_matrix = sum(odds * confusion_matrix(labels, PREDICTED, labels=range(3)) for odds, labels in _every_draw())
-    mean_accuracy = sum(odds * accuracy_score(labels, PREDICTED) for odds, labels in _every_draw())
+    mean_matrix = sum(chance * confusion_matrix(labels, PREDICTED, labels=range(3)) for chance, labels in _every_draw())
+    mean_accuracy = sum(chance * accuracy_score(labels, PREDICTED) for chance, labels in _every_draw())
     matrix = metrics.confusion_matrix(VOTES, PREDICTED)
     assert np.allclose(matrix, mean_matrix)
     assert metrics.accuracy(matrix) == pytest.approx(mean_accuracy)
 
 
 def test_the_standard_deviation_is_that_over_every_draw():
-    mean = sum(odds * accuracy_score(labels, PREDICTED) for odds, labels in _every_draw())
-    variance = sum(odds * (accuracy_score(labels, PREDICTED) - mean) ** 2 for odds, labels in _every_draw())
+    mean = sum(chance * accuracy_score(labels, PREDICTED) for chance, labels in _every_draw())
+    variance = sum(chance * (accuracy_score(labels, PREDICTED) - mean) ** 2 for chance, labels in _every_draw())
     assert standard_deviation(VOTES, PREDICTED) == pytest.approx(variance**0.5)
 
 

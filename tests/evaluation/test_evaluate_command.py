@@ -9,8 +9,8 @@ import pytest
 
 from mien.cli import main
 from mien.evaluation import EvaluationOptions, NaiveBaseline, evaluate
-
-from .made import write_model
+from mien.metadata import ModelMetadata
+from tests.small_models import write_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "evaluate.md"
 
@@ -107,7 +107,7 @@ def test_help_shows_commands_to_copy_and_what_the_test_split_is_for(capsys):
 
 
 def test_a_model_file_is_judged_and_compared_with_the_naive_baseline(capsys, data_folder, tmp_path):
-    write_model(tmp_path / "model.onnx")
+    write_model(tmp_path / "model.onnx", ModelMetadata(name="made"))
     given = [str(tmp_path / "model.onnx"), "--data", str(data_folder), "--resamples", "20"]
     assert _run(*given, "--protocol", "drawn") == 0
     assert capsys.readouterr().out.count("model,") == 2
@@ -127,7 +127,7 @@ def test_a_file_that_is_no_model_exits_with_four(capsys, data_folder, tmp_path):
 def example_folder(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder that the page's examples take for granted."""
     folder = data_folder.rename(data_folder.with_name("DATA")).parent
-    write_model(folder / "model.onnx")
+    write_model(folder / "model.onnx", ModelMetadata(name="made"))
     monkeypatch.chdir(folder)
     return folder
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mien.weights import list_weights
 from tests.photos import portrait
 
 PAGE = (Path(__file__).parents[2] / "docs" / "predict.md").read_text(encoding="utf-8")
@@ -23,8 +22,6 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Where a reader stands: a photo, and two folders of photos."""
-    if "default" not in list_weights():
-        pytest.skip("no network ships yet")
     for name in ("photo.jpg", "holiday/one.jpg", "more/two.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(portrait()).save(tmp_path / name)

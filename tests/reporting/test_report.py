@@ -86,6 +86,19 @@ def test_photos_that_are_not_there_are_named(prepared: Path, model: Path, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_models_of_one_name_would_hide_each_other(
+    prepared: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(prepared, tmp_path / "out", "--model", model, "--model", model) == 2
+    assert "several models are called mine" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_that_cannot_be_written_is_said(prepared: Path, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    assert report(prepared, tmp_path / "file", "--model", model) == 3
+
+
 def test_what_stands_on_a_page_is_escaped_and_linked() -> None:
     page = Page("a < b")
     page.heading("First & last")

@@ -14,7 +14,7 @@ from mien.metadata import METADATA_KEY, ModelMetadata
 from mien.models.registry import build_model, list_models
 from mien.training.calibration import fit_temperature
 from mien.training.config import TrainingConfig
-from mien.training.export import Precision, export_onnx, export_run, probe_images
+from mien.training.export import FilePrecision, export_onnx, export_run, probe_images
 from mien.training.run import train
 from mien.training.trained import load_network
 
@@ -39,7 +39,7 @@ def divergence(votes: np.ndarray, said: np.ndarray) -> float:
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_the_file_says_what_the_network_says_at_every_batch_size(
-    run: Path, tmp_path: Path, precision: Precision
+    run: Path, tmp_path: Path, precision: FilePrecision
 ) -> None:
     network, _ = load_network(run)
     metadata = ModelMetadata("mine", temperature=1.7)

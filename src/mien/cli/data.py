@@ -69,9 +69,9 @@ def show(
 
 
 def _draw(dataset: "FerDataset", out: Path) -> None:
-    from mien.cli.extras import learning
+    from mien.cli.extras import extra
 
-    with learning():
+    with extra("plots"):
         from mien.data.plots import draw_distribution, draw_faces
     draw_distribution(dataset, out / "distribution.png")
     draw_faces(dataset, out / "faces.png")

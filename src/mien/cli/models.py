@@ -1,6 +1,7 @@
 """``mien models``: what ships, what can be trained, and what a network is made of."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,9 +56,10 @@ def _print_list() -> None:
         size = f"{weight_path(name).stat().st_size / 1e6:.1f} MB"
         table.add_row(name, settings.get("model", "?"), settings.get("target", "?"), size)
     console.print(table)
-    with learning():
+    if find_spec("torch"):
         from mien.models.registry import list_models
-    console.print("Networks for mien train:", ", ".join(list_models()))
+
+        console.print("Networks for mien train:", ", ".join(list_models()))
 
 
 def _print_layers(summary: "NetworkSummary") -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from mien.cli.extras import learning
 from mien.cli.sources import expand
 from mien.data.protocols import Split
+from mien.evaluation.bootstrap import RESAMPLES
 from mien.recognition.results import FailedImage
 
 
@@ -21,7 +22,7 @@ def report(
     ] = None,
     photo: Annotated[list[str] | None, typer.Option(help="A photo, folder or pattern to read; several times.")] = None,
     split: Annotated[Split, typer.Option(help="The test split is for a finished model.")] = "test",
-    resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0: no intervals.")] = 1000,
+    resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0: no intervals.")] = RESAMPLES,
     seed: Annotated[int, typer.Option(min=0, help="Of sample faces, bootstrap and the one draw of labels.")] = 0,
 ) -> None:
     """Make one self-contained HTML page: data, naive predictor, networks, curves, confusion matrices, results, photos.
@@ -37,7 +38,7 @@ def report(
     from mien.recognition.pipeline import load
     from mien.weights import list_weights
 
-    names = model or [name for name, weight in list_weights().items() if weight.alias is None]
+    names = model or list(list_weights(aliases=False))
     options = StoryOptions(split=split, photos=_photos(photo or []), resamples=resamples, seed=seed)
     dataset = open_dataset(data)
     with Console(stderr=True).status(f"judging {', '.join(names)} on the {split} split"):

@@ -124,7 +124,6 @@ class TrainingProgress:
 
     def started(self, *, epochs: int, steps_per_epoch: int, done_epochs: int, precision: str) -> None:
         """Show the bar of the whole run."""
-        self._steps = steps_per_epoch
         self._task = self._bars.add_task("training", total=epochs * steps_per_epoch, figures="")
         self._bars.update(self._task, completed=done_epochs * steps_per_epoch)
         self._console.print(f"{precision}, {steps_per_epoch} steps an epoch, {done_epochs} of {epochs} epochs done")

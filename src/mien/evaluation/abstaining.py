@@ -49,7 +49,7 @@ def risk_coverage(truth: FloatArray, probabilities: FloatArray) -> RiskCoverage:
     """The curve of answers ordered by the probability of the first choice.
 
     Args:
-        truth: One-hot labels or vote shares (n, k); the share of the first choice is how far it is right.
+        truth: One-hot labels (n, k).
         probabilities: (n, k).
     """
     confidence = probabilities.max(axis=1, initial=0.0)

@@ -65,13 +65,13 @@ def drawn_figures(votes: FloatArray, predicted: IntArray, *, seed: int = 0) -> D
 
 
 def standard_deviation(votes: FloatArray, predicted: npt.NDArray[np.integer]) -> float:
-    """Exact standard deviation of the accuracy over draws: the hits are independent, each with its own odds."""
-    odds = votes[np.arange(len(votes)), predicted]
-    return float(np.sqrt((odds * (1 - odds)).sum()) / max(len(votes), 1))
+    """Exact standard deviation of the accuracy over draws: the hits are independent, each with its own probability."""
+    hit = votes[np.arange(len(votes)), predicted]
+    return float(np.sqrt((hit * (1 - hit)).sum()) / max(len(votes), 1))
 
 
 def draw_labels(votes: FloatArray, *, seed: int) -> IntArray:
-    """One label for each row of ``votes`` (n, k), with the votes as odds: int64 (n,).
+    """One label for each row of ``votes`` (n, k), with the votes as probabilities: int64 (n,).
 
     Examples:
         >>> draw_labels(np.array([[0.0, 1.0], [1.0, 0.0]]), seed=0).tolist()

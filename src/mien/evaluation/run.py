@@ -177,8 +177,7 @@ def _reliability(judged: Judged) -> Reliability | None:
 
 
 def _abstaining(judged: Judged) -> RiskCoverage | None:
-    truth = judged.calibration_truth
-    return None if truth is None else risk_coverage(truth, judged.probabilities)
+    return None if judged.kind == "drawn" else risk_coverage(judged.truth, judged.probabilities)
 
 
 def _checked(output: npt.NDArray[np.floating[Any]], *, shape: tuple[int, int]) -> FloatArray:

@@ -12,7 +12,9 @@ from mien.data.dataset import FerDataset
 from mien.data.plots import draw_distribution, draw_faces
 from mien.data.protocols import SPLITS, Split
 from mien.data.summary import count_protocols
+from mien.errors import ConfigError
 from mien.evaluation.baselines import NaiveBaseline
+from mien.evaluation.bootstrap import RESAMPLES
 from mien.evaluation.plots import save_plots
 from mien.evaluation.report import (
     TEST_SPLIT_NOTICE,
@@ -51,7 +53,7 @@ class StoryOptions:
 
     split: Split = "test"
     photos: tuple[Path, ...] = ()
-    resamples: int = 1000
+    resamples: int = RESAMPLES
     seed: int = 0
 
 
@@ -73,10 +75,16 @@ def write_story(
         The page.
 
     Raises:
+        ConfigError: Two of the models bear one name.
         MissingDependencyError: matplotlib or torch is not installed.
         SourceError: A photo cannot be read.
         StorageError: ``out`` cannot be written.
     """
+    names = [model.recognizer.metadata.name for model in models]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ConfigError(
+            f"several models are called {', '.join(sorted(twice))}", hint="mien export --name gives a file its name"
+        )
     story = _Story(dataset, out, options)
     story.tell_data()
     story.tell_naive()
@@ -99,9 +107,6 @@ class _Story:
     options: StoryOptions
     page: Page = field(default_factory=lambda: Page("Expressions on FER2013 with the votes of FER+"))
     naive: EvaluationResult = field(init=False)
-
-    def __post_init__(self) -> None:
-        (self.out / "figures").mkdir(parents=True, exist_ok=True)
 
     def tell_data(self) -> None:
         """Counts, their picture, and faces of each expression."""
@@ -167,9 +172,9 @@ class _Story:
         """Each photo with its faces, boxed and with bars."""
         self.page.heading("Photos")
         self.page.words(f"Read by {pipeline.recognizer.metadata.name}, faces found by {pipeline.detector.name}.")
-        for photo in self.options.photos:
+        for number, photo in enumerate(self.options.photos, start=1):
             result = pipeline.predict(photo)
-            drawn = self._figure(f"photo_{photo.stem}", ".jpg")
+            drawn = self._figure(f"photo_{number}_{photo.stem}", ".jpg")
             result.save(drawn)
             said = ", ".join(f"{face.scores.top} {face.scores.probability:.0%}" for face in result.faces)
             self.page.pictures([(drawn, f"{photo.name}: {said or 'no face'}")])
@@ -191,7 +196,6 @@ class _Story:
             if table is not None:
                 self.page.table(table)
         folder = self.out / "figures" / name
-        folder.mkdir(exist_ok=True)
         shown = f"{name} on {result.protocol}, {result.split} split"
         self.page.pictures([(path, f"{shown}: {path.stem.replace('_', ' ')}") for path in save_plots(result, folder)])
 

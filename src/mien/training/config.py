@@ -51,11 +51,13 @@ class TrainingConfig:
         patience: Epochs without gain after which the run stops; 0 never stops early.
         plateau_patience: Epochs without gain after which ``plateau`` cuts the learning rate to a tenth.
         warmup: Share of all steps that ``onecycle`` and ``cosine`` spend rising.
-        ema_decay: Decay per step of the running mean of the weights that is validated and kept; 0 keeps the weights.
+        ema_decay: Decay per step of the running mean of the weights (exponential moving average) that is validated and
+            kept; 0 keeps the weights.
         class_weight_power: Weight of an image is the mean of frequency^-power over its votes; 0 weighs all alike.
         teacher_share: Weight of the teachers' mean distribution in the targets; the rest is ``target``.
         mixup: Concentration of the Beta distribution by which faces and targets are blended in pairs; 0 blends none.
-        small_epochs: The first epochs, which see faces reduced to ``small_side`` pixels: less than half the work each.
+        small_epochs: The first epochs, which see faces reduced to ``small_side`` pixels (progressive resizing): less
+            than half the work each.
         small_side: Side of a reduced face in pixels.
         seed: Of initial weights, order, drawn labels, dropout and augmentation.
     """
@@ -107,8 +109,23 @@ class TrainingConfig:
 
     @property
     def sha256(self) -> str:
-        """Names the recipe in run records and model files."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        """Names the recipe in run records and model files.
+
+        Settings at their defaults do not count, so that the name outlives settings that come later.
+        """
+        changed = _changed(self.to_dict(), type(self)(self.model).to_dict())
+        return hashlib.sha256(json.dumps({"model": self.model, **changed}, sort_keys=True).encode()).hexdigest()
+
+
+def _changed(settings: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The settings that are not at their defaults, tables likewise."""
+    changed = {}
+    for name, value in settings.items():
+        if isinstance(value, dict) and value != defaults[name]:
+            changed[name] = _changed(value, defaults[name])
+        elif value != defaults[name]:
+            changed[name] = value
+    return changed
 
 
 def load_config(path: Path) -> TrainingConfig:

@@ -25,11 +25,12 @@ from mien.sessions import load_onnxruntime
 from mien.storage import atomic_file
 from mien.training.calibration import faces_of, fit_on_validation, validation_scores
 from mien.training.checkpoint import BEST, load_state, read_history
+from mien.training.config import config_from_dict
 from mien.training.quantisation import quantise
 from mien.training.trained import load_network
 from mien.version import __version__
 
-Precision = Literal["float32", "float16", "int8"]
+FilePrecision = Literal["float32", "float16", "int8"]
 
 #: Largest difference of a probability between the file and the network, and where weights are rounded to float16.
 TOLERANCE, HALF_TOLERANCE = 1e-5, 5e-3
@@ -72,7 +73,7 @@ def export_run(
     *,
     name: str | None = None,
     dataset: FerDataset | None = None,
-    precision: Precision = "float32",
+    precision: FilePrecision = "float32",
     mirror: bool = False,
 ) -> ExportResult:
     """Export the best weights of a run.
@@ -98,7 +99,8 @@ def export_run(
         frames=DEFAULT_FRAMES,
         upright_from_deg=UPRIGHT_FROM_DEG,
         temperature=1.0 if dataset is None else fit_on_validation(network, dataset),
-        training={key: record[key] for key in ("config", "recipe_sha256", "data", "versions", "precision")}
+        training={key: record[key] for key in ("config", "data", "versions", "precision")}
+        | {"recipe_sha256": config_from_dict(record["config"]).sha256}
         | {key: record[key] for key in ("start", "teachers") if record.get(key)}
         | {"epoch": load_state(run / BEST)["epoch"], "mirrored": mirror, "file_precision": precision}
         | {"history": _history(run)},
@@ -118,7 +120,7 @@ def export_onnx(
     out: Path,
     *,
     metadata: ModelMetadata,
-    precision: Precision = "float32",
+    precision: FilePrecision = "float32",
     faces: FloatArray | None = None,
 ) -> ExportResult:
     """Write ``network`` as an ONNX file that maps images to probabilities, for any batch size.
@@ -142,7 +144,7 @@ def export_onnx(
 
 
 def _converted(
-    network: nn.Module, metadata: ModelMetadata, precision: Precision, faces: FloatArray | None
+    network: nn.Module, metadata: ModelMetadata, precision: FilePrecision, faces: FloatArray | None
 ) -> tuple[onnx.ModelProto, float]:
     """The file's content without its record, and its largest difference to the network."""
     wrapped = _Probabilities(network, metadata.temperature).eval()

@@ -14,7 +14,7 @@ class EpochFigures:
         train_accuracy: Expected accuracy on drawn labels, likewise.
         loss: On the validation split, against the run's target.
         accuracy: Expected accuracy on labels drawn from the votes.
-        kl: KL(votes ‖ network) in nats.
+        kl: KL(votes ‖ network) in nats, with the votes of the recipe's ``panels``.
         learning_rate: At the end of the epoch.
         images_per_s: Training images over the time of the epoch's training part.
         augmentation_share: Of the time of the epoch's training part, in [0, 1].

@@ -14,7 +14,7 @@ from mien.training.checkpoint import BEST, load_state, read_record
 
 
 class Mirrored(nn.Module):
-    """The mean of a network's logits for a face and for its mirror image: an expression has no handedness."""
+    """The mean of a network's logits for a face and its mirror image (test-time augmentation by flipping)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

@@ -52,9 +52,9 @@ def read_manifest(folder: Path) -> Mapping[str, WeightFile]:
     return weights
 
 
-def list_weights(kind: str = "model") -> Mapping[str, WeightFile]:
-    """The shipped files of a kind, ``model`` or ``detector``, by name; nothing is opened."""
-    return {name: weight for name, weight in _shipped().items() if weight.kind == kind}
+def list_weights(kind: str = "model", *, aliases: bool = True) -> Mapping[str, WeightFile]:
+    """The shipped files of a kind, ``model`` or ``detector``, by name, each once without aliases; nothing is opened."""
+    return {name: w for name, w in _shipped().items() if w.kind == kind and (aliases or w.alias is None)}
 
 
 def weight_path(name: str, *, kind: str = "model") -> Path:
