@@ -136,6 +136,12 @@ def select(dataset: Voted, protocol: str, split: Split) -> Selection:
     return Selection(protocol, split, rules.kind, rows[kept], targets[kept])
 
 
+def available(dataset: Voted) -> tuple[str, ...]:
+    """The protocols that ``dataset`` has the votes for; one of them may still keep no image of a split."""
+    second = dataset.panel_votes is not None
+    return tuple(name for name in PROTOCOLS if second or not _PROTOCOLS[name.removesuffix(_UNIQUE)].second_file)
+
+
 def seen_before(dataset: Voted, split: Split) -> npt.NDArray[np.bool_]:
     """For each row of ``split``, whether its pixels stand byte for byte in a split that comes before it."""
     position = SPLITS.index(split)

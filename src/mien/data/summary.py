@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.data.dataset import FerDataset, split_sha256
-from mien.data.protocols import PROTOCOLS, SPLITS, distribution, select
-from mien.errors import ProtocolError
+from mien.data.protocols import SPLITS, available, distribution, select
 from mien.expressions import FERPLUS_LABELS
 
 
@@ -30,12 +29,9 @@ class ProtocolCount:
 def count_protocols(dataset: FerDataset) -> tuple[ProtocolCount, ...]:
     """Counts of every protocol that the data set has the votes for, for each split."""
     counts = []
-    for protocol in PROTOCOLS:
+    for protocol in available(dataset):
         for split in SPLITS:
-            try:
-                labels = select(dataset, protocol, split).labels
-            except ProtocolError:
-                continue
+            labels = select(dataset, protocol, split).labels
             leading = np.bincount(labels, minlength=len(FERPLUS_LABELS)).tolist()
             per_class = {str(label): n for label, n in zip(FERPLUS_LABELS, leading, strict=True)}
             counts.append(ProtocolCount(protocol, split, len(labels), per_class))

@@ -78,7 +78,7 @@ def evaluate(
 
 def usable_protocols(dataset: Voted, split: Split) -> tuple[str, ...]:
     """The protocols that ``dataset`` has the votes for and that keep an image of ``split``."""
-    return tuple(name for name in rules.PROTOCOLS if _keeps_any(dataset, name, split))
+    return tuple(name for name in rules.available(dataset) if len(rules.select(dataset, name, split).indices))
 
 
 def evaluate_selections(
@@ -158,13 +158,6 @@ def judge(
         reliability=_reliability(judged),
         abstaining=_abstaining(judged),
     )
-
-
-def _keeps_any(dataset: Voted, protocol: str, split: Split) -> bool:
-    try:
-        return len(rules.select(dataset, protocol, split).indices) > 0
-    except ProtocolError:  # the vote file it is defined on was not given
-        return False
 
 
 def _reliability(judged: Judged) -> Reliability | None:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mien.data.dataset import FerDataset
-from mien.data.protocols import Split, select
-from mien.errors import ProtocolError
+from mien.data.protocols import Split, available, select
 from mien.geometry import FloatArray
 from mien.training.losses import cross_entropy, validation_figures
 
@@ -48,11 +47,8 @@ def validation_scores(probabilities: FloatArray, dataset: FerDataset) -> dict[st
         "validation/votes": {"n": len(votes), "kl": figures["kl"]},
         "validation/drawn": {"n": len(votes), "accuracy": figures["accuracy"]},
     }
-    for protocol in ("majority", "majority-v1"):
-        try:
-            strict = select(dataset, protocol, "validation")
-        except ProtocolError:  # the second vote file was not given
-            continue
+    for protocol in (name for name in available(dataset) if name in {"majority", "majority-v1"}):
+        strict = select(dataset, protocol, "validation")
         chosen = np.searchsorted(rows.indices, strict.indices)
         right = probabilities[chosen].argmax(axis=1) == strict.labels
         scores[f"validation/{protocol}"] = {"n": len(strict.indices), "accuracy": float(right.mean())}
