@@ -1,10 +1,12 @@
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from mien.errors import StorageError
-from mien.storage import atomic_file, atomic_folder
+from mien.storage import atomic_file, atomic_folder, write_text
 
 
 def write_half_a_file(path: Path) -> None:
@@ -54,3 +56,13 @@ def test_the_older_folder_comes_back_where_the_new_one_cannot_take_its_place(tmp
     assert "nothing was changed" in str(caught.value.hint)
     assert (path / "old.txt").read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text)
+        write_text(pipe, "words")
+        assert read.result() == "words"
+    assert pipe.is_fifo()

@@ -10,7 +10,7 @@ from typing import Any
 
 from mien.errors import ModelFileError
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE, Expression, LabelSet
-from mien.geometry import WHOLE_FRAME, Frame
+from mien.geometry import Frame
 
 #: Key of the record among the metadata strings of the ONNX file.
 METADATA_KEY = "mien"
@@ -65,10 +65,6 @@ class ModelMetadata:
     version: str = ""
     licence: str = ""
     use_notice: str = USE_NOTICE
-
-    def frame_for(self, detector: str) -> Frame:
-        """The measured frame of ``detector``, else the box itself."""
-        return self.frames.get(detector, WHOLE_FRAME)
 
     def to_json(self) -> str:
         record = {item.name: getattr(self, item.name) for item in fields(self)}

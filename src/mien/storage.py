@@ -16,12 +16,17 @@ from mien.errors import MienError, StorageError
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` when the block ends well, else remove it.
 
+    A pipe or a device, such as ``/dev/stdout``, is written to directly.
+
     Raises:
         StorageError: The disk is full or the place cannot be written; ``path`` keeps its old content.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_fifo() or path.is_char_device():
+            yield path
+            return
         yield temporary
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())

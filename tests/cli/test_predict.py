@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -134,6 +135,25 @@ def test_drawn_pictures_are_saved_under_their_own_names(folder: Path, model: Pat
     result = run(model, *pictures, "--save", tmp_path / "drawn", "--quiet")
     assert sorted(file.name for file in (tmp_path / "drawn").iterdir()) == ["portrait-2.png", "portrait.png", "two.png"]
     assert f"drawn: {tmp_path / 'drawn' / 'two.png'}" in result.stderr
+
+
+def test_a_drawing_never_takes_the_place_of_a_picture(model: Path, tmp_path: Path) -> None:
+    picture, other = tmp_path / "portrait.png", tmp_path / "other.png"
+    for path in (picture, other):
+        Image.fromarray(portrait()).save(path)
+    before = picture.read_bytes()
+    assert run(model, tmp_path, "--save", tmp_path, "--quiet").exit_code == 0
+    assert (picture.read_bytes(), other.read_bytes()) == (before, before)
+    drawn = {"other-2.png", "portrait-2.png"}
+    assert {file.name for file in tmp_path.iterdir()} == {"other.png", "portrait.png"} | drawn
+
+
+@pytest.mark.parametrize("ending", [".csv", ".json", ".jsonl", ".txt"])
+def test_a_name_that_is_no_utf_8_is_shown_as_far_as_it_can_be(model: Path, tmp_path: Path, ending: str) -> None:
+    named = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    Image.fromarray(portrait()).save(named)
+    assert run(model, tmp_path, "--out", tmp_path / f"faces{ending}", "--quiet").exit_code == 0
+    assert "caf\ufffd.jpg" in (tmp_path / f"faces{ending}").read_text(encoding="utf-8").replace("\\ufffd", "\ufffd")
 
 
 def test_the_progress_bar_stays_off_standard_output(folder: Path, model: Path) -> None:

@@ -1,5 +1,6 @@
 """Detectors by name."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from mien.detection.registry import build_detector, list_detectors
 from mien.errors import ConfigError, ModelFileError, UnknownDetectorError
 from mien.geometry import Box
-from tests.photos import portrait
+from tests.photos import pasted, portrait
 
 
 def test_the_names_are_listed() -> None:
@@ -20,6 +21,23 @@ def test_each_detector_bears_its_name_and_finds_the_portraits_face(name: str) ->
     detector = build_detector(name)
     assert detector.name == name
     assert len(detector.detect(portrait())) == 1
+
+
+@pytest.mark.parametrize("name", ["blazeface", "haar", "whole"])
+def test_threads_that_share_a_detector_get_the_faces_of_their_own_picture(name: str) -> None:
+    detector = build_detector(name)
+    pictures = [pasted(side, [(40 * side // 20, 30)], (640, 400)) for side in (110, 140, 170, 200)]
+    alone = [detector.detect(picture) for picture in pictures]
+    assert len({str(faces) for faces in alone}) == (1 if name == "whole" else len(pictures))
+    with ThreadPoolExecutor(len(pictures)) as pool:
+        together = list(pool.map(detector.detect, pictures * 10))
+    assert together == alone * 10
+
+
+@pytest.mark.parametrize("name", ["haar", "whole"])
+def test_a_file_for_a_detector_without_one_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"the detector {name} takes no file"):
+        build_detector(name, file=Path("nowhere.onnx"))
 
 
 def test_an_unknown_name_is_answered_with_near_ones() -> None:

@@ -17,4 +17,4 @@ def test_the_demo_names_the_astronauts_smile_and_draws_it(
     printed = capsys.readouterr().out
     assert "face 1: happiness" in printed
     assert "not what a person feels" in printed
-    assert (tmp_path / "astronaut.png").stat().st_size > 10_000
+    assert (tmp_path / "astronaut-read.png").stat().st_size > 10_000

@@ -73,7 +73,7 @@ def test_the_file_carries_its_record(run: Path, tmp_path: Path) -> None:
     assert [row["epoch"] for row in record.training["history"]] == [1, 2]
     assert [str(label) for label in record.labels][:2] == ["neutral", "happiness"]
     assert record.training["config"]["model"] == "tiny"
-    assert record.frame_for("blazeface").width < 1
+    assert record.frames["blazeface"].width < 1
     assert "not what a person feels" in record.use_notice
 
 

@@ -14,7 +14,8 @@ def explain(
     save: Annotated[Path, typer.Option(help="Folder for a picture a face.")],
     expression: Annotated[str | None, typer.Option(help="Explain this expression instead of the top one.")] = None,
     model: Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")] = "default",
-    detector: Annotated[str, typer.Option(help="blazeface, haar or whole.")] = "blazeface",
+    detector: Annotated[str, typer.Option(help="blazeface, haar, yunet or whole.")] = "blazeface",
+    detector_file: Annotated[Path | None, typer.Option(help="The ONNX file of yunet.")] = None,
 ) -> None:
     """Draw for each face, from left to right, which parts speak for its expression (red) and against it (blue).
 
@@ -26,7 +27,7 @@ def explain(
 
         mien explain photo.jpg --save explained/ --expression anger
     """
-    pipeline = load(model, detector)
+    pipeline = load(model, detector, detector_file=detector_file)
     result = pipeline.predict(photo)
     wanted = None if expression is None else pipeline.recognizer.labels[pipeline.recognizer.labels.index(expression)]
     print(f"Found {len(result.faces)} {'face' if len(result.faces) == 1 else 'faces'} in {photo}")

@@ -5,7 +5,7 @@ Data goes to standard output, errors and progress to standard error.
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from mien.cli.formats import Format, Outcome, choose_format, chunks
-from mien.cli.sources import STDIN, NamedSource, expand, is_single
+from mien.cli.sources import STDIN, Item, NamedSource, expand, is_single
 from mien.errors import SourceError
 from mien.expressions import USE_NOTICE
 from mien.recognition.pipeline import ExpressionPipeline, load
@@ -59,7 +59,9 @@ def predict(
     pipeline = load(model, detector, detector_file=detector_file, min_confidence=min_confidence)
     single = is_single(sources)
     failed: list[FailedImage] = []
-    outcomes = _reported(_saved(_read(pipeline, sources, quiet=quiet or single), save), failed)
+    items = list(expand(sources))
+    outcomes = _read(pipeline, items, quiet=quiet or single)
+    outcomes = _reported(outcomes if save is None else _saved(outcomes, save, spare=_files(items)), failed)
     texts = chunks(outcomes, form, pipeline.recognizer.labels, single=single)
     if out is not None:
         write_text(out, "".join(texts))
@@ -71,13 +73,17 @@ def predict(
         raise typer.Exit(SourceError.exit_code)
 
 
-def _read(pipeline: ExpressionPipeline, names: list[str], *, quiet: bool) -> Iterator[Outcome]:
+def _files(items: Iterable[Item]) -> set[Path]:
+    """Where the pictures lie that are files."""
+    return {item.source.resolve() for item in items if isinstance(item, NamedSource) and isinstance(item.source, Path)}
+
+
+def _read(pipeline: ExpressionPipeline, items: Sequence[Item], *, quiet: bool) -> Iterator[Outcome]:
     """The outcome of each picture in order, those that do not exist among them."""
-    items = list(expand(names))
     wanted = [item for item in items if isinstance(item, NamedSource)]
     results = pipeline.stream(item.source for item in wanted)
     with contextlib.ExitStack() as stack:
-        steps: Iterable[NamedSource | FailedImage] = items
+        steps: Iterable[Item] = items
         if not quiet:
             progress = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
             steps = progress.track(items, description="Reading faces")
@@ -85,26 +91,26 @@ def _read(pipeline: ExpressionPipeline, names: list[str], *, quiet: bool) -> Ite
             yield item if isinstance(item, FailedImage) else replace(next(results), source=item.name)
 
 
-def _saved(outcomes: Iterable[Outcome], folder: Path | None) -> Iterator[Outcome]:
-    """The same outcomes; each picture is drawn into ``folder`` and its new name told on standard error."""
-    used: set[str] = set()
+def _saved(outcomes: Iterable[Outcome], folder: Path, *, spare: set[Path]) -> Iterator[Outcome]:
+    """The same outcomes; each picture is drawn into ``folder``, never over one of the files to ``spare``."""
+    used = set(spare)
     for outcome in outcomes:
-        if folder is not None and isinstance(outcome, ImageResult):
-            path = folder / _free_name(outcome.source, used)
+        if isinstance(outcome, ImageResult):
+            path = _free_path(folder, outcome.source, used)
             outcome.save(path)
             print(f"drawn: {path}", file=sys.stderr)
         yield outcome
 
 
-def _free_name(source: str | None, used: set[str]) -> str:
-    """``photo.png`` for ``any/photo.jpg``; ``photo-2.png`` where two folders hold the same name."""
+def _free_path(folder: Path, source: str | None, used: set[Path]) -> Path:
+    """``photo.png`` for ``any/photo.jpg``; ``photo-2.png`` where that name is in use."""
     stem = "stdin" if source in {None, STDIN} else Path(source or "").stem
-    name, count = f"{stem}.png", 1
-    while name in used:
+    path, count = folder / f"{stem}.png", 1
+    while path.resolve() in used:
         count += 1
-        name = f"{stem}-{count}.png"
-    used.add(name)
-    return name
+        path = folder / f"{stem}-{count}.png"
+    used.add(path.resolve())
+    return path
 
 
 def _reported(outcomes: Iterable[Outcome], failed: list[FailedImage]) -> Iterator[Outcome]:

@@ -3,6 +3,7 @@
 It does not open pictures.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,12 +27,16 @@ class NamedSource:
     source: ImageSource
 
 
+#: What a name stands for: a picture, or the error that there is none.
+Item = NamedSource | FailedImage
+
+
 def is_single(names: Sequence[str]) -> bool:
     """Whether one picture is meant: one name that is neither a folder nor a pattern."""
     return len(names) == 1 and not Path(names[0]).is_dir() and (Path(names[0]).exists() or not has_magic(names[0]))
 
 
-def expand(names: Sequence[str]) -> Iterator[NamedSource | FailedImage]:
+def expand(names: Sequence[str]) -> Iterator[Item]:
     """The pictures behind each name, in order; folders are searched through and sorted by name."""
     for name in names:
         if name == STDIN:
@@ -44,6 +49,11 @@ def expand(names: Sequence[str]) -> Iterator[NamedSource | FailedImage]:
             files = [Path(file) for file in glob(name, recursive=True) if Path(file).is_file()]  # noqa: PTH207 - ** too
         else:
             files = [path]
-        yield from (NamedSource(str(file), file) for file in sorted(files))
+        yield from (NamedSource(_readable(file), file) for file in sorted(files))
         if not files:
             yield FailedImage(name, SourceError(f"{name}: no pictures there"))
+
+
+def _readable(file: Path) -> str:
+    """Its name as text that can be written: bytes that are no UTF-8 become question marks in diamonds."""
+    return os.fsencode(file).decode("utf-8", "replace")

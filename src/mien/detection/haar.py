@@ -3,6 +3,7 @@
 It finds upright frontal faces only, and gives no key points. OpenCV is imported when a detector is made.
 """
 
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -35,18 +36,20 @@ class HaarCascade:
             self._cascade = self._cv2.CascadeClassifier(f"{folder}haarcascade_frontalface_default.xml")
         except (ImportError, AttributeError) as err:
             raise missing_extra("OpenCV 4 (version 5 has no cascades)", "haar") from err
+        self._one_at_a_time = Lock()  # the cascade keeps the picture that it looks at
         self.min_score, self.min_neighbors, self.min_size = min_score, min_neighbors, min_size
 
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """Faces of an RGB uint8 picture (H, W, 3), from left to right."""
         gray = self._cv2.cvtColor(image, self._cv2.COLOR_RGB2GRAY)
-        boxes, _, weights = self._cascade.detectMultiScale3(
-            gray,
-            scaleFactor=1.1,
-            minNeighbors=self.min_neighbors,
-            minSize=(self.min_size, self.min_size),
-            outputRejectLevels=True,
-        )
+        with self._one_at_a_time:
+            boxes, _, weights = self._cascade.detectMultiScale3(
+                gray,
+                scaleFactor=1.1,
+                minNeighbors=self.min_neighbors,
+                minSize=(self.min_size, self.min_size),
+                outputRejectLevels=True,
+            )
         scores = 1 / (1 + np.exp(-np.asarray(weights, np.float64).reshape(-1)))
         faces = [
             FaceDetection(Box(float(x), float(y), float(x + width), float(y + height)), float(score))

@@ -15,6 +15,7 @@ from mien.detection.whole import WholePicture
 from mien.detection.yunet import YuNet
 from mien.errors import ConfigError, UnknownDetectorError
 
+_WITHOUT_FILE = ("haar", "whole")
 #: Below this, what BlazeFace sees is noise; between it and ``min_score`` it is a reason to look closer.
 _DOUBTFUL_SCORE = 0.3
 
@@ -32,7 +33,7 @@ def build_detector(
 
     Raises:
         UnknownDetectorError: There is no such detector; near names are given.
-        ConfigError: ``yunet`` without a file, or ``min_score`` out of range.
+        ConfigError: ``yunet`` without a file, a file for one that takes none, or ``min_score`` out of range.
         MissingDependencyError: ``haar`` without OpenCV.
         ModelFileError: The file cannot be read.
     """
@@ -41,6 +42,8 @@ def build_detector(
         raise UnknownDetectorError(f"no detector {name!r}; did you mean {', '.join(near)}?")
     if min_score is not None and not 0 <= min_score <= 1:
         raise ConfigError(f"min_score is {min_score}, expected a number in [0, 1]")
+    if file is not None and name in _WITHOUT_FILE:
+        raise ConfigError(f"the detector {name} takes no file, got {file}", hint="--detector-file belongs to yunet")
     return _BUILDERS[name](file, min_score, threads)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from mien.detection.base import Detector, FaceDetection
 from mien.detection.registry import build_detector
-from mien.errors import ImageDecodeError, SourceError
+from mien.errors import ConfigError, ImageDecodeError, SourceError
 from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
 from mien.imaging import ColourOrder, ImageSource, describe_source, load_image
 from mien.preprocessing import DEFAULT_FRAMES, crop_face, face_crop_box
@@ -27,9 +27,15 @@ PICTURES_AT_A_TIME = 8
 
 
 class ExpressionPipeline:
-    """A detector and a network that were loaded once; calls from several threads at once are safe."""
+    """A detector and a network that were loaded once; calls from several threads at once are safe.
+
+    Raises:
+        ConfigError: ``min_confidence`` is not in [0, 1].
+    """
 
     def __init__(self, detector: Detector, recognizer: Recognizer, *, min_confidence: float = 0.0) -> None:
+        if not 0 <= min_confidence <= 1:
+            raise ConfigError(f"min_confidence is {min_confidence}, expected a probability in [0, 1]")
         self.detector, self.recognizer, self.min_confidence = detector, recognizer, min_confidence
         self._frame = recognizer.metadata.frames.get(detector.name) or DEFAULT_FRAMES.get(detector.name, WHOLE_FRAME)
 
@@ -101,6 +107,7 @@ def load(
         min_confidence: Faces whose top probability is lower get no expression, in [0, 1].
 
     Raises:
+        ConfigError: ``min_confidence`` is out of range, or the detector file is missing or not wanted.
         UnknownModelError: No such model ships.
         UnknownDetectorError: There is no such detector.
         ModelFileError: A model file cannot be used.
