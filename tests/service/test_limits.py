@@ -12,6 +12,10 @@ import httpx
 import pytest
 from PIL import Image
 
+from mien.detection.base import FollowingDetector
+from mien.detection.registry import build_detector
+from mien.errors import LimitError
+from mien.service.reading import capped
 from tests.photos import pasted
 from tests.service.conftest import encoded
 from tests.service.servers import Server, running
@@ -50,6 +54,13 @@ def test_too_many_pictures_pixels_or_faces_are_refused(strict: Server, photo: by
         response = httpx.post(f"{strict.url}/v1/predict", files=files)
         assert response.status_code == 413
         assert words in response.json()["detail"]
+
+
+def test_too_many_faces_are_refused_in_a_video_too() -> None:
+    detector, picture = capped(build_detector(), 1), pasted(220, [(80, 120), (500, 380)])
+    assert isinstance(detector, FollowingDetector)
+    with pytest.raises(LimitError, match="2 faces, expected at most 1"):
+        detector.detect_again(picture, [], closer=False)
 
 
 def test_a_slow_upload_ends_and_frees_its_place(strict: Server, photo: bytes) -> None:

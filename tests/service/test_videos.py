@@ -52,15 +52,16 @@ def jobs_folder(server: Server) -> Path:
 
 
 def test_a_video_gives_what_the_library_gives(
-    reading: Server, clip: Path, library: ExpressionPipeline, tmp_path: Path
+    reading: Server, crowd: Path, library: ExpressionPipeline, tmp_path: Path
 ) -> None:
-    job = submit(reading, clip.read_bytes(), "holiday <1>.mp4")
+    job = submit(reading, crowd.read_bytes(), "holiday <1>.mp4")
     record = wait(job, "done")
     assert record["files"] == RESULTS
     for name in RESULTS:
         (tmp_path / name).write_bytes(httpx.get(f"{job}/files/{name}").content)
     analyzer = FrameAnalyzer(library, VideoSettings())
-    own = record_video(VideoFile(clip), analyzer, Outputs(table=tmp_path / "own.csv"))
+    own = record_video(VideoFile(crowd), analyzer, Outputs(table=tmp_path / "own.csv"))
+    assert len(own.tracks) == 4
     assert (tmp_path / "rows.csv").read_bytes() == (tmp_path / "own.csv").read_bytes()
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["name"], summary["frames"], summary["seconds"]) == ("holiday <1>.mp4", own.frames, own.end_s)
