@@ -9,7 +9,6 @@ It does not do the work, ``work.py`` does. All that is known of a job lies in it
             work/        what the runner writes; named results/ when it is whole
 """
 
-import fcntl
 import json
 import os
 import re
@@ -22,7 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mien.errors import BusyError, LimitError, StorageError
+from mien.errors import BusyError, ConfigError, LimitError, StorageError
 from mien.storage import write_text
 
 Phase = Literal["uploading", "waiting", "running", "done", "failed", "cancelled"]
@@ -72,11 +71,17 @@ class JobFolder:
         keep_s: So long after its submission a job that ended is forgotten.
 
     Raises:
+        ConfigError: The system has no locks of files, as Windows.
         StorageError: The folder cannot be made.
     """
 
     def __init__(self, folder: Path, *, max_bytes: int, max_waiting: int, keep_s: float) -> None:
         self._folder, self._max_bytes, self._max_waiting, self._keep_s = folder, max_bytes, max_waiting, keep_s
+        try:
+            import fcntl  # noqa: PLC0415 - absent on Windows
+        except ImportError as err:
+            raise ConfigError("videos are taken on POSIX systems only", hint="start it without a jobs folder") from err
+        self._flock, self._at_once = fcntl.flock, fcntl.LOCK_EX | fcntl.LOCK_NB
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as err:
@@ -215,7 +220,7 @@ class JobFolder:
             return
         with lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._flock(lock, self._at_once)
             except OSError:
                 yield False
             else:

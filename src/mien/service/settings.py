@@ -92,7 +92,7 @@ class ServiceSettings(BaseSettings):
     @property
     def pool_threads(self) -> int:
         """Pictures that a process works on at a time."""
-        return self.threads or 2 * len(os.sched_getaffinity(0))
+        return self.threads or 2 * _cores()
 
     def environment(self) -> dict[str, str]:
         """The environment variables that give these settings again, for worker processes."""
@@ -101,6 +101,12 @@ class ServiceSettings(BaseSettings):
         values["cors_origins"] = ",".join(self.cors_origins)
         given = {name: value for name, value in values.items() if value is not None and (name != "tokens" or value)}
         return {f"MIEN_{name.upper()}": str(value) for name, value in given.items()}
+
+
+def _cores() -> int:
+    """Cores that this process may use; where the system does not say (macOS, Windows), all of them."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def read_settings(arguments: list[str] | None = None, **values: Any) -> ServiceSettings:
