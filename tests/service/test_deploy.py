@@ -36,3 +36,9 @@ def test_the_unit_waits_longer_than_requests_and_videos_may_take_to_end() -> Non
     found = re.search(r"TimeoutStopSec=(\d+)", UNIT.read_text(encoding="utf-8"))
     assert found
     assert int(found[1]) > ServiceSettings().drain_timeout_s + 10
+
+
+def test_the_proxy_keeps_the_metrics_inside() -> None:
+    block = DEPLOY.split("```nginx")[1].split("```")[0]
+    assert "location = /metrics { return 404; }" in block
+    assert "respond /metrics 404" in DEPLOY

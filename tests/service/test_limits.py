@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -95,6 +95,14 @@ def test_headers_that_never_end_are_not_waited_for(strict: Server, beginning: by
         while slow.recv(4096):
             pass
         assert 0.5 < time.monotonic() - start < 5
+
+
+def test_more_connections_than_allowed_are_turned_away_in_plain_text(model: Path, tmp_path: Path) -> None:
+    with running(tmp_path, model, "--max-connections", "8") as narrow, ExitStack() as idle:
+        for _ in range(8):
+            idle.enter_context(socket.create_connection(narrow.address))
+        response = httpx.get(f"{narrow.url}/v1/model")
+        assert (response.status_code, response.headers["content-type"]) == (503, "text/plain; charset=utf-8")
 
 
 def test_a_client_that_leaves_in_the_middle_harms_nobody(strict: Server, photo: bytes) -> None:
