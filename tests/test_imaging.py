@@ -1,5 +1,7 @@
 """Every kind of picture file and array, read as upright RGB, against values known beforehand."""
 
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mien.errors import ImageDecodeError, MienError, SourceError
+from mien.errors import ConfigError, ImageDecodeError, MienError, SourceError
 from mien.imaging import load_image
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -195,3 +197,53 @@ def test_damaged_bytes_give_a_picture_or_an_error_of_ours(form: str, data: st.Da
         return
     assert loaded.dtype == np.uint8
     assert loaded.shape[2] == 3
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from mien.imaging import load_image
+
+def peak_kib():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
+
+load_image(sys.argv[2])
+before = peak_kib()
+height, width = load_image(sys.argv[1]).shape[:2]
+print((peak_kib() - before) * 1024 / (height * width))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
+@pytest.mark.parametrize(
+    ("name", "mode", "most"), [("a.jpg", "RGB", 9), ("a.png", "RGBA", 9), ("a.png", "I;16", 8), ("a.tif", "F", 14)]
+)
+def test_decoding_takes_the_documented_memory_a_pixel(name: str, mode: str, most: float, tmp_path: Path) -> None:
+    large, small = tmp_path / name, tmp_path / f"small-{name}"
+    Image.new(mode, (4000, 3000)).save(large)
+    Image.new(mode, (8, 8)).save(small)
+    command = [sys.executable, "-c", PEAK, str(large), str(small)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert float(done.stdout) < most
+
+
+def test_a_picture_given_by_the_caller_is_not_turned_itself() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(BytesIO(encoded(Image.new("RGB", (4, 2)), exif=exif))) as picture:
+        assert load_image(picture).shape == (4, 2, 3)
+        assert picture.size == (4, 2)
+
+
+def test_a_picture_of_several_strips_is_read_whole() -> None:
+    gray = np.random.default_rng(0).integers(0, 2**16, (1100, 1500)).astype(np.uint16)
+    expected = np.rint(gray * (255 / 65535)).astype(np.uint8)
+    np.testing.assert_array_equal(load_image(encoded(Image.fromarray(gray)))[..., 1], expected)
+    colours = np.random.default_rng(0).integers(0, 256, (1100, 1500, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(load_image(encoded(Image.fromarray(colours))), colours)
+
+
+def test_an_unknown_colour_order_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(ConfigError, match="colour is 'BGR', expected one of rgb, bgr, gray"):
+        load_image(np.zeros((2, 2, 3), np.uint8), colour="BGR")  # type: ignore[arg-type]

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mien.errors import ImageDecodeError, ImageFormatError, ImageSizeError, SourceError
+from mien.errors import ConfigError, ImageDecodeError, ImageFormatError, ImageSizeError, SourceError
 from mien.geometry import ByteArray
 
 ColourOrder = Literal["rgb", "bgr", "gray"]
@@ -28,6 +28,9 @@ MAX_PIXELS = 2**27
 
 #: File names with these endings are taken from a folder.
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+# Pixels are converted so many at a time.
+_STRIP_PIXELS = 2**20
 
 # What Pillow's readers raise on damaged files.
 _DECODER_ERRORS = (
@@ -63,13 +66,14 @@ def load_image(
 
     Raises:
         SourceError: The file is not there or may not be read.
+        ConfigError: ``colour`` is none of these.
         ImageDecodeError: The content is no readable picture; :class:`ImageFormatError` where its format is not known or
             allowed, :class:`ImageSizeError` where it has too many pixels.
     """
     if isinstance(source, np.ndarray):
         return _from_array(source, colour, max_pixels)
     if isinstance(source, Image.Image):
-        return _decode(source, max_pixels, "PIL image")
+        return _decode(source, max_pixels, "PIL image", in_place=False)
     if isinstance(source, bytes | bytearray | memoryview):
         return _from_stream(BytesIO(source), max_pixels, formats, "bytes")
     if isinstance(source, str | os.PathLike):
@@ -115,16 +119,18 @@ def _from_stream(stream: BinaryIO, max_pixels: int, formats: tuple[str, ...] | N
         raise ImageDecodeError(f"{name}: damaged picture ({err})") from err
 
 
-def _decode(picture: Image.Image, max_pixels: int, name: str) -> ByteArray:
-    """Pixels of an opened picture; the header is checked before the pixels are read."""
+def _decode(picture: Image.Image, max_pixels: int, name: str, *, in_place: bool = True) -> ByteArray:
+    """Pixels of an opened picture; the header is checked before the pixels are read. ``in_place`` may turn it."""
     _check_size(picture.width, picture.height, max_pixels, name)
     with _quiet():
         try:
             picture.load()
-            rgb = _to_rgb(ImageOps.exif_transpose(picture))
+            if in_place:
+                ImageOps.exif_transpose(picture, in_place=True)
+                return _to_rgb(picture)
+            return _to_rgb(ImageOps.exif_transpose(picture))
         except _DECODER_ERRORS as err:
             raise ImageDecodeError(f"{name}: damaged picture ({err})") from err
-    return np.asarray(rgb)
 
 
 def _check_size(width: int, height: int, max_pixels: int, name: str) -> None:
@@ -137,20 +143,35 @@ def _check_size(width: int, height: int, max_pixels: int, name: str) -> None:
         )
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith(("I", "F")):
-        return Image.fromarray(_deep_to_8_bit(np.asarray(picture))).convert("RGB")
+def _to_rgb(picture: Image.Image) -> ByteArray:
+    """Its pixels, strip by strip, so that no second copy of the whole is held beside the result."""
+    width, height = picture.size
+    is_deep = picture.mode.startswith(("I", "F"))
+    largest = _largest(np.asarray(picture)) if is_deep else 0.0
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = picture.crop((0, top, width, min(height, top + rows)))
+        part = pixels[top : top + rows]
+        part[:] = _deep_to_8_bit(np.asarray(strip), largest)[..., None] if is_deep else np.asarray(_on_white(strip))
+    return pixels
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
     if picture.has_transparency_data or picture.mode in {"La", "RGBa"}:
         if picture.mode in {"La", "RGBa"}:
             picture = picture.convert({"La": "LA", "RGBa": "RGBA"}[picture.mode])
         layer = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
-def _deep_to_8_bit(values: npt.NDArray[Any]) -> ByteArray:
-    """Gray of more than 8 bits to uint8: by type or, where the type leaves it open, by the largest value."""
-    largest = 65535.0 if values.dtype == np.uint16 else _range_of(float(np.nanmax(values)))
+def _largest(values: npt.NDArray[Any]) -> float:
+    """White, of gray of more than 8 bits: by type or, where the type leaves it open, by the largest value."""
+    return 65535.0 if values.dtype == np.uint16 else _range_of(float(np.nanmax(values)))
+
+
+def _deep_to_8_bit(values: npt.NDArray[Any], largest: float) -> ByteArray:
     scaled = np.nan_to_num(values.astype(np.float32), posinf=largest) * (255.0 / largest)
     return np.asarray(np.rint(np.clip(scaled, 0, 255)), np.uint8)
 
@@ -160,6 +181,9 @@ def _range_of(peak: float) -> float:
 
 
 def _from_array(array: npt.NDArray[Any], colour: ColourOrder, max_pixels: int) -> ByteArray:
+    orders = get_args(ColourOrder)
+    if colour not in orders:
+        raise ConfigError(f"colour is {colour!r}, expected one of {', '.join(orders)}")
     channels = array.shape[2] if array.ndim == 3 else 1
     allowed = (1,) if colour == "gray" else (1, 3, 4)
     if array.ndim not in {2, 3} or channels not in allowed:
@@ -173,7 +197,7 @@ def _from_array(array: npt.NDArray[Any], colour: ColourOrder, max_pixels: int) -
     if colour == "bgr":
         pixels = pixels[..., [2, 1, 0, *range(3, channels)]]
     if channels == 4:
-        return np.asarray(_to_rgb(Image.fromarray(np.ascontiguousarray(pixels))))
+        return _to_rgb(Image.fromarray(np.ascontiguousarray(pixels)))
     return np.ascontiguousarray(pixels)
 
 
@@ -183,7 +207,7 @@ def _array_to_8_bit(array: npt.NDArray[Any]) -> ByteArray:
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
     if array.dtype == np.uint16:
-        return _deep_to_8_bit(array)
+        return _deep_to_8_bit(array, _largest(array))
     if np.issubdtype(array.dtype, np.floating):
         low, high = float(array.min()), float(array.max())
         if low >= 0 and high <= 1:

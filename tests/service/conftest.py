@@ -64,6 +64,15 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """30 frames of four small heads that drift to the right, with sound: the detector sees them by a closer look."""
+    path = tmp_path_factory.mktemp("crowd") / "crowd.mp4"
+    places = [(20, 30), (260, 60), (500, 250), (120, 330)]
+    pictures = (scene([(left + 2 * n, top, 70) for left, top in places]) for n in range(30))
+    return write_video(path, pictures, sound="aac")
+
+
+@pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser whose camera shows a head that sways and nears; skips where Chromium or its driver is absent."""
     if not (shutil.which("chromium") and shutil.which("chromedriver")):

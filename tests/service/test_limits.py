@@ -5,13 +5,17 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image
 
+from mien.detection.base import FollowingDetector
+from mien.detection.registry import build_detector
+from mien.errors import LimitError
+from mien.service.reading import capped
 from tests.photos import pasted
 from tests.service.conftest import encoded
 from tests.service.servers import Server, running
@@ -52,10 +56,17 @@ def test_too_many_pictures_pixels_or_faces_are_refused(strict: Server, photo: by
         assert words in response.json()["detail"]
 
 
+def test_too_many_faces_are_refused_in_a_video_too() -> None:
+    detector, picture = capped(build_detector(), 1), pasted(220, [(80, 120), (500, 380)])
+    assert isinstance(detector, FollowingDetector)
+    with pytest.raises(LimitError, match="2 faces, expected at most 1"):
+        detector.detect_again(picture, [], closer=False)
+
+
 def test_a_slow_upload_ends_and_frees_its_place(strict: Server, photo: bytes) -> None:
     def drip() -> int:
         with socket.create_connection(strict.address) as slow:
-            slow.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n")
+            slow.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n")
             end = time.monotonic() + 1.6
             while time.monotonic() < end:
                 slow.sendall(b"x")
@@ -74,7 +85,7 @@ def test_a_slow_upload_ends_and_frees_its_place(strict: Server, photo: bytes) ->
 
 
 @pytest.mark.parametrize(
-    "beginning", [b"", b"GET / HT", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nX: "]
+    "beginning", [b"", b"GET / HT", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nX: "]
 )
 def test_headers_that_never_end_are_not_waited_for(strict: Server, beginning: bytes) -> None:
     with socket.create_connection(strict.address) as slow:
@@ -86,10 +97,19 @@ def test_headers_that_never_end_are_not_waited_for(strict: Server, beginning: by
         assert 0.5 < time.monotonic() - start < 5
 
 
+def test_more_connections_than_allowed_are_turned_away_in_plain_text(model: Path, tmp_path: Path) -> None:
+    with running(tmp_path, model, "--max-connections", "8") as narrow, ExitStack() as idle:
+        for _ in range(8):
+            idle.enter_context(socket.create_connection(narrow.address))
+        response = httpx.get(f"{narrow.url}/v1/model")
+        assert (response.status_code, response.headers["content-type"]) == (503, "text/plain; charset=utf-8")
+
+
 def test_a_client_that_leaves_in_the_middle_harms_nobody(strict: Server, photo: bytes) -> None:
     for _ in range(5):
         with socket.create_connection(strict.address) as leaving:
-            leaving.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n\r\n" + photo[:1000])
+            head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50000\r\n\r\n"
+            leaving.sendall(head + photo[:1000])
     time.sleep(0.2)
     assert httpx.post(f"{strict.url}/v1/predict", content=photo).status_code == 200
     assert "Traceback" not in strict.log.read_text()

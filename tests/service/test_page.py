@@ -125,6 +125,22 @@ def test_a_camera_that_cannot_be_had_is_explained(page: Browser, error: str, wor
     page.one("#tab-live").click()
     page.one("#camera").click()
     page.wait(lambda: words in page.one("#live-status").text)
+    page.wait(page.one("#camera").is_enabled)
+
+
+def test_a_second_click_while_the_camera_is_asked_for_starts_no_second_one(page: Browser) -> None:
+    page.driver.execute_script(
+        "window.asked = 0; const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);"
+        "const allowed = new Promise((resolve) => { window.allow = resolve; });"
+        "navigator.mediaDevices.getUserMedia = async (wish) => { window.asked += 1; await allowed; return real(wish); }"
+    )
+    page.one("#tab-live").click()
+    page.driver.execute_script("for (const _ of [1, 2]) document.getElementById('camera').click()")
+    assert page.driver.execute_script("return window.asked") == 1
+    page.driver.execute_script("window.allow()")
+    page.wait(lambda: len(page.all("#live-faces tr")) == 8)
+    page.one("#camera").click()
+    assert page.one("#live-status").text == "Stopped."
 
 
 def test_the_keyboard_alone_reaches_everything(page: Browser, files: list[Path]) -> None:

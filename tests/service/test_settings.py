@@ -35,6 +35,8 @@ def test_several_tokens_are_given_with_commas_or_one_by_one(arguments: list[str]
         (["--max-images", "many"], "max_images: .*integer"),
         (["--request-timeout-s", "0"], "request_timeout_s: .*greater than 0"),
         (["--tokens", "short"], "tokens: .*at least 16 characters"),
+        (["--tokens", ""], "tokens: .*an empty value would let all in"),
+        (["--tokens", " , "], "tokens: .*an empty value would let all in"),
     ],
 )
 def test_a_wrong_value_names_its_setting(arguments: list[str], words: str) -> None:
@@ -43,8 +45,15 @@ def test_a_wrong_value_names_its_setting(arguments: list[str], words: str) -> No
     assert "short" not in str(caught.value)
 
 
-def test_worker_processes_read_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = read_settings(["--tokens", ",".join(TOKENS), "--cors-origins", "https://a.example", "--port", "81"])
+def test_an_empty_token_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIEN_TOKENS", "")
+    with pytest.raises(ConfigError, match=r"tokens: .*an empty value would let all in"):
+        read_settings([])
+
+
+@pytest.mark.parametrize("tokens", [[], ["--tokens", ",".join(TOKENS)]])
+def test_worker_processes_read_the_same_settings(monkeypatch: pytest.MonkeyPatch, tokens: list[str]) -> None:
+    given = read_settings([*tokens, "--cors-origins", "https://a.example", "--port", "81"])
     for name, value in given.environment().items():
         monkeypatch.setenv(name, value)
     assert read_settings() == given

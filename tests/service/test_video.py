@@ -3,7 +3,8 @@
 import os
 import signal
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -16,6 +17,14 @@ from tests.service.jobs import submit, wait
 from tests.service.servers import Server, running
 
 SHORT, LONG = b"one\ntwo\nthree\n", b"line\n" * 400
+
+
+def until(condition: Callable[[], object]) -> None:
+    for _ in range(1200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise TimeoutError
 
 
 def opened(folder: Path, model: Path, *flags: str, **environment: str) -> AbstractContextManager[Server]:
@@ -75,12 +84,35 @@ def test_large_empty_and_cut_uploads_leave_nothing(videos: Server, tmp_path: Pat
     for content, status in [(bytes(6000), 413), (parts, 413), (b"", 400)]:
         assert httpx.post(f"{videos.url}/v1/video", content=content).status_code == status
     with socket.create_connection(videos.address) as cut:
-        cut.sendall(b"POST /v1/video HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\nabc")
+        cut.sendall(b"POST /v1/video HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n\r\nabc")
     with socket.create_connection(videos.address) as still:
-        still.sendall(b"POST /v1/video HTTP/1.1\r\nHost: x\r\nContent-Length: 4000\r\n\r\nabc")
+        still.sendall(b"POST /v1/video HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n\r\nabc")
         assert still.recv(100).split()[1] == b"400"
     assert set(folder.iterdir()) <= before
     assert "Traceback" not in videos.log.read_text()
+
+
+def test_a_size_that_is_announced_beyond_the_limit_is_refused_at_once(videos: Server) -> None:
+    with socket.create_connection(videos.address) as client:
+        client.sendall(b"POST /v1/video HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5001\r\n\r\n")
+        assert client.recv(100).split()[1] == b"413"
+
+
+def test_uploads_side_by_side_keep_to_the_disk_together(model: Path, tmp_path: Path) -> None:
+    size, folder = 8 * 2**20, tmp_path / "jobs"
+    head = f"POST /v1/video HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n".encode()
+    with (
+        opened(tmp_path, model, "--max-jobs-bytes", str(11 * 2**20)) as small,
+        socket.create_connection(small.address) as first,
+        socket.create_connection(small.address) as second,
+    ):
+        first.sendall(head)
+        second.sendall(head)
+        until(lambda: len(list(folder.glob("*/source"))) == 2)
+        first.sendall(bytes(size - 1))
+        until(lambda: sum(path.stat().st_size for path in folder.glob("*/source")) > size - 2**20)
+        second.sendall(bytes(4 * 2**20))
+        assert second.recv(100).split()[1] == b"413"
 
 
 @pytest.mark.parametrize("name", ["..", "%2e%2e", "a" * 22, "../jobs"])

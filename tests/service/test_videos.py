@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -52,15 +54,16 @@ def jobs_folder(server: Server) -> Path:
 
 
 def test_a_video_gives_what_the_library_gives(
-    reading: Server, clip: Path, library: ExpressionPipeline, tmp_path: Path
+    reading: Server, crowd: Path, library: ExpressionPipeline, tmp_path: Path
 ) -> None:
-    job = submit(reading, clip.read_bytes(), "holiday <1>.mp4")
+    job = submit(reading, crowd.read_bytes(), "holiday <1>.mp4")
     record = wait(job, "done")
     assert record["files"] == RESULTS
     for name in RESULTS:
         (tmp_path / name).write_bytes(httpx.get(f"{job}/files/{name}").content)
     analyzer = FrameAnalyzer(library, VideoSettings())
-    own = record_video(VideoFile(clip), analyzer, Outputs(table=tmp_path / "own.csv"))
+    own = record_video(VideoFile(crowd), analyzer, Outputs(table=tmp_path / "own.csv"))
+    assert len(own.tracks) == 4
     assert (tmp_path / "rows.csv").read_bytes() == (tmp_path / "own.csv").read_bytes()
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["name"], summary["frames"], summary["seconds"]) == ("holiday <1>.mp4", own.frames, own.end_s)
@@ -154,23 +157,42 @@ def test_nothing_is_written_outside_the_folder(model: Path, tmp_path: Path, clip
     assert {path.parts[0] for path in written} == {"jobs", server.log.name}
 
 
-def without_pyav() -> tuple[str, str]:
-    lines = [
-        "import sys; sys.modules['av'] = None",
+def without(*lines: str) -> tuple[str, str]:
+    """The server where something is absent."""
+    lines = (
+        *lines,
+        "import sys",
         "from mien.service.server import serve; from mien.service.settings import read_settings",
         "serve(read_settings(sys.argv[1:]))",
-    ]
+    )
     return "-c", "\n".join(lines)
 
 
 def test_without_pyav_the_answer_says_what_to_install(model: Path, tmp_path: Path) -> None:
-    program = without_pyav()
+    program = without("import sys; sys.modules['av'] = None")
     with running(tmp_path, model, "--jobs-folder", str(tmp_path / "jobs"), program=program) as server:
         refused = httpx.post(f"{server.url}/v1/video", content=b"x")
         assert (refused.status_code, refused.json()["error"]) == (404, "not_offered")
         assert "pip install 'mien[video]'" in refused.json()["hint"]
         assert limits(server)["videos"] is None
         assert "no videos are taken: PyAV is not installed" in server.log.read_text()
+
+
+def test_where_the_system_tells_neither_cores_nor_locks_pictures_are_read(
+    model: Path, tmp_path: Path, photo: bytes
+) -> None:
+    program = without("import os, sys; del os.sched_getaffinity; sys.modules['fcntl'] = None")
+    with running(tmp_path, model, program=program) as server:
+        assert httpx.post(f"{server.url}/v1/predict", content=photo).status_code == 200
+        assert httpx.post(f"{server.url}/v1/video", content=b"x").status_code == 404
+    code = (
+        "import sys; sys.modules['fcntl'] = None; from mien.cli import main; main(['serve', '--jobs-folder', 'jobs'])"
+    )
+    command = [sys.executable, "-c", code]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "videos are taken on POSIX systems only" in refused.stderr
+    assert not (tmp_path / "jobs").exists()
 
 
 def test_the_limits_say_whether_videos_are_taken(reading: Server, server: Server) -> None:

@@ -10,7 +10,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.service.access import check_token
+from mien.service.access import check_access
 from mien.service.jobs import JobFolder
 from mien.service.metrics import Metrics
 from mien.service.reading import Places, Reader
@@ -66,10 +66,10 @@ def _engine(connection: HTTPConnection) -> Engine:
 
 
 def _allowed(connection: HTTPConnection) -> None:
-    check_token(connection, _engine(connection).settings)
+    check_access(connection, _engine(connection).settings)
 
 
 #: The engine, as an argument of a handler.
 TheEngine = Annotated[Engine, Depends(_engine)]
-#: Put among a route's dependencies, it lets only clients with a token pass.
+#: Put among a route's dependencies, it lets only clients pass that may ask.
 NEEDS_TOKEN = Depends(_allowed)

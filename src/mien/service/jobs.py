@@ -4,13 +4,13 @@ It does not do the work, ``work.py`` does. All that is known of a job lies in it
 
     jobs/ID/job.json     its state, replaced whole
             cancelled    there when it is no longer wanted
-            lock         held by the process that works on it
+            lock         held by whoever receives its upload or works on it
             source       the upload; removed at the end
             work/        what the runner writes; named results/ when it is whole
 """
 
-import fcntl
 import json
+import os
 import re
 import secrets
 import shutil
@@ -21,14 +21,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mien.errors import BusyError, LimitError, StorageError
+from mien.errors import BusyError, ConfigError, LimitError, StorageError
 from mien.storage import write_text
 
 Phase = Literal["uploading", "waiting", "running", "done", "failed", "cancelled"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
-#: An upload that is older was cut off by the server's end.
-_LONGEST_UPLOAD_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +71,25 @@ class JobFolder:
         keep_s: So long after its submission a job that ended is forgotten.
 
     Raises:
+        ConfigError: The system has no locks of files, as Windows.
         StorageError: The folder cannot be made.
     """
 
     def __init__(self, folder: Path, *, max_bytes: int, max_waiting: int, keep_s: float) -> None:
         self._folder, self._max_bytes, self._max_waiting, self._keep_s = folder, max_bytes, max_waiting, keep_s
         try:
+            import fcntl  # noqa: PLC0415 - absent on Windows
+        except ImportError as err:
+            raise ConfigError("videos are taken on POSIX systems only", hint="start it without a jobs folder") from err
+        self._flock, self._at_once = fcntl.flock, fcntl.LOCK_EX | fcntl.LOCK_NB
+        try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as err:
             raise StorageError(f"cannot use {folder} for jobs: {err.strerror}") from err
 
-    def create(self, name: str) -> Job:
-        """A new job that waits for its upload.
+    @contextmanager
+    def uploading(self, name: str) -> Iterator[Job]:
+        """A new job, claimed while the block writes its upload; then it waits for work. If the block fails, it is gone.
 
         Raises:
             BusyError: As many as allowed wait.
@@ -96,8 +101,18 @@ class JobFolder:
             raise BusyError(f"{waiting} videos wait, which is the limit", hint="try again")
         self.check_space(0)
         job = Job(secrets.token_urlsafe(16), name, created_s=time.time())
-        self.save(job)
-        return job
+        try:
+            (self._folder / job.id).mkdir(mode=0o700)
+        except OSError as err:
+            raise StorageError(f"no job can be made: {err.strerror}", hint="the disk may be full") from err
+        try:
+            with self.claimed(job):
+                self.save(job)
+                yield job
+                self.save(replace(job, phase="waiting"))
+        except BaseException:
+            shutil.rmtree(self._folder / job.id, ignore_errors=True)
+            raise
 
     def check_space(self, more: int) -> None:
         """See whether ``more`` bytes fit.
@@ -105,7 +120,7 @@ class JobFolder:
         Raises:
             LimitError: They do not.
         """
-        used = sum(_size(path) for path in self._folder.rglob("*"))
+        used = sum(_size(Path(folder, name)) for folder, _, names in os.walk(self._folder) for name in names)
         if used + more > self._max_bytes:
             raise LimitError("the disk that videos may use is full", hint="delete jobs that ended, or try again later")
 
@@ -157,29 +172,43 @@ class JobFolder:
             (self._folder / job.id / "cancelled").touch()
 
     def publish(self, job: Job) -> None:
-        """What was written are its results now."""
+        """What was written are its results now.
+
+        Raises:
+            StorageError: That cannot be noted; upload and results stay, unseen, for another attempt.
+        """
         results = self._folder / job.id / "results"
         shutil.rmtree(results, ignore_errors=True)  # a server that was killed just here left them
         self.work(job).replace(results)
         self.end(replace(job, phase="done", progress=1.0, files=tuple(sorted(p.name for p in results.iterdir()))))
 
     def end(self, job: Job) -> None:
-        """Note that it ended, and remove the upload and what is not whole."""
-        with suppress(StorageError):
-            self.save(job)
+        """Remove what is not whole, note that it ended, and remove the upload.
+
+        Raises:
+            StorageError: That cannot be noted, as on a full disk; the upload stays for another attempt.
+        """
         shutil.rmtree(self.work(job), ignore_errors=True)
+        self.save(job)
         self.source(job).unlink(missing_ok=True)
 
     def tidy(self) -> None:
-        """Forget jobs that are too old, and end those that were cancelled before anyone worked on them."""
+        """Forget jobs that are too old or whose upload was cut off, and end those cancelled before work began."""
         for job in self.all():
-            age_s = time.time() - job.created_s
-            if age_s > (self._keep_s if job.ended else _LONGEST_UPLOAD_S) and job.phase not in {"waiting", "running"}:
+            too_old = job.ended and time.time() - job.created_s > self._keep_s
+            if too_old:
                 self.remove(job)
-            elif job.ended and self.source(job).exists():
-                with self.claimed(job) as claimed:
-                    if claimed:
-                        self.end(job)
+            elif job.phase == "uploading" or (job.ended and self.source(job).exists()):
+                self._tidy_one(job)
+
+    def _tidy_one(self, job: Job) -> None:
+        """An upload that nobody claims was cut off by its server's end."""
+        with self.claimed(job) as claimed, suppress(StorageError):
+            now = self.find(job.id) if claimed else None
+            if now is not None and now.phase == "uploading":
+                shutil.rmtree(self._folder / job.id, ignore_errors=True)
+            elif now is not None and now.ended:
+                self.end(now)
 
     @contextmanager
     def claimed(self, job: Job) -> Iterator[bool]:
@@ -191,7 +220,7 @@ class JobFolder:
             return
         with lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._flock(lock, self._at_once)
             except OSError:
                 yield False
             else:

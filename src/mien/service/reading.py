@@ -5,7 +5,7 @@ It does not know HTTP; what comes in is bytes and a name, what goes out is the l
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from threading import Lock
 
-from mien.detection.base import Detector, FaceDetection
+from mien.detection.base import Detector, FaceDetection, FollowingDetector
 from mien.detection.registry import build_detector
 from mien.errors import BusyError, LimitError, MienError, OverdueError
 from mien.geometry import ByteArray
@@ -66,10 +66,37 @@ class CappedDetector:
         Raises:
             LimitError: There are too many.
         """
-        faces = self._detector.detect(image)
+        return self._capped(self._detector.detect(image))
+
+    def _capped(self, faces: tuple[FaceDetection, ...]) -> tuple[FaceDetection, ...]:
         if len(faces) > self._max_faces:
             raise LimitError(f"{len(faces)} faces, expected at most {self._max_faces}", hint="cut the picture in parts")
         return faces
+
+
+class CappedFollower(CappedDetector):
+    """The same around a detector that finds faces faster where it is told what to expect."""
+
+    def __init__(self, detector: FollowingDetector, max_faces: int) -> None:
+        super().__init__(detector, max_faces)
+        self._follower = detector
+
+    def detect_again(
+        self, image: ByteArray, expected: Sequence[FaceDetection], *, closer: bool
+    ) -> tuple[FaceDetection, ...]:
+        """Faces of a picture much like the one before; ``closer`` looks for small new faces too.
+
+        Raises:
+            LimitError: There are too many.
+        """
+        return self._capped(self._follower.detect_again(image, expected, closer=closer))
+
+
+def capped(detector: Detector, max_faces: int) -> Detector:
+    """The detector with a limit of faces; one that follows faces goes on to."""
+    if isinstance(detector, FollowingDetector):
+        return CappedFollower(detector, max_faces)
+    return CappedDetector(detector, max_faces)
 
 
 class Reader:
@@ -95,7 +122,7 @@ class Reader:
             on_batch=metrics.batch_faces.observe,
             threads=1,
         )
-        self.pipeline = ExpressionPipeline(CappedDetector(detector, settings.max_faces), self.recognizer)
+        self.pipeline = ExpressionPipeline(capped(detector, settings.max_faces), self.recognizer)
         self._pool = ThreadPoolExecutor(settings.pool_threads, "mien-pictures")
 
     async def read(self, uploads: list[Upload]) -> list[ImageResult | FailedImage]:

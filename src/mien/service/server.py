@@ -4,6 +4,7 @@ It does not know what is served.
 """
 
 import asyncio
+import logging
 import os
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,10 +13,13 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from mien.service.access import is_loopback
 from mien.service.app import build_app, worker_app
 from mien.service.engine import MakeRunner
 from mien.service.metrics import SHARED_FOLDER
 from mien.service.settings import ServiceSettings
+
+_LOG = logging.getLogger("mien.service")
 
 
 class ImpatientProtocol(H11Protocol):
@@ -70,6 +74,8 @@ def serve(settings: ServiceSettings, make_runner: MakeRunner | None = None) -> N
     Raises:
         MienError: Model or detector cannot be loaded.
     """
+    if not settings.tokens and not is_loopback(settings.host):
+        _LOG.warning("whoever reaches %s may ask, for no token is set (MIEN_TOKENS)", settings.host)
     if settings.workers == 1:
         app = build_app(settings, make_runner)
         uvicorn.Server(uvicorn.Config(app, **_options(settings))).run()

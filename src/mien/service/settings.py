@@ -74,6 +74,14 @@ class ServiceSettings(BaseSettings):
         parts = [part for item in value for part in (item.split(",") if isinstance(item, str) else [item])]
         return [part.strip() if isinstance(part, str) else part for part in parts if part]
 
+    @field_validator("tokens", mode="before")
+    @classmethod
+    def _not_empty(cls, value: Any) -> Any:
+        texts = [value] if isinstance(value, str) else [item for item in value if isinstance(item, str)]
+        if texts and not "".join(texts).strip(", "):
+            raise ValueError("an empty value would let all in; leave it out where that is wanted")
+        return value
+
     @field_validator("tokens")
     @classmethod
     def _strong(cls, tokens: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -84,14 +92,21 @@ class ServiceSettings(BaseSettings):
     @property
     def pool_threads(self) -> int:
         """Pictures that a process works on at a time."""
-        return self.threads or 2 * len(os.sched_getaffinity(0))
+        return self.threads or 2 * _cores()
 
     def environment(self) -> dict[str, str]:
         """The environment variables that give these settings again, for worker processes."""
         values = self.model_dump()
         values["tokens"] = ",".join(token.get_secret_value() for token in self.tokens)
         values["cors_origins"] = ",".join(self.cors_origins)
-        return {f"MIEN_{name.upper()}": str(value) for name, value in values.items() if value is not None}
+        given = {name: value for name, value in values.items() if value is not None and (name != "tokens" or value)}
+        return {f"MIEN_{name.upper()}": str(value) for name, value in given.items()}
+
+
+def _cores() -> int:
+    """Cores that this process may use; where the system does not say (macOS, Windows), all of them."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def read_settings(arguments: list[str] | None = None, **values: Any) -> ServiceSettings:

@@ -14,7 +14,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from mien.errors import AccessError, BusyError, LimitError, MienError, RequestError
 from mien.recognition.results import FailedImage
-from mien.service.access import STREAM_PROTOCOL, check_origin, check_token, offered_protocols
+from mien.service.access import STREAM_PROTOCOL, check_access, offered_protocols
 from mien.service.engine import Engine
 from mien.service.problems import problem
 from mien.service.reading import Upload
@@ -61,8 +61,7 @@ async def stream(socket: WebSocket) -> None:
     own = STREAM_PROTOCOL if STREAM_PROTOCOL in offered_protocols(socket) else None
     await socket.accept(subprotocol=own)
     try:
-        check_origin(socket, engine.settings)
-        check_token(socket, engine.settings)
+        check_access(socket, engine.settings)
         with engine.streams.one(), engine.metrics.streams.track_inprogress():
             await _converse(socket, engine)
     except MienError as err:

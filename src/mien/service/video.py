@@ -20,6 +20,9 @@ from mien.service.settings import ServiceSettings
 
 router = APIRouter(prefix="/v1/video", dependencies=[NEEDS_TOKEN])
 
+#: Uploads that go on side by side see each other's bytes at least so often.
+_CHECK_EVERY_BYTES = 4 * 2**20
+
 _VIDEO = {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 _NOT_THERE: dict[int | str, dict[str, Any]] = {
     401: {"model": ProblemSchema, "description": "No valid token"},
@@ -56,15 +59,13 @@ TheJob = Annotated[Job, Depends(_job)]
 @router.post("", status_code=202, responses=_ANSWERS, response_model=JobSchema, openapi_extra={"requestBody": _VIDEO})
 async def submit(request: Request, engine: TheEngine, jobs: TheJobs, name: str = "video") -> JSONResponse:
     """Send a video as the body; the answer is a job, whose address tells how far it is."""
-    job = await asyncio.to_thread(jobs.create, Upload.named(name, b"").name)
-    with ExitStack() as undo:  # an upload that fails, or whose client leaves, stays nowhere
-        undo.callback(jobs.remove, job)
+    size = _expected_bytes(request, engine.settings.max_video_bytes)
+    with ExitStack() as upload:  # one that fails, or whose client leaves, stays nowhere
+        job = await asyncio.to_thread(upload.enter_context, jobs.uploading(Upload.named(name, b"").name))
+        await asyncio.to_thread(jobs.check_space, size)
         await _receive(request, jobs.source(job), jobs, engine.settings)
-        job = replace(job, phase="waiting")
-        jobs.save(job)
-        undo.pop_all()
     engine.wake_jobs()
-    return JSONResponse(job.to_dict(), 202, {"Location": f"/v1/video/{job.id}"})
+    return JSONResponse(replace(job, phase="waiting").to_dict(), 202, {"Location": f"/v1/video/{job.id}"})
 
 
 @router.get("/{job_id}", responses=_NOT_THERE, response_model=JobSchema)
@@ -93,20 +94,33 @@ async def fetch(name: str, job: TheJob, jobs: TheJobs) -> FileResponse:
     return FileResponse(path, filename=name, content_disposition_type="attachment")
 
 
+def _expected_bytes(request: Request, max_bytes: int) -> int:
+    """The size of the body, as announced, else the largest that is allowed."""
+    announced = request.headers.get("content-length", "")
+    if not announced.isdecimal():
+        return max_bytes
+    if int(announced) > max_bytes:
+        raise _too_large(int(announced), max_bytes)
+    return int(announced)
+
+
+def _too_large(size: int, max_bytes: int) -> LimitError:
+    return LimitError(f"a video of {size:,} bytes or more, expected at most {max_bytes:,}")
+
+
 async def _receive(request: Request, path: Path, jobs: JobFolder, settings: ServiceSettings) -> None:
     """Write the body into ``path``, piece by piece; no piece may take longer than the upload of a picture."""
-    announced = request.headers.get("content-length", "")
-    size = int(announced) if announced.isdecimal() else settings.max_video_bytes
-    await asyncio.to_thread(jobs.check_space, min(size, settings.max_video_bytes))
-    parts, arrived = request.stream(), 0
+    parts, arrived, next_check = request.stream(), 0, _CHECK_EVERY_BYTES
     try:
         with path.open("wb") as stream:
             while part := await asyncio.wait_for(anext(parts, b""), settings.upload_timeout_s):
                 arrived += len(part)
                 if arrived > settings.max_video_bytes:
-                    limit = settings.max_video_bytes
-                    raise LimitError(f"a video of {arrived:,} bytes or more, expected at most {limit:,}")
+                    raise _too_large(arrived, settings.max_video_bytes)
                 await asyncio.to_thread(stream.write, part)
+                if arrived >= next_check:
+                    await asyncio.to_thread(jobs.check_space, 0)
+                    next_check = arrived + _CHECK_EVERY_BYTES
     except (ClientDisconnect, TimeoutError) as err:
         raise RequestError("the upload was cut off or stood still") from err
     except OSError as err:

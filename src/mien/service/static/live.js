@@ -31,7 +31,19 @@ export function stop(why = "") {
   say(why);
 }
 
+/** Start the camera; the button waits meanwhile, so that no second one is started beside it. */
 async function start() {
+  const button = by("camera"), focused = document.activeElement === button;
+  button.disabled = true;
+  try {
+    await openCamera();
+  } finally {
+    button.disabled = false;
+    if (focused && document.activeElement === document.body) button.focus();
+  }
+}
+
+async function openCamera() {
   if (!navigator.mediaDevices) {
     say("Browsers give the camera only to pages of this machine or over HTTPS: open http://localhost or use TLS.", true);
     return;

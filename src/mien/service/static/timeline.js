@@ -10,10 +10,6 @@ export class Timeline {
     this.points = [];
   }
 
-  clear() {
-    this.points = [];
-  }
-
   /** Add the probabilities of now, or null where no face was seen, which leaves a gap. */
   add(probabilities, now = performance.now()) {
     this.points.push({ at: now, probabilities });
