@@ -1,6 +1,7 @@
 """``mien video`` and ``mien webcam`` from the outside: what is printed where, the files, and the exit codes."""
 
 import json
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -124,6 +125,14 @@ def test_a_recording_is_played_live_into_json_lines_and_a_video(clip: Path, mode
     assert 5 < len(list(VideoFile(tmp_path / "a.mp4").frames())) <= len(frames)
     assert "frames read" in result.stderr
     assert "delay" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--save", "--jsonl"])
+def test_a_recording_that_is_played_is_not_written_over(clip: Path, model: Path, tmp_path: Path, option: str) -> None:
+    own = Path(shutil.copy(clip, tmp_path / "own.mp4"))
+    result = run(model, "webcam", "--camera", own, option, own, "--quiet")
+    assert isinstance(result.exception, ConfigError)
+    assert own.read_bytes() == clip.read_bytes()
 
 
 def test_live_rows_go_to_standard_output_alone(clip: Path, model: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from mien.errors import CheckpointError, ConfigError, SourceError, StorageError
 from mien.expressions import FERPLUS_LABELS
@@ -19,7 +21,7 @@ from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
 from mien.video.annotated import AnnotatedVideo
 from mien.video.drawing import draw_frame, track_colour
-from mien.video.open import open_video
+from mien.video.open import open_video, spare_source
 from mien.video.record import Outputs, VideoSummary, record_video
 from mien.video.results import FrameResult, table_columns
 from mien.video.resume import progress_file
@@ -212,6 +214,39 @@ def test_an_unwritable_table_is_told(pipeline: ExpressionPipeline, come_and_go: 
         record(pipeline, come_and_go, Outputs(tmp_path / "file" / "a.csv"))
     with pytest.raises(ConfigError, match=r"no table format ends in '\.xlsx'"):
         record(pipeline, come_and_go, Outputs(tmp_path / "a.xlsx"))
+
+
+@pytest.mark.parametrize("kind", ["the file", "a symbolic link", "a hard link"])
+def test_an_output_that_is_the_source_is_refused_and_the_source_stays(
+    pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path, kind: str
+) -> None:
+    source = Path(shutil.copy(come_and_go, tmp_path / "clip.mp4"))
+    output = {"the file": source}.get(kind, tmp_path / "other.mp4")
+    if kind == "a symbolic link":
+        output.symlink_to(source)
+    elif kind == "a hard link":
+        output.hardlink_to(source)
+    (tmp_path / "a.csv").symlink_to(source)
+    for outputs in (Outputs(annotated=output), Outputs(tmp_path / "a.csv"), Outputs(report=output)):
+        with pytest.raises(ConfigError, match="is what is read"):
+            record(pipeline, source, outputs)
+    assert source.read_bytes() == come_and_go.read_bytes()
+
+
+def test_an_address_of_any_length_is_no_file(tmp_path: Path) -> None:
+    class Stream:
+        info = VideoInfo("http://camera.example/" + "x" * 5000, live=True)
+
+    spare_source(Stream(), tmp_path)  # type: ignore[arg-type]
+
+
+def test_an_output_that_is_a_picture_of_the_source_is_refused(pipeline: ExpressionPipeline, tmp_path: Path) -> None:
+    Image.fromarray(scene([])).save(tmp_path / "1.png")
+    before = (tmp_path / "1.png").read_bytes()
+    with pytest.raises(ConfigError, match=r"1\.png is what is read"):
+        record(pipeline, tmp_path, Outputs(plot=tmp_path / "1.png"))
+    assert (tmp_path / "1.png").read_bytes() == before
+    record(pipeline, tmp_path, Outputs(tmp_path / "a.csv"))
 
 
 def sound_packets(path: Path) -> list[bytes]:

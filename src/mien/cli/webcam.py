@@ -21,7 +21,7 @@ from mien.video.annotated import AnnotatedVideo
 from mien.video.cameras import Camera, PlayedLive
 from mien.video.drawing import draw_frame, track_colour
 from mien.video.live import LiveReading
-from mien.video.open import open_video
+from mien.video.open import open_video, spare_source
 from mien.video.page import LivePage
 from mien.video.results import FrameResult
 from mien.video.sources import VideoSource
@@ -63,6 +63,7 @@ def webcam(
     quiet: Annotated[bool, typer.Option("--quiet", help="No display in the terminal.")] = False,
 ) -> None:
     source = _open(camera)
+    spare_source(source, save, jsonl)
     pipeline = load(model, detector, detector_file=detector_file, threads=threads)
     analyzer = FrameAnalyzer(pipeline, VideoSettings(smoothing_s=smoothing))
     with ExitStack() as stack:

@@ -15,7 +15,7 @@ from mien.heap import give_back_freed_memory
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.annotated import AnnotatedVideo
 from mien.video.drawing import draw_frame
-from mien.video.open import display_name
+from mien.video.open import display_name, spare_source
 from mien.video.plots import load_figure, plot_timeline
 from mien.video.report import write_report
 from mien.video.results import FrameResult
@@ -91,7 +91,8 @@ def record_video(
         note_every_s: How often it is noted how far the run came; what lies behind the last note is read again.
 
     Raises:
-        ConfigError: ``resume`` without a table, with an annotated video, or of a live source.
+        ConfigError: An output is the source itself, or ``resume`` without a table, with an annotated video, or of a
+            live source.
         CheckpointError: The earlier run had other settings.
         SourceError: Not one frame can be read.
         StorageError: An output cannot be written.
@@ -210,6 +211,7 @@ class _Job:
 
 
 def _check(video: VideoSource, outputs: Outputs, *, resume: bool) -> None:
+    spare_source(video, outputs.table, outputs.annotated, outputs.plot, outputs.report)
     if outputs.plot is not None or outputs.report is not None:
         load_figure()  # before an hour of reading, not after
     if not resume:

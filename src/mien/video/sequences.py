@@ -6,6 +6,7 @@ It does not know containers or cameras.
 import re
 from collections.abc import Iterator, Sequence
 from glob import glob, has_magic
+from os import PathLike
 from pathlib import Path
 
 from mien.errors import ImageDecodeError, SourceError
@@ -34,6 +35,11 @@ class ImageSequence:
         self._pictures, self._rate = pictures, rate
         self.problems: list[str] = []
         self.info = VideoInfo(name, rate, len(pictures) / rate)
+
+    @property
+    def files(self) -> list[Path]:
+        """The pictures that are files."""
+        return [Path(picture) for picture in self._pictures if isinstance(picture, str | PathLike)]
 
     def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
         """The wanted pictures in order.
