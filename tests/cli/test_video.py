@@ -16,7 +16,7 @@ from mien.cli import webcam as webcam_module
 from mien.cli.app import main
 from mien.cli.video import video
 from mien.cli.webcam import webcam
-from mien.errors import ConfigError
+from mien.errors import CheckpointError, ConfigError
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE
 from mien.metadata import ModelMetadata
 from mien.preprocessing import DEFAULT_FRAMES
@@ -82,6 +82,18 @@ def test_a_table_that_is_complete_is_left_alone_by_resume(clip: Path, model: Pat
     result = run(model, "video", clip, "--out", tmp_path / "a.csv", "--resume", "--quiet")
     assert result.exit_code == 0
     assert "the table is complete" in result.stderr
+
+
+def test_a_complete_table_of_another_detector_file_is_refused_by_resume(
+    clip: Path, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "faces.onnx").write_text("not opened for this detector")
+    options = ["--out", tmp_path / "a.csv", "--detector", "whole", "--stride", "9", "--quiet"]
+    run(model, "video", clip, *options, "--detector-file", tmp_path / "faces.onnx")
+    assert len((tmp_path / "a.csv.progress.json").read_bytes()) < 700
+    result = run(model, "video", clip, *options, "--resume")
+    assert isinstance(result.exception, CheckpointError)
+    assert "detector_file None instead of" in str(result.exception)
 
 
 def test_an_unknown_ending_is_refused_before_any_work(clip: Path, model: Path, tmp_path: Path) -> None:
