@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
@@ -12,6 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from mien.cli import video as video_module
 from mien.cli import webcam as webcam_module
 from mien.cli.app import main
 from mien.cli.video import video
@@ -21,6 +23,7 @@ from mien.expressions import FERPLUS_LABELS, USE_NOTICE
 from mien.metadata import ModelMetadata
 from mien.preprocessing import DEFAULT_FRAMES
 from mien.recognition.pipeline import load
+from mien.video.results import FrameResult
 from mien.video.run import analyze_video
 from mien.video.sources import VideoFile
 from mien.video.tables import read_rows
@@ -94,6 +97,26 @@ def test_a_complete_table_of_another_detector_file_is_refused_by_resume(
     result = run(model, "video", clip, *options, "--resume")
     assert isinstance(result.exception, CheckpointError)
     assert "detector_file None instead of" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("names", "is_told"), [([], False), (["--out", "a.csv"], True), (["--out", "a.csv", "--save", "a.mp4"], False)]
+)
+def test_resuming_is_proposed_where_it_is_possible(
+    clip: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], is_told: bool
+) -> None:
+    def interrupted(_progress: object, _labels: object) -> Callable[[FrameResult], None]:
+        def told(result: FrameResult) -> None:
+            if result.index == 3:
+                raise KeyboardInterrupt
+
+        return told
+
+    monkeypatch.setattr(video_module, "_listener", interrupted)
+    result = run(model, "video", clip, *(tmp_path / name if "." in name else name for name in names), "--quiet")
+    assert result.exit_code == 130
+    assert "interrupted" in result.stderr
+    assert ("--resume goes on with the table" in result.stderr) is is_told
 
 
 def test_an_unknown_ending_is_refused_before_any_work(clip: Path, model: Path, tmp_path: Path) -> None:

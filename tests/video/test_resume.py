@@ -12,12 +12,15 @@ import pytest
 from PIL import Image
 
 from mien.errors import CheckpointError, ConfigError
+from mien.expressions import FERPLUS_LABELS
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
+from mien.video.cameras import PlayedLive
 from mien.video.open import open_video
 from mien.video.record import Outputs, record_video
 from mien.video.results import FrameResult
 from mien.video.resume import progress_file
+from mien.video.sequences import ImageSequence
 from mien.video.sources import VideoFile
 from mien.video.tables import read_rows, row_file
 from tests.video.recording import DEFAULT, Killed, killed_at, record
@@ -233,6 +236,40 @@ def test_an_interruption_by_the_keyboard_keeps_what_is_there(
     assert len(list(VideoFile(tmp_path / "a.mp4").frames())) == 13
     record(pipeline, come_and_go, Outputs(tmp_path / "a.csv"), resume=True)
     assert {row["frame"] for row in read_rows(tmp_path / "a.csv")} == set(range(30))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("is_drawn", [False, True])
+def test_a_live_table_is_whole_when_the_keyboard_ends_it(
+    pipeline: ExpressionPipeline, tmp_path: Path, suffix: str, is_drawn: bool
+) -> None:
+    shown: list[FrameResult] = []
+
+    def stop(result: FrameResult) -> None:
+        shown.append(result)
+        raise KeyboardInterrupt
+
+    live = PlayedLive(ImageSequence([scene([(200, 100, 200)])] * 50, rate=200))
+    names = [f"a{suffix}", *["a.mp4"] * is_drawn]
+    outputs = Outputs(tmp_path / names[0], tmp_path / "a.mp4" if is_drawn else None)
+    summary = record_video(live, FrameAnalyzer(pipeline, DEFAULT), outputs, listener=stop)
+    assert (summary.stopped, summary.resumable) == (True, False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    assert list(read_rows(tmp_path / names[0]))[:1] == shown[0].rows(FERPLUS_LABELS)
+
+
+@pytest.mark.parametrize(
+    ("names", "is_resumable"), [((None, None), False), (("a.csv", None), True), (("a.csv", "a.mp4"), False)]
+)
+def test_a_run_that_was_interrupted_says_whether_it_can_be_resumed(
+    pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path, names: tuple[str | None, ...], is_resumable: bool
+) -> None:
+    def stop(_: FrameResult) -> None:
+        raise KeyboardInterrupt
+
+    outputs = Outputs(*(name and tmp_path / name for name in names))  # type: ignore[arg-type]
+    assert record(pipeline, come_and_go, outputs, listener=stop).resumable is is_resumable
+    assert record(pipeline, come_and_go, Outputs(tmp_path / "b.csv")).resumable is False
 
 
 def test_progress_is_plain_json(pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path) -> None:

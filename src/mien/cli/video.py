@@ -111,8 +111,9 @@ def _tell_the_rest(summary: VideoSummary, clock: StageClock | None) -> None:
         print(f"mien: {problem}", file=sys.stderr)
     if clock is not None:
         print("\n".join(clock.lines(summary.frames)), file=sys.stderr)
-    if summary.stopped:
+    if summary.resumable:
         print("mien: --resume goes on with the table", file=sys.stderr)
+    if summary.stopped:
         raise typer.Exit(_INTERRUPTED)
 
 

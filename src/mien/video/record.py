@@ -62,7 +62,8 @@ class VideoSummary:
         tracks: In figures, the longest first.
         timeline: All of them over time.
         problems: What could not be read.
-        stopped: Whether it was interrupted; then ``--resume`` goes on.
+        stopped: Whether it was interrupted.
+        resumable: Whether the same call with ``resume`` goes on.
     """
 
     frames: int
@@ -71,6 +72,7 @@ class VideoSummary:
     timeline: Timeline = field(repr=False, compare=False)
     problems: tuple[str, ...]
     stopped: bool = False
+    resumable: bool = False
 
 
 def record_video(
@@ -127,6 +129,7 @@ class _Job:
         self._video, self._analyzer, self._outputs = video, analyzer, outputs
         self._recipe, self._note_every_s = recipe, note_every_s
         self._timeline = Timeline(analyzer.pipeline.recognizer.labels)
+        self._resumable = _resuming_problem(video, outputs) is None
         self._noted_s, self._last = monotonic(), -1
 
     def run(self, progress: Progress | None, listener: Listener | None) -> VideoSummary:
@@ -148,7 +151,9 @@ class _Job:
             except KeyboardInterrupt:
                 stopped = True
                 self._video.problems.append("interrupted")
-            self._close_table(table, stopped=stopped)
+            results.close()
+            if table is not None and (self._video.info.live or not stopped):  # what is live is whole when it is stopped
+                self._close_table(table)
         return self._finish(stopped=stopped)
 
     def finished_before(self, table: Path) -> VideoSummary:
@@ -202,12 +207,10 @@ class _Job:
         save_progress(table.path, Progress(index, table.position(), self._recipe, self._analyzer.to_dict()))
         self._noted_s = monotonic()
 
-    def _close_table(self, table: TableFile | None, *, stopped: bool) -> None:
-        if table is None or stopped:
-            return
+    def _close_table(self, table: TableFile) -> None:
         give_back_freed_memory()
         table.finish()
-        if self._outputs.annotated is not None:  # such a run cannot be taken up
+        if not self._resumable:
             progress_file(table.path).unlink(missing_ok=True)
             return
         length = table.path.stat().st_size
@@ -220,10 +223,9 @@ class _Job:
         if self._outputs.report is not None:
             title = self._outputs.title or display_name(self._video)
             write_report(self._timeline, self._outputs.report, title=title, notes=problems)
-        tracks = tuple(self._timeline.summaries())
-        return VideoSummary(
-            self._timeline.frames, self._timeline.end_s, tracks, self._timeline, tuple(problems), stopped
-        )
+        tracks, timeline = tuple(self._timeline.summaries()), self._timeline
+        resumable = stopped and self._resumable
+        return VideoSummary(timeline.frames, timeline.end_s, tracks, timeline, tuple(problems), stopped, resumable)
 
 
 @contextmanager
@@ -243,11 +245,17 @@ def _check(video: VideoSource, outputs: Outputs, *, resume: bool) -> None:
     spare_source(video, outputs.table, outputs.annotated, outputs.plot, outputs.report)
     if outputs.plot is not None or outputs.report is not None:
         load_figure()  # before an hour of reading, not after
-    if not resume:
-        return
+    problem = _resuming_problem(video, outputs) if resume else None
+    if problem is not None:
+        raise problem
+
+
+def _resuming_problem(video: VideoSource, outputs: Outputs) -> ConfigError | None:
+    """Why such a run cannot be taken up, None where it can."""
     if outputs.table is None:
-        raise ConfigError("resuming needs the table that a run began", hint="give --out")
+        return ConfigError("resuming needs the table that a run began", hint="give --out")
     if outputs.annotated is not None:
-        raise ConfigError("an annotated video cannot be taken up again", hint="leave out --save, or --resume")
+        return ConfigError("an annotated video cannot be taken up again", hint="leave out --save, or --resume")
     if video.info.live:
-        raise ConfigError(f"{video.info.name}: a live source has no place to go on from")
+        return ConfigError(f"{video.info.name}: a live source has no place to go on from")
+    return None
