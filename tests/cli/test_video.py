@@ -18,7 +18,7 @@ from mien.cli import webcam as webcam_module
 from mien.cli.app import main
 from mien.cli.video import video
 from mien.cli.webcam import webcam
-from mien.errors import CheckpointError, ConfigError
+from mien.errors import CheckpointError, ConfigError, StorageError
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE
 from mien.metadata import ModelMetadata
 from mien.preprocessing import DEFAULT_FRAMES
@@ -168,6 +168,16 @@ def test_a_recording_that_is_played_is_not_written_over(clip: Path, model: Path,
     result = run(model, "webcam", "--camera", own, option, own, "--quiet")
     assert isinstance(result.exception, ConfigError)
     assert own.read_bytes() == clip.read_bytes()
+
+
+def test_rows_go_into_a_folder_that_is_made_and_a_place_that_is_none_is_told(
+    clip: Path, model: Path, tmp_path: Path
+) -> None:
+    options = ["--camera", clip, "--quiet", "--seconds", "0"]
+    assert run(model, "webcam", *options, "--jsonl", tmp_path / "new" / "a.jsonl").exit_code == 0
+    assert next(read_rows(tmp_path / "new" / "a.jsonl"))["frame"] == 0
+    result = run(model, "webcam", *options, "--jsonl", tmp_path / "new" / "a.jsonl" / "b.jsonl")
+    assert isinstance(result.exception, StorageError)
 
 
 def test_live_rows_go_to_standard_output_alone(clip: Path, model: Path) -> None:

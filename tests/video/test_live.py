@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mien.detection.base import FaceDetection
-from mien.errors import SourceError
+from mien.errors import ConfigError, SourceError
 from mien.geometry import ByteArray
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
@@ -138,6 +138,12 @@ def test_the_page_shows_the_newest_picture() -> None:
 def test_a_taken_port_is_told() -> None:
     with LivePage() as page, pytest.raises(SourceError, match="port"):
         LivePage(int(page.address.rsplit(":", 1)[1].strip("/")))
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 99_999])
+def test_a_port_that_is_none_is_refused(port: int) -> None:
+    with pytest.raises(ConfigError, match=f"port is {port}, expected 0 to 65535"):
+        LivePage(port)
 
 
 def test_played_frames_come_when_they_are_due() -> None:

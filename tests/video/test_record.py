@@ -21,7 +21,7 @@ from mien.video.record import Outputs
 from mien.video.results import table_columns
 from mien.video.resume import progress_file
 from mien.video.run import analyze_video
-from mien.video.sources import VideoFile, VideoInfo
+from mien.video.sources import MAX_RATE, MIN_RATE, VideoFile, VideoInfo
 from mien.video.tables import read_rows
 from tests.video.recording import record
 from tests.videos import scene, write_video
@@ -146,6 +146,24 @@ def test_odd_sides_and_changing_sizes_are_written_even(tmp_path: Path) -> None:
         drawn.write(np.zeros((50, 60, 3), np.uint8), 0.04)
     frames = list(VideoFile(tmp_path / "a.mp4").frames())
     assert [frame.image.shape for frame in frames] == [(100, 76, 3)] * 2
+
+
+def write_flat(path: Path, size: tuple[int, int], fps: float) -> None:
+    with AnnotatedVideo(path, VideoInfo("made", fps)) as drawn:
+        for number in range(2):
+            drawn.write(np.zeros((size[1], size[0], 3), np.uint8), number / fps)
+
+
+def test_frames_that_h264_cannot_hold_are_told_and_leave_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="with frames of 20000 × 64 pixels"):
+        write_flat(tmp_path / "a.mp4", (20_000, 64), 25)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("fps", [MIN_RATE, MAX_RATE])
+def test_every_rate_that_pictures_may_have_can_be_drawn(tmp_path: Path, fps: float) -> None:
+    write_flat(tmp_path / "a.mp4", (64, 48), fps)
+    assert len(list(VideoFile(tmp_path / "a.mp4").frames())) == 2
 
 
 def break_off(path: Path) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from mien.errors import StorageError
 from mien.expressions import USE_NOTICE, LabelSet
 from mien.recognition.pipeline import load
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
@@ -140,7 +141,13 @@ class _Rows:
 def _stream(stack: ExitStack, path: Path | None) -> TextIO | None:
     if path is None:
         return None
-    return sys.stdout if path == Path("-") else stack.enter_context(path.open("w", encoding="utf-8"))
+    if path == Path("-"):
+        return sys.stdout
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return stack.enter_context(path.open("w", encoding="utf-8"))
+    except OSError as err:
+        raise StorageError(f"cannot write {path}: {err.strerror or err}") from err
 
 
 def _tell(source: VideoSource, reading: LiveReading) -> None:

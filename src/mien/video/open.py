@@ -24,6 +24,7 @@ def open_video(source: AnySource, *, rate: float = 25.0) -> VideoSource:
         rate: Frames a second of pictures in a row.
 
     Raises:
+        ConfigError: ``rate`` is none.
         SourceError: It cannot be opened or shows no moving picture.
         MissingDependencyError: PyAV is not installed.
     """

@@ -10,11 +10,12 @@ from typing import Self
 
 from PIL import Image
 
-from mien.errors import SourceError
+from mien.errors import ConfigError, SourceError
 from mien.geometry import ByteArray
 
 _BOUNDARY = "frame"
 _QUALITY = 80
+_LAST_PORT = 2**16 - 1
 _PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>mien live</title><style>
 body { margin: 0; background: #1c1f24; display: grid; place-items: center; min-height: 100vh; }
 img { max-width: 100vw; max-height: 100vh; }
@@ -28,10 +29,13 @@ class LivePage:
         port: 0 takes any that is free.
 
     Raises:
+        ConfigError: There is no such port.
         SourceError: The port is taken.
     """
 
     def __init__(self, port: int = 0) -> None:
+        if not 0 <= port <= _LAST_PORT:
+            raise ConfigError(f"port is {port}, expected 0 to {_LAST_PORT}")
         self._jpeg, self._number, self._open = b"", 0, True
         self._changed = Condition()
         handler = type("Handler", (_Handler,), {"page": self})

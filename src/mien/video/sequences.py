@@ -9,10 +9,10 @@ from glob import glob, has_magic
 from os import PathLike
 from pathlib import Path
 
-from mien.errors import ImageDecodeError, SourceError
+from mien.errors import ConfigError, ImageDecodeError, SourceError
 from mien.imaging import IMAGE_SUFFIXES, ImageSource, load_image
 from mien.video.clock import StageClock
-from mien.video.sources import Sampling, VideoFrame, VideoInfo
+from mien.video.sources import MAX_RATE, MIN_RATE, Sampling, VideoFrame, VideoInfo
 
 _NUMBERED = re.compile(r"%0?\d*d")
 
@@ -22,14 +22,17 @@ class ImageSequence:
 
     Args:
         pictures: In order, what :func:`mien.load_image` takes.
-        rate: Frames a second.
+        rate: Frames a second, from a millionth to a million.
         name: What results and errors call it.
 
     Raises:
+        ConfigError: ``rate`` is none.
         SourceError: There is no picture.
     """
 
     def __init__(self, pictures: Sequence[ImageSource], *, rate: float = 25.0, name: str = "pictures") -> None:
+        if not MIN_RATE <= rate <= MAX_RATE:
+            raise ConfigError(f"rate is {rate:g}, expected frames a second from {MIN_RATE:g} to {MAX_RATE:g}")
         if not pictures:
             raise SourceError(f"{name}: no pictures there")
         self._pictures, self._rate = pictures, rate
@@ -75,6 +78,7 @@ def open_sequence(name: str, *, rate: float = 25.0) -> ImageSequence:
     """The pictures behind a folder or a pattern, numbers in names counted as numbers.
 
     Raises:
+        ConfigError: ``rate`` is none.
         SourceError: There are none.
     """
     path = Path(name)
