@@ -3,8 +3,11 @@
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from threading import active_count
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -121,7 +124,7 @@ def test_leaving_early_ends_the_thread() -> None:
 def test_the_page_shows_the_newest_picture() -> None:
     with LivePage() as page:
         with urllib.request.urlopen(page.address) as answer:
-            assert b'<img src="/live"' in answer.read()
+            assert b'<img src="live"' in answer.read()
         page.show(scene([], (64, 48)))
         page.show(np.full((48, 64, 3), 255, np.uint8))
         with urllib.request.urlopen(f"{page.address}live") as stream:
@@ -135,9 +138,50 @@ def test_the_page_shows_the_newest_picture() -> None:
             urllib.request.urlopen(f"{page.address}other")
 
 
+def answer_to(page: LivePage, path: str, host: str | None) -> int:
+    """The status of a request for ``path`` with a Host header of one's choice."""
+    connection = HTTPConnection("127.0.0.1", urlsplit(page.address).port, timeout=10)
+    connection.putrequest("GET", path, skip_host=True)
+    if host is not None:
+        connection.putheader("Host", host)
+    connection.endheaders()
+    with closing(connection):
+        return connection.getresponse().status
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("localhost", 200),
+        ("LOCALHOST:1", 200),
+        ("[::1]:8000", 200),
+        ("evil.example:8000", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost@evil.example", 403),
+        ("[", 403),
+        ("", 403),
+        (None, 403),
+    ],
+)
+def test_the_page_answers_to_names_of_this_machine_alone(host: str | None, status: int) -> None:
+    with LivePage() as page:
+        page.show(scene([], (64, 48)))
+        for name in ("", "live"):
+            assert answer_to(page, f"{urlsplit(page.address).path}{name}", host) == status
+
+
+@pytest.mark.parametrize("path", ["/", "/live", "/guessed/", "/guessed/live"])
+def test_the_page_shows_nothing_to_who_does_not_know_its_address(path: str) -> None:
+    with LivePage() as page, LivePage() as other:
+        page.show(scene([], (64, 48)))
+        assert answer_to(page, path, "127.0.0.1") == 404
+        assert answer_to(page, urlsplit(other.address).path, "127.0.0.1") == 404
+
+
 def test_a_taken_port_is_told() -> None:
     with LivePage() as page, pytest.raises(SourceError, match="port"):
-        LivePage(int(page.address.rsplit(":", 1)[1].strip("/")))
+        LivePage(urlsplit(page.address).port or 0)
 
 
 @pytest.mark.parametrize("port", [-1, 65_536, 99_999])
