@@ -1,29 +1,39 @@
 """``mien video`` and ``mien webcam`` from the outside: what is printed where, the files, and the exit codes."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner, Result
 
+from mien.cli import video as video_module
 from mien.cli import webcam as webcam_module
 from mien.cli.app import main
 from mien.cli.video import video
 from mien.cli.webcam import webcam
-from mien.errors import ConfigError
+from mien.errors import CheckpointError, ConfigError, StorageError
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE
 from mien.metadata import ModelMetadata
 from mien.preprocessing import DEFAULT_FRAMES
 from mien.recognition.pipeline import load
+from mien.video.live import LiveReading
+from mien.video.results import FrameResult
 from mien.video.run import analyze_video
 from mien.video.sources import VideoFile
 from mien.video.tables import read_rows
 from tests.small_models import write_model
+from tests.video.steps import Steps
 from tests.videos import scene, write_video
 
 app = typer.Typer()
@@ -83,6 +93,38 @@ def test_a_table_that_is_complete_is_left_alone_by_resume(clip: Path, model: Pat
     assert "the table is complete" in result.stderr
 
 
+def test_a_complete_table_of_another_detector_file_is_refused_by_resume(
+    clip: Path, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "faces.onnx").write_text("not opened for this detector")
+    options = ["--out", tmp_path / "a.csv", "--detector", "whole", "--stride", "9", "--quiet"]
+    run(model, "video", clip, *options, "--detector-file", tmp_path / "faces.onnx")
+    assert len((tmp_path / "a.csv.progress.json").read_bytes()) < 700
+    result = run(model, "video", clip, *options, "--resume")
+    assert isinstance(result.exception, CheckpointError)
+    assert "detector_file None instead of" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("names", "is_told"), [([], False), (["--out", "a.csv"], True), (["--out", "a.csv", "--save", "a.mp4"], False)]
+)
+def test_resuming_is_proposed_where_it_is_possible(
+    clip: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], is_told: bool
+) -> None:
+    def interrupted(_progress: object, _labels: object) -> Callable[[FrameResult], None]:
+        def told(result: FrameResult) -> None:
+            if result.index == 3:
+                raise KeyboardInterrupt
+
+        return told
+
+    monkeypatch.setattr(video_module, "_listener", interrupted)
+    result = run(model, "video", clip, *(tmp_path / name if "." in name else name for name in names), "--quiet")
+    assert result.exit_code == 130
+    assert "interrupted" in result.stderr
+    assert ("--resume goes on with the table" in result.stderr) is is_told
+
+
 def test_an_unknown_ending_is_refused_before_any_work(clip: Path, model: Path, tmp_path: Path) -> None:
     result = run(model, "video", clip, "--out", tmp_path / "a.xlsx")
     assert isinstance(result.exception, ConfigError)
@@ -117,37 +159,100 @@ def test_an_absent_extra_is_told_before_the_video_is_read(
 
 
 def test_a_recording_is_played_live_into_json_lines_and_a_video(clip: Path, model: Path, tmp_path: Path) -> None:
+    """How many frames are read depends on the machine; the last one is, as none comes that it is dropped for."""
     result = run(model, "webcam", "--camera", clip, "--jsonl", tmp_path / "a.jsonl", "--save", tmp_path / "a.mp4")
     assert result.exit_code == 0
-    frames = {row["frame"] for row in read_rows(tmp_path / "a.jsonl")}
-    assert len(frames) > 10
-    assert 5 < len(list(VideoFile(tmp_path / "a.mp4").frames())) <= len(frames)
-    assert "frames read" in result.stderr
-    assert "delay" in result.stderr
+    frames = [row["frame"] for row in read_rows(tmp_path / "a.jsonl")]
+    assert frames == sorted(set(frames))
+    assert frames[-1] == 24
+    drawn = [round(frame.timestamp_s * 25) for frame in VideoFile(tmp_path / "a.mp4").frames()]
+    assert set(drawn) <= set(frames)
+    assert drawn[-1] == 24
+    told = re.search(r"(\d+) frames read, (\d+) dropped, delay \d+ ms in the median", result.stderr)
+    assert told is not None
+    assert (int(told[1]), int(told[1]) + int(told[2])) == (len(frames), 25)
+
+
+@pytest.mark.parametrize("option", ["--save", "--jsonl"])
+def test_a_recording_that_is_played_is_not_written_over(clip: Path, model: Path, tmp_path: Path, option: str) -> None:
+    own = Path(shutil.copy(clip, tmp_path / "own.mp4"))
+    result = run(model, "webcam", "--camera", own, option, own, "--quiet")
+    assert isinstance(result.exception, ConfigError)
+    assert own.read_bytes() == clip.read_bytes()
+
+
+def test_rows_go_into_a_folder_that_is_made_and_a_place_that_is_none_is_told(
+    clip: Path, model: Path, tmp_path: Path
+) -> None:
+    options = ["--camera", clip, "--quiet", "--seconds", "0"]
+    assert run(model, "webcam", *options, "--jsonl", tmp_path / "new" / "a.jsonl").exit_code == 0
+    assert next(read_rows(tmp_path / "new" / "a.jsonl"))["frame"] == 0
+    result = run(model, "webcam", *options, "--jsonl", tmp_path / "new" / "a.jsonl" / "b.jsonl")
+    assert isinstance(result.exception, StorageError)
 
 
 def test_live_rows_go_to_standard_output_alone(clip: Path, model: Path) -> None:
-    result = run(model, "webcam", "--camera", clip, "--jsonl", "-", "--quiet", "--seconds", "0.4")
+    result = run(model, "webcam", "--camera", clip, "--jsonl", "-", "--quiet")
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert {row["track_id"] for row in rows} == {1}
-    assert rows[-1]["timestamp_s"] < 0.9
+    assert rows[-1]["frame"] == 24
 
 
-def test_the_live_picture_is_opened_in_the_browser(clip: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages: list[bytes] = []
+class ReadInStep(LiveReading):
+    """Lets the source go on by a frame for each result that was shown."""
+
+    def __init__(self, source: Steps, *arguments: Any, **options: Any) -> None:
+        super().__init__(source, *arguments, **options)
+        self._source = source
+
+    def __iter__(self) -> Iterator[FrameResult]:
+        results = super().__iter__()  # held, as closing it waits for the source, which ends first
+        try:
+            for result in results:  # noqa: UP028 - as that would close it first
+                yield result
+        finally:
+            self._source.end()
+
+    def note_shown(self, result: FrameResult) -> float:
+        self._source.go_on()
+        return super().note_shown(result)
+
+
+def test_a_live_reading_ends_after_the_seconds_asked_for(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Steps(100)
+    monkeypatch.setattr(webcam_module, "_open", lambda _: source)
+    monkeypatch.setattr(webcam_module, "LiveReading", ReadInStep)
+    result = run(model, "webcam", "--jsonl", "-", "--quiet", "--seconds", "0.4")
+    assert result.exit_code == 0
+    frames = [json.loads(line)["frame"] for line in result.stdout.splitlines()]
+    assert frames in (list(range(11)), list(range(12)))  # the next one may be read while the last one is shown
+
+
+def test_the_live_picture_is_opened_in_the_browser(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second and last frame comes when a viewer has the picture of the first."""
+    source, readers, parts = Steps(2, scene([(40, 120, 200)])), [], []
 
     def visit(address: str) -> None:
-        def read() -> None:
-            with urllib.request.urlopen(f"{address}live") as stream:
-                pages.append(stream.read(2000))
+        stream = urllib.request.urlopen(f"{address}live")
 
-        Thread(target=read, daemon=True).start()
+        def read() -> None:
+            with stream:
+                parts.extend(stream.readline() for _ in range(4))
+                parts.append(stream.read(int(parts[2].split(b":")[1])))
+                source.go_on()
+
+        readers.append(Thread(target=read, daemon=True))
+        readers[0].start()
 
     monkeypatch.setattr(webcam_module.webbrowser, "open", visit)
-    result = run(model, "webcam", "--camera", clip, "--show", "--quiet")
+    monkeypatch.setattr(webcam_module, "_open", lambda _: source)
+    result = run(model, "webcam", "--show", "--quiet")
+    readers[0].join()
     assert result.exit_code == 0
     assert "live picture: http://127.0.0.1:" in result.stderr
-    assert b"image/jpeg" in pages[0]
+    assert b"image/jpeg" in parts[1]
+    with Image.open(BytesIO(parts[4])) as picture:
+        assert picture.size == (640, 480)
 
 
 @pytest.mark.parametrize("command", ["video", "webcam"])

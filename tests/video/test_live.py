@@ -1,16 +1,20 @@
-"""Live reading with a recording as the camera: frames are dropped and never queued, and the page shows the newest."""
+"""Live reading of a source that comes step by step: frames are dropped, never queued, and the page shows the newest."""
 
-import time
+import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from itertools import pairwise
 from pathlib import Path
-from threading import active_count
+from threading import Condition, Semaphore
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
-from mien.detection.base import FaceDetection
-from mien.errors import SourceError
+from mien.detection.base import Detector, FaceDetection
+from mien.errors import ConfigError, SourceError
 from mien.geometry import ByteArray
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
@@ -20,75 +24,78 @@ from mien.video.page import LivePage
 from mien.video.results import FrameResult
 from mien.video.run import analyze_video
 from mien.video.sequences import ImageSequence
+from mien.video.sources import VideoFile
 from mien.video.threads import Newest, ahead
+from tests.video.steps import FRAME_S, PATIENCE_S, SlowDetector, Steps
 from tests.videos import scene
 
-FRAME_S = 0.04
-
-
-class SlowDetector:
-    """Finds nothing, and takes its time."""
-
-    name = "blazeface"
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
-        time.sleep(self.seconds)
-        return ()
-
-
-def camera(frames: int) -> PlayedLive:
-    return PlayedLive(ImageSequence([np.full((48, 64, 3), n % 255, np.uint8) for n in range(frames)], rate=1 / FRAME_S))
+FACELESS = VideoSettings(detect_every=1)
 
 
 def reading_with(
-    pipeline: ExpressionPipeline, seconds: float, frames: int = 50
-) -> tuple[LiveReading, list[FrameResult]]:
-    slow = ExpressionPipeline(SlowDetector(seconds), pipeline.recognizer)
-    written: list[FrameResult] = []
-    analyzer = FrameAnalyzer(slow, VideoSettings(detect_every=1))
-    return LiveReading(camera(frames), analyzer, listener=written.append), written
+    pipeline: ExpressionPipeline, detector: Detector, source: Steps, listener: Callable[[FrameResult], None]
+) -> LiveReading:
+    analyzer = FrameAnalyzer(ExpressionPipeline(detector, pipeline.recognizer), FACELESS)
+    return LiveReading(source, analyzer, listener=listener, now=source.now)
 
 
-def test_under_overload_old_frames_are_dropped_and_the_delay_does_not_grow(pipeline: ExpressionPipeline) -> None:
-    compute_s = 3 * FRAME_S
-    reading, written = reading_with(pipeline, compute_s)
-    delays = [reading.note_shown(result) / 1000 for result in reading]
-    assert 10 <= len(written) <= 20
-    assert reading.read == len(written)
-    assert reading.dropped == 50 - len(written)
-    assert [result.index for result in written] == sorted({result.index for result in written})
-    assert float(np.median(delays)) < 2 * FRAME_S + compute_s
-    assert float(np.median(delays[-5:])) < 2 * FRAME_S + compute_s  # at the end as at the start
-    assert reading.delay_ms() == pytest.approx(1000 * float(np.median(delays)))
+class ShownFirst(SlowDetector):
+    """Begins with a frame when the result of the one before has been shown."""
+
+    def __init__(self, source: Steps, steps: int) -> None:
+        super().__init__(source, steps)
+        self.shown = Semaphore(1)
+
+    def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
+        assert self.shown.acquire(timeout=PATIENCE_S)
+        return super().detect(image)
 
 
-def test_without_overload_no_frame_is_dropped(pipeline: ExpressionPipeline) -> None:
-    reading, written = reading_with(pipeline, 0.001, frames=25)
+@pytest.mark.parametrize(("steps", "dropped"), [(3, 32), (1, 0)])
+def test_under_overload_old_frames_are_dropped_and_the_delay_does_not_grow(
+    pipeline: ExpressionPipeline, steps: int, dropped: int
+) -> None:
+    """A frame that takes three frames' time to read costs two others; one that takes its own time costs none."""
+    source, written = Steps(49), []
+    detector = ShownFirst(source, steps)
+    reading = reading_with(pipeline, detector, source, written.append)
+    delays = []
     for result in reading:
-        reading.note_shown(result)
-    assert reading.dropped <= 2  # a busy machine may stumble once
-    assert len(written) >= 23
-    assert reading.fps == pytest.approx(25, rel=0.25)
+        delays.append(reading.note_shown(result))
+        detector.shown.release()
+    assert [result.index for result in written] == list(range(0, 49, steps))
+    assert (reading.read, reading.dropped) == (len(written), dropped)
+    assert delays == pytest.approx([1000 * steps * FRAME_S] * len(written))  # at the end as at the start
+    assert reading.delay_ms() == pytest.approx(1000 * steps * FRAME_S)
+    assert reading.fps == pytest.approx(25 / steps)
 
 
 def test_a_slow_display_does_not_slow_the_reading(pipeline: ExpressionPipeline) -> None:
-    reading, written = reading_with(pipeline, 0.001, frames=25)
-    shown = 0
-    for _ in reading:
-        time.sleep(4 * FRAME_S)
-        shown += 1
-    assert shown < 12
-    assert len(written) >= 22
+    """Each result is shown until four more are read; the newest at that time comes next, or the one before it."""
+    source, written, changed = Steps(25), [], Condition()
+
+    def write(result: FrameResult) -> None:
+        with changed:
+            written.append(result.index)
+            changed.notify_all()
+
+    shown = []
+    for result in reading_with(pipeline, SlowDetector(source, 1), source, write):
+        shown.append(result.index)
+        with changed:
+            wanted = min(result.index + 4, 24)
+            assert changed.wait_for(lambda least=wanted: written[-1] >= least, PATIENCE_S)
+    assert written == list(range(25))
+    assert shown[-1] == 24
+    assert all(later - early >= 3 for early, later in pairwise(shown) if later < 23)
 
 
 def test_a_live_source_gives_its_newest_frames_to_the_library_too(pipeline: ExpressionPipeline) -> None:
-    slow = ExpressionPipeline(SlowDetector(0.1), pipeline.recognizer)
-    results = list(analyze_video(camera(25), pipeline=slow, settings=VideoSettings(detect_every=1)))
-    assert 5 <= len(results) <= 13
-    assert all(result.captured_s is not None for result in results)
+    source = Steps(25)
+    slow = ExpressionPipeline(SlowDetector(source, 3), pipeline.recognizer)
+    results = list(analyze_video(source, pipeline=slow, settings=FACELESS))
+    assert [result.index for result in results] == list(range(0, 25, 3))
+    assert [result.captured_s for result in results] == [result.index * FRAME_S for result in results]
 
 
 def counted(numbers: int, fail_at: int = -1) -> Iterator[int]:
@@ -108,20 +115,21 @@ def test_reading_ahead_keeps_the_order_and_passes_errors_on() -> None:
 
 
 def test_leaving_early_ends_the_thread() -> None:
-    before = active_count()
-    for number in ahead(counted(1000)):
-        if number == 3:
-            break
-    for _ in Newest(counted(1000)):
-        break
-    time.sleep(0.05)
-    assert active_count() == before
+    before = set(threading.enumerate())
+    with closing(ahead(counted(1000))) as items:
+        assert [next(items) for _ in range(4)] == [0, 1, 2, 3]
+        assert set(threading.enumerate()) - before
+    assert not set(threading.enumerate()) - before
+    newest = iter(Newest(counted(1000)))
+    next(newest)
+    newest.close()  # type: ignore[attr-defined]
+    assert not set(threading.enumerate()) - before
 
 
 def test_the_page_shows_the_newest_picture() -> None:
     with LivePage() as page:
         with urllib.request.urlopen(page.address) as answer:
-            assert b'<img src="/live"' in answer.read()
+            assert b'<img src="live"' in answer.read()
         page.show(scene([], (64, 48)))
         page.show(np.full((48, 64, 3), 255, np.uint8))
         with urllib.request.urlopen(f"{page.address}live") as stream:
@@ -135,21 +143,86 @@ def test_the_page_shows_the_newest_picture() -> None:
             urllib.request.urlopen(f"{page.address}other")
 
 
+def answer_to(page: LivePage, path: str, host: str | None) -> int:
+    """The status of a request for ``path`` with a Host header of one's choice."""
+    connection = HTTPConnection("127.0.0.1", urlsplit(page.address).port, timeout=10)
+    connection.putrequest("GET", path, skip_host=True)
+    if host is not None:
+        connection.putheader("Host", host)
+    connection.endheaders()
+    with closing(connection):
+        return connection.getresponse().status
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("localhost", 200),
+        ("LOCALHOST:1", 200),
+        ("[::1]:8000", 200),
+        ("evil.example:8000", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost@evil.example", 403),
+        ("[", 403),
+        ("", 403),
+        (None, 403),
+    ],
+)
+def test_the_page_answers_to_names_of_this_machine_alone(host: str | None, status: int) -> None:
+    with LivePage() as page:
+        page.show(scene([], (64, 48)))
+        for name in ("", "live"):
+            assert answer_to(page, f"{urlsplit(page.address).path}{name}", host) == status
+
+
+@pytest.mark.parametrize("path", ["/", "/live", "/guessed/", "/guessed/live"])
+def test_the_page_shows_nothing_to_who_does_not_know_its_address(path: str) -> None:
+    with LivePage() as page, LivePage() as other:
+        page.show(scene([], (64, 48)))
+        assert answer_to(page, path, "127.0.0.1") == 404
+        assert answer_to(page, urlsplit(other.address).path, "127.0.0.1") == 404
+
+
 def test_a_taken_port_is_told() -> None:
     with LivePage() as page, pytest.raises(SourceError, match="port"):
-        LivePage(int(page.address.rsplit(":", 1)[1].strip("/")))
+        LivePage(urlsplit(page.address).port or 0)
 
 
-def test_played_frames_come_when_they_are_due() -> None:
-    start = time.monotonic()
-    taken = [frame.captured_s - start for frame in camera(10).frames()]  # type: ignore[operator]
-    assert taken[-1] - taken[0] == pytest.approx(9 * FRAME_S, abs=0.03)
+@pytest.mark.parametrize("port", [-1, 65_536, 99_999])
+def test_a_port_that_is_none_is_refused(port: int) -> None:
+    with pytest.raises(ConfigError, match=f"port is {port}, expected 0 to 65535"):
+        LivePage(port)
+
+
+class PlayersClock:
+    """Time that passes only while someone waits."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def wait(self, seconds: float) -> None:
+        assert seconds >= 0
+        self.seconds += seconds
+
+
+def test_played_frames_come_when_they_are_due_and_after_a_late_one_as_before() -> None:
+    clock = PlayersClock()
+    pictures = ImageSequence([np.zeros((48, 64, 3), np.uint8)] * 10, rate=1 / FRAME_S)
+    taken = []
+    for frame in PlayedLive(pictures, now=clock.now, wait=clock.wait).frames():
+        taken.append(frame.captured_s)
+        clock.seconds += 2.5 * FRAME_S if frame.index == 3 else 0.0
+    due = [100 + FRAME_S * number for number in range(10)]
+    due[4:6] = [100 + 5.5 * FRAME_S] * 2
+    assert taken == pytest.approx(due)
 
 
 def test_a_recording_is_read_live_to_its_end(pipeline: ExpressionPipeline, pan: Path) -> None:
-    from mien.video.sources import VideoFile
-
     reading = LiveReading(PlayedLive(VideoFile(pan)), FrameAnalyzer(pipeline, VideoSettings()))
     results = list(reading)
-    assert results[-1].index >= 38
+    assert results[-1].index == 39  # nothing comes after it that it could be dropped for
     assert reading.read + reading.dropped == 40

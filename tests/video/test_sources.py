@@ -162,6 +162,13 @@ def test_pictures_in_a_row_come_by_number_at_the_rate_asked_for(tmp_path: Path, 
     assert [frame.timestamp_s for frame in frames] == [0, 0.1, 0.2]
 
 
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan"), 1e308, 1e-308])
+def test_a_rate_that_is_none_is_refused(tmp_path: Path, rate: float) -> None:
+    Image.fromarray(flat(20)).save(tmp_path / "0.png")
+    with pytest.raises(ConfigError, match="expected frames a second from"):
+        open_video(tmp_path, rate=rate)
+
+
 def test_a_bad_picture_in_a_row_is_left_out_and_the_others_keep_their_numbers(tmp_path: Path) -> None:
     Image.fromarray(flat(20)).save(tmp_path / "0.png")
     (tmp_path / "1.png").write_text("no picture")
@@ -207,6 +214,8 @@ def test_a_camera_that_disappears_is_opened_again_and_ends_cleanly_when_it_stays
     [
         ({"stride": 0}, "stride is 0, expected at least 1"),
         ({"fps": 0.0}, "fps"),
+        ({"fps": float("inf")}, "fps is inf, expected 1e-06 to 1e\\+06"),
+        ({"fps": 1e308}, "fps"),
         ({"smoothing_s": -1.0}, "smoothing_s"),
     ],
 )

@@ -3,8 +3,6 @@
 It does not print; numbers are rounded only in the table.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any, Literal, get_args
 from mien.errors import ConfigError
 from mien.expressions import LabelSet
 from mien.recognition.results import FailedImage, ImageResult
+from mien.video.tables import csv_line
 
 Format = Literal["json", "jsonl", "csv", "table"]
 Outcome = ImageResult | FailedImage
@@ -51,8 +50,8 @@ def chunks(outcomes: Iterable[Outcome], form: Format, labels: LabelSet, *, singl
         records = [outcome.to_dict() for outcome in outcomes]
         yield json.dumps(records[0] if single else records, ensure_ascii=False, indent=2) + "\n"
     elif form == "csv":
-        yield _csv_line(("source", "width", "height", *_FACE_COLUMNS, *map(str, labels), "error"))
-        yield from ("".join(_csv_line(row) for row in _csv_rows(outcome, labels)) for outcome in outcomes)
+        yield csv_line(("source", "width", "height", *_FACE_COLUMNS, *map(str, labels), "error"))
+        yield from ("".join(csv_line(row) for row in _csv_rows(outcome, labels)) for outcome in outcomes)
     elif form == "jsonl":
         yield from (outcome.to_json() + "\n" for outcome in outcomes)
     else:
@@ -80,12 +79,6 @@ def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:
             *scores.probabilities,
             "",
         ]
-
-
-def _csv_line(row: Sequence[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(row)
-    return text.getvalue()
 
 
 def _table(outcome: Outcome) -> str:

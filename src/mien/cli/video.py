@@ -76,7 +76,7 @@ def video(
     outputs = Outputs(None if to_stdout else out, save, plot, report)
     with _Progress(opened.info, quiet=quiet) as progress:
         listener = _listener(progress, pipeline.recognizer.labels if to_stdout else None)
-        summary = record_video(opened, analyzer, outputs, resume=resume, listener=listener)
+        summary = record_video(opened, analyzer, outputs, resume=resume, listener=listener, detector_file=detector_file)
     if not to_stdout:
         print(summary_text(source, summary), end="")
     _tell_the_rest(summary, analyzer.clock if profile else None)
@@ -111,8 +111,9 @@ def _tell_the_rest(summary: VideoSummary, clock: StageClock | None) -> None:
         print(f"mien: {problem}", file=sys.stderr)
     if clock is not None:
         print("\n".join(clock.lines(summary.frames)), file=sys.stderr)
-    if summary.stopped:
+    if summary.resumable:
         print("mien: --resume goes on with the table", file=sys.stderr)
+    if summary.stopped:
         raise typer.Exit(_INTERRUPTED)
 
 

@@ -14,6 +14,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from mien.errors import StorageError
 from mien.expressions import USE_NOTICE, LabelSet
 from mien.recognition.pipeline import load
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
@@ -21,7 +22,7 @@ from mien.video.annotated import AnnotatedVideo
 from mien.video.cameras import Camera, PlayedLive
 from mien.video.drawing import draw_frame, track_colour
 from mien.video.live import LiveReading
-from mien.video.open import open_video
+from mien.video.open import open_video, spare_source
 from mien.video.page import LivePage
 from mien.video.results import FrameResult
 from mien.video.sources import VideoSource
@@ -63,6 +64,7 @@ def webcam(
     quiet: Annotated[bool, typer.Option("--quiet", help="No display in the terminal.")] = False,
 ) -> None:
     source = _open(camera)
+    spare_source(source, save, jsonl)
     pipeline = load(model, detector, detector_file=detector_file, threads=threads)
     analyzer = FrameAnalyzer(pipeline, VideoSettings(smoothing_s=smoothing))
     with ExitStack() as stack:
@@ -139,7 +141,13 @@ class _Rows:
 def _stream(stack: ExitStack, path: Path | None) -> TextIO | None:
     if path is None:
         return None
-    return sys.stdout if path == Path("-") else stack.enter_context(path.open("w", encoding="utf-8"))
+    if path == Path("-"):
+        return sys.stdout
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return stack.enter_context(path.open("w", encoding="utf-8"))
+    except OSError as err:
+        raise StorageError(f"cannot write {path}: {err.strerror or err}") from err
 
 
 def _tell(source: VideoSource, reading: LiveReading) -> None:

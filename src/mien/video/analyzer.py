@@ -20,7 +20,7 @@ from mien.video.clock import StageClock
 from mien.video.results import FrameResult, TrackedFace
 from mien.video.schedule import Look, LookSchedule
 from mien.video.smoothing import Smoother
-from mien.video.sources import VideoFrame
+from mien.video.sources import MAX_RATE, MIN_RATE, VideoFrame
 from mien.video.tracking import Tracker
 
 #: A face that a look missed is looked for once more in a cut-out of this many face sizes around its expected place.
@@ -53,11 +53,12 @@ class VideoSettings:
     max_lost_s: float = 1.0
 
     def __post_init__(self) -> None:
+        fps_fits = self.fps is None or MIN_RATE <= self.fps <= MAX_RATE
         wrong = [
             f"{name} is {value}, expected {wanted}"
             for name, value, good, wanted in (
                 ("stride", self.stride, self.stride >= 1, "at least 1"),
-                ("fps", self.fps, self.fps is None or self.fps > 0, "more than 0"),
+                ("fps", self.fps, fps_fits, f"{MIN_RATE:g} to {MAX_RATE:g}"),
                 ("smoothing_s", self.smoothing_s, self.smoothing_s >= 0, "at least 0"),
                 ("detect_every", self.detect_every, self.detect_every is None or self.detect_every >= 1, "at least 1"),
                 ("max_gap_s", self.max_gap_s, self.max_gap_s >= 0, "at least 0"),

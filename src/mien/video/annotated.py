@@ -4,7 +4,7 @@ It does not know what is drawn on the frames.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,8 @@ from mien.video.sources import VideoInfo, load_av, open_container
 
 #: Ticks of the written times a second, as broadcast uses.
 _TICKS = 90_000
+#: What is told to the encoder as the rate lies between these; the times are the frames' own.
+_RATES = (0.01, 1000)
 #: Sound that MP4 may hold and browsers play is copied; other sound is encoded again as AAC.
 _COPIED_SOUND = frozenset({"aac", "mp3", "opus"})
 _AAC_RATES = frozenset({16_000, 22_050, 24_000, 32_000, 44_100, 48_000})
@@ -62,11 +64,20 @@ class AnnotatedVideo:
         if kind is not None:
             self._stack.__exit__(kind, err, trace)
             return
-        with self._stack:
+        with self._told_as_storage_error(), self._stack:
             self._finish()
 
     def write(self, image: ByteArray, time_s: float) -> None:
-        """Append a frame, RGB uint8 (H, W, 3), that is shown at ``time_s``; later frames come later."""
+        """Append a frame, RGB uint8 (H, W, 3), that is shown at ``time_s``; later frames come later.
+
+        Raises:
+            StorageError: It is larger than H.264 takes, or cannot be written.
+        """
+        height, width = image.shape[:2]
+        with self._told_as_storage_error(f" with frames of {width} × {height} pixels"):
+            self._append(image, time_s)
+
+    def _append(self, image: ByteArray, time_s: float) -> None:
         if self._stream is None:
             self._start(image)
         frame = self._av.VideoFrame.from_ndarray(image, format="rgb24")
@@ -80,7 +91,7 @@ class AnnotatedVideo:
 
     def _start(self, image: ByteArray) -> None:
         """Begin with the size of the first frame, made even as H.264 wants it."""
-        rate = Fraction(self._info.fps or 25).limit_denominator(1001)
+        rate = Fraction(min(max(self._info.fps or 25, _RATES[0]), _RATES[1])).limit_denominator(1001)
         self._stream = self._output.add_stream(self._encoder, rate=rate)
         self._stream.height, self._stream.width = (max(2, side // 2 * 2) for side in image.shape[:2])
         self._stream.pix_fmt = "yuv420p"
@@ -95,6 +106,13 @@ class AnnotatedVideo:
         self._output.mux(self._stream.encode())
         if self._sound is not None:
             self._sound.finish()
+
+    @contextmanager
+    def _told_as_storage_error(self, what: str = "") -> Iterator[None]:
+        try:
+            yield
+        except self._av.error.FFmpegError as err:
+            raise StorageError(f"cannot write {self._path}{what}: {err.strerror or err}") from err
 
 
 class _Sound:

@@ -89,10 +89,18 @@ class Camera:
 
 
 class PlayedLive:
-    """A recording as if it were a camera: each frame comes when it is due, whether someone takes it or not."""
+    """A recording as if it were a camera: each frame comes when it is due, whether someone takes it or not.
 
-    def __init__(self, source: VideoSource) -> None:
-        self._source = source
+    Args:
+        source: The recording.
+        now: The clock it is played by, in seconds.
+        wait: Lets so many seconds pass on that clock.
+    """
+
+    def __init__(
+        self, source: VideoSource, *, now: Callable[[], float] = monotonic, wait: Callable[[float], None] = sleep
+    ) -> None:
+        self._source, self._now, self._wait = source, now, wait
         self.problems = source.problems
         known = source.info
         self.info = VideoInfo(known.name, known.fps, known.duration_s, known.has_sound, live=True)
@@ -101,9 +109,9 @@ class PlayedLive:
         """Frames at their times."""
         start_s: float | None = None
         for frame in self._source.frames(sampling, clock):
-            start_s = monotonic() - frame.timestamp_s if start_s is None else start_s
-            sleep(max(0.0, start_s + frame.timestamp_s - monotonic()))
-            yield VideoFrame(frame.index, frame.timestamp_s, frame.image, monotonic())
+            start_s = self._now() - frame.timestamp_s if start_s is None else start_s
+            self._wait(max(0.0, start_s + frame.timestamp_s - self._now()))
+            yield VideoFrame(frame.index, frame.timestamp_s, frame.image, self._now())
 
 
 def _open_device(device: int | str, rate: float | None) -> Any:

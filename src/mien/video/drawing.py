@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mien.geometry import Box, ByteArray
+from mien.geometry import Box, ByteArray, iou
 from mien.recognition.drawing import EXPRESSION_COLOURS, DrawnFace, draw_boxes, tag_box
 from mien.video.results import FrameResult
 
@@ -47,7 +47,7 @@ def _draw_bars(canvas: Image.Image, face: DrawnFace, taken: list[Box]) -> None:
         top = min(max(0.0, face.box.top), canvas.height - panel.height)
         place = Box(left, top, left + panel.width, top + panel.height)
         inside = left >= 0 and place.right <= canvas.width and top >= 0
-        if inside and not any(_touch(place, other) for other in taken):
+        if inside and not any(iou(place, other) > 0 for other in taken):
             canvas.paste(panel, (int(left), int(top)))
             taken.append(place)
             return
@@ -76,8 +76,3 @@ def _names(names: tuple[str, ...], unit: int) -> Image.Image:
     for line, name in enumerate(names):
         draw.text((unit * 0.4, unit * 0.3 + row * line), name, font=font, fill="#ffffff")
     return panel
-
-
-def _touch(first: Box, second: Box) -> bool:
-    across = min(first.right, second.right) > max(first.left, second.left)
-    return across and min(first.bottom, second.bottom) > max(first.top, second.top)

@@ -28,17 +28,23 @@ class LiveReading:
         video: A source that comes at its own pace.
         analyzer: Reads the frames, in a thread of its own.
         listener: Is given every result in the analyzer's thread, to write it down; it should be quick.
+        now: The clock of the frames' ``captured_s``, in seconds.
     """
 
     def __init__(
-        self, video: VideoSource, analyzer: FrameAnalyzer, *, listener: Callable[[FrameResult], None] | None = None
+        self,
+        video: VideoSource,
+        analyzer: FrameAnalyzer,
+        *,
+        listener: Callable[[FrameResult], None] | None = None,
+        now: Callable[[], float] = monotonic,
     ) -> None:
         settings = analyzer.settings
         self._frames = Newest(video.frames(Sampling(settings.stride, settings.fps), analyzer.clock))
         self._results = Newest(self._read(analyzer, listener))
         self._delays: deque[float] = deque(maxlen=_REMEMBERED)
         self._shown: deque[float] = deque(maxlen=_REMEMBERED)
-        self.read = 0
+        self._now, self.read = now, 0
 
     def __iter__(self) -> Iterator[FrameResult]:
         return iter(self._results)
@@ -50,8 +56,8 @@ class LiveReading:
 
     def note_shown(self, result: FrameResult) -> float:
         """To be called when a result has been shown; gives its delay in milliseconds."""
-        now = monotonic()
-        delay_ms = 1000 * (now - (result.captured_s or now))
+        now = self._now()
+        delay_ms = 1000 * (now - (now if result.captured_s is None else result.captured_s))
         self._delays.append(delay_ms)
         self._shown.append(now)
         return delay_ms

@@ -6,8 +6,9 @@ It opens sources and reads nothing from them.
 from os import PathLike, fspath
 from pathlib import Path
 
+from mien.errors import ConfigError
 from mien.video.cameras import Camera
-from mien.video.sequences import is_sequence, open_sequence
+from mien.video.sequences import ImageSequence, is_sequence, open_sequence
 from mien.video.sources import VideoFile, VideoSource
 
 AnySource = str | PathLike[str] | int | VideoSource
@@ -23,6 +24,7 @@ def open_video(source: AnySource, *, rate: float = 25.0) -> VideoSource:
         rate: Frames a second of pictures in a row.
 
     Raises:
+        ConfigError: ``rate`` is none.
         SourceError: It cannot be opened or shows no moving picture.
         MissingDependencyError: PyAV is not installed.
     """
@@ -41,3 +43,23 @@ def open_video(source: AnySource, *, rate: float = 25.0) -> VideoSource:
 def display_name(source: VideoSource) -> str:
     """The last part of a source's name, for titles."""
     return Path(source.info.name).name or source.info.name
+
+
+def spare_source(source: VideoSource, *outputs: Path | None) -> None:
+    """Refuse outputs that would be written over what is read.
+
+    Raises:
+        ConfigError: One is the source's own file, or one of its pictures, by whatever name or link.
+    """
+    there = [output for output in outputs if output is not None and output.exists()]
+    read = source.files if isinstance(source, ImageSequence) else [Path(source.info.name.removeprefix("file:"))]
+    for output in there:
+        if any(_is_same(output, file) for file in read):
+            raise ConfigError(f"{output} is what is read, and would be lost", hint="choose another name")
+
+
+def _is_same(file: Path, other: Path) -> bool:
+    try:
+        return file.samefile(other)
+    except (OSError, ValueError):  # the other is no file, as an address of any length
+        return False

@@ -1,37 +1,48 @@
 """The live picture in a browser, without a toolkit of windows: a page on this machine that shows JPEG after JPEG.
 
-It does not know what the picture shows. Only this machine can open the page.
+It does not know what the picture shows. It answers this machine alone, and there only who was told its address.
 """
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from secrets import token_urlsafe
 from threading import Condition, Thread
 from typing import Self
+from urllib.parse import urlsplit
 
 from PIL import Image
 
-from mien.errors import SourceError
+from mien.errors import ConfigError, SourceError
 from mien.geometry import ByteArray
 
 _BOUNDARY = "frame"
 _QUALITY = 80
+_LAST_PORT = 2**16 - 1
 _PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>mien live</title><style>
 body { margin: 0; background: #1c1f24; display: grid; place-items: center; min-height: 100vh; }
 img { max-width: 100vw; max-height: 100vh; }
-</style></head><body><img src="/live" alt="Live picture with the expression of each face"></body></html>"""
+</style></head><body><img src="live" alt="Live picture with the expression of each face"></body></html>"""
+#: Names of this machine. A page of another site whose name is made to mean this machine sends its own name as Host.
+_OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class LivePage:
     """Serves the last picture it was given; each viewer gets the newest when it is ready for one.
 
+    Its address holds a secret that is made anew each time, so that no other page or user can guess it.
+
     Args:
         port: 0 takes any that is free.
 
     Raises:
+        ConfigError: There is no such port.
         SourceError: The port is taken.
     """
 
     def __init__(self, port: int = 0) -> None:
+        if not 0 <= port <= _LAST_PORT:
+            raise ConfigError(f"port is {port}, expected 0 to {_LAST_PORT}")
+        self._secret = token_urlsafe(16)
         self._jpeg, self._number, self._open = b"", 0, True
         self._changed = Condition()
         handler = type("Handler", (_Handler,), {"page": self})
@@ -45,7 +56,12 @@ class LivePage:
     @property
     def address(self) -> str:
         """What a browser opens."""
-        return f"http://127.0.0.1:{self._server.server_port}/"
+        return f"http://127.0.0.1:{self._server.server_port}{self.path}"
+
+    @property
+    def path(self) -> str:
+        """The part of the address that holds the secret, with a slash at both ends."""
+        return f"/{self._secret}/"
 
     def __enter__(self) -> Self:
         self._worker.start()
@@ -79,10 +95,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the page or with its picture."""
-        if self.path == "/":
+        if not _names_this_machine(self.headers.get("Host", "")):
+            self.send_error(403)
+        elif self.path == self.page.path:
             self._send("text/html; charset=utf-8")
             self.wfile.write(_PAGE)
-        elif self.path == "/live":
+        elif self.path == f"{self.page.path}live":
             self._send(f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
             self._stream()
         else:
@@ -106,3 +124,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing on standard error."""
+
+
+def _names_this_machine(host: str) -> bool:
+    """Whether a Host header, with or without a port, is a name of this machine."""
+    try:
+        return urlsplit(f"//{host}").hostname in _OWN_NAMES
+    except ValueError:
+        return False

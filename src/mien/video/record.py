@@ -4,25 +4,27 @@ It reads frames as ``run.py`` gives them and holds none; drawing runs beside rea
 readable table, and can go on.
 """
 
+import csv
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
-from mien.errors import ConfigError
+from mien.errors import CheckpointError, ConfigError
 from mien.heap import give_back_freed_memory
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.annotated import AnnotatedVideo
 from mien.video.drawing import draw_frame
-from mien.video.open import display_name
+from mien.video.open import display_name, spare_source
 from mien.video.plots import load_figure, plot_timeline
 from mien.video.report import write_report
 from mien.video.results import FrameResult
 from mien.video.resume import Progress, load_progress, progress_file, recipe_of, save_progress
 from mien.video.run import analyzed
 from mien.video.sources import VideoSource
-from mien.video.tables import TableFile, read_rows, row_file
+from mien.video.tables import START_AGAIN, TableFile, read_rows, row_file
 from mien.video.threads import ahead
 from mien.video.timeline import Timeline, TrackSummary
 
@@ -60,7 +62,8 @@ class VideoSummary:
         tracks: In figures, the longest first.
         timeline: All of them over time.
         problems: What could not be read.
-        stopped: Whether it was interrupted; then ``--resume`` goes on.
+        stopped: Whether it was interrupted.
+        resumable: Whether the same call with ``resume`` goes on.
     """
 
     frames: int
@@ -69,6 +72,7 @@ class VideoSummary:
     timeline: Timeline = field(repr=False, compare=False)
     problems: tuple[str, ...]
     stopped: bool = False
+    resumable: bool = False
 
 
 def record_video(
@@ -79,6 +83,7 @@ def record_video(
     resume: bool = False,
     listener: Listener | None = None,
     note_every_s: float = 2.0,
+    detector_file: Path | None = None,
 ) -> VideoSummary:
     """Read ``video`` and write ``outputs``; an interruption by the keyboard ends it early but well.
 
@@ -89,44 +94,54 @@ def record_video(
         resume: Go on where an earlier run with the same settings stopped; without one, begin.
         listener: Is shown each result.
         note_every_s: How often it is noted how far the run came; what lies behind the last note is read again.
+        detector_file: That the detector was made from, if one was given; resuming needs the same.
 
     Raises:
-        ConfigError: ``resume`` without a table, with an annotated video, or of a live source.
-        CheckpointError: The earlier run had other settings.
+        ConfigError: An output is the source itself, or ``resume`` without a table, with an annotated video, or of a
+            live source.
+        CheckpointError: The earlier run had other settings, or what is there is not what it left.
         SourceError: Not one frame can be read.
         StorageError: An output cannot be written.
         MissingDependencyError: An output needs an extra that is not installed.
     """
     _check(video, outputs, resume=resume)
-    job = _Job(video, analyzer, outputs, note_every_s)
+    recipe = recipe_of(video.info, analyzer, detector_file)
+    job = _Job(video, analyzer, outputs, recipe, note_every_s)
     if not (resume and outputs.table is not None):
         return job.run(None, listener)
-    progress = load_progress(outputs.table, job.recipe)
-    if progress is None and outputs.table.exists():
-        return job.finished_before()
+    progress = load_progress(outputs.table, recipe)
+    if progress is not None and progress.complete:
+        return job.finished_before(outputs.table)
     return job.run(progress, listener)
 
 
 class _Job:
     """One pass: the outputs that are open, and the timeline that grows."""
 
-    def __init__(self, video: VideoSource, analyzer: FrameAnalyzer, outputs: Outputs, note_every_s: float) -> None:
+    def __init__(
+        self,
+        video: VideoSource,
+        analyzer: FrameAnalyzer,
+        outputs: Outputs,
+        recipe: dict[str, Any],
+        note_every_s: float,
+    ) -> None:
         self._video, self._analyzer, self._outputs = video, analyzer, outputs
-        self._note_every_s = note_every_s
+        self._recipe, self._note_every_s = recipe, note_every_s
         self._timeline = Timeline(analyzer.pipeline.recognizer.labels)
-        self.recipe = recipe_of(video.info.name, analyzer)
-        self._noted_s = monotonic()
+        self._resumable = _resuming_problem(video, outputs) is None
+        self._noted_s, self._last = monotonic(), -1
 
     def run(self, progress: Progress | None, listener: Listener | None) -> VideoSummary:
-        after, stopped = -1, False
+        stopped = False
         with ExitStack() as stack:
             table = self._open_table(stack, progress)
             drawn = self._outputs.annotated and stack.enter_context(
                 AnnotatedVideo(self._outputs.annotated, self._video.info)
             )
             if progress is not None:
-                after = self._go_on(progress)
-            results = self._written(analyzed(self._video, self._analyzer, after=after), table)
+                self._go_on(progress)
+            results = self._written(analyzed(self._video, self._analyzer, after=self._last), table)
             results = stack.enter_context(closing(ahead(results) if drawn else results))  # before what it writes into
             try:
                 for result in results:
@@ -136,13 +151,15 @@ class _Job:
             except KeyboardInterrupt:
                 stopped = True
                 self._video.problems.append("interrupted")
-            self._close_table(table, stopped=stopped)
+            results.close()
+            if table is not None and (self._video.info.live or not stopped):  # what is live is whole when it is stopped
+                self._close_table(table)
         return self._finish(stopped=stopped)
 
-    def finished_before(self) -> VideoSummary:
+    def finished_before(self, table: Path) -> VideoSummary:
         """The summary of a complete table, which stays as it is."""
-        if self._outputs.table is not None:
-            self._timeline.add_rows(read_rows(self._outputs.table))
+        with _told_as_checkpoint_error(table):
+            self._timeline.add_rows(read_rows(table))
         self._video.problems.append("the table is complete, nothing was left to do")
         return self._finish(stopped=False)
 
@@ -153,16 +170,17 @@ class _Job:
         keep = progress.position if progress else None
         table = stack.enter_context(TableFile(path, self._timeline.labels, keep=keep))
         if progress is None:
-            save_progress(path, Progress(-1, table.position(), self.recipe, None))
+            save_progress(path, Progress(-1, table.position(), self._recipe, None))
         return table
 
-    def _go_on(self, progress: Progress) -> int:
+    def _go_on(self, progress: Progress) -> None:
         """Take up the memory and the rows of the earlier run."""
-        if progress.memory is not None:
-            self._analyzer.restore(progress.memory)
         if self._outputs.table is not None:
-            self._timeline.add_rows(read_rows(row_file(self._outputs.table)))
-        return progress.frame
+            with _told_as_checkpoint_error(self._outputs.table):
+                self._timeline.add_rows(read_rows(row_file(self._outputs.table)))
+                if progress.memory is not None:
+                    self._analyzer.restore(progress.memory)
+        self._last = progress.frame
 
     def _written(self, results: Iterator[FrameResult], table: TableFile | None) -> Generator[FrameResult, None, None]:
         """The same results, each after its rows are in the table."""
@@ -175,7 +193,7 @@ class _Job:
             yield result
 
     def _take(self, result: FrameResult, drawn: AnnotatedVideo | None) -> None:
-        clock = self._analyzer.clock
+        clock, self._last = self._analyzer.clock, result.index
         self._timeline.add(result)
         if self._timeline.frames % _TIDY_EVERY == 0:
             give_back_freed_memory()
@@ -186,15 +204,17 @@ class _Job:
                 drawn.write(picture, result.timestamp_s)
 
     def _note(self, table: TableFile, index: int) -> None:
-        save_progress(table.path, Progress(index, table.position(), self.recipe, self._analyzer.to_dict()))
+        save_progress(table.path, Progress(index, table.position(), self._recipe, self._analyzer.to_dict()))
         self._noted_s = monotonic()
 
-    def _close_table(self, table: TableFile | None, *, stopped: bool) -> None:
-        if table is None or stopped:
-            return
+    def _close_table(self, table: TableFile) -> None:
         give_back_freed_memory()
         table.finish()
-        progress_file(table.path).unlink(missing_ok=True)
+        if not self._resumable:
+            progress_file(table.path).unlink(missing_ok=True)
+            return
+        length = table.path.stat().st_size
+        save_progress(table.path, Progress(self._last, length, self._recipe, None, complete=True))
 
     def _finish(self, *, stopped: bool) -> VideoSummary:
         problems = self._video.problems
@@ -203,20 +223,39 @@ class _Job:
         if self._outputs.report is not None:
             title = self._outputs.title or display_name(self._video)
             write_report(self._timeline, self._outputs.report, title=title, notes=problems)
-        tracks = tuple(self._timeline.summaries())
-        return VideoSummary(
-            self._timeline.frames, self._timeline.end_s, tracks, self._timeline, tuple(problems), stopped
-        )
+        tracks, timeline = tuple(self._timeline.summaries()), self._timeline
+        resumable = stopped and self._resumable
+        return VideoSummary(timeline.frames, timeline.end_s, tracks, timeline, tuple(problems), stopped, resumable)
+
+
+@contextmanager
+def _told_as_checkpoint_error(table: Path) -> Iterator[None]:
+    """Around taking up what an earlier run left.
+
+    Raises:
+        CheckpointError: It is not what such a run leaves.
+    """
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, csv.Error) as err:
+        raise CheckpointError(f"{table}: damaged ({err})", hint=START_AGAIN) from err
 
 
 def _check(video: VideoSource, outputs: Outputs, *, resume: bool) -> None:
+    spare_source(video, outputs.table, outputs.annotated, outputs.plot, outputs.report)
     if outputs.plot is not None or outputs.report is not None:
         load_figure()  # before an hour of reading, not after
-    if not resume:
-        return
+    problem = _resuming_problem(video, outputs) if resume else None
+    if problem is not None:
+        raise problem
+
+
+def _resuming_problem(video: VideoSource, outputs: Outputs) -> ConfigError | None:
+    """Why such a run cannot be taken up, None where it can."""
     if outputs.table is None:
-        raise ConfigError("resuming needs the table that a run began", hint="give --out")
+        return ConfigError("resuming needs the table that a run began", hint="give --out")
     if outputs.annotated is not None:
-        raise ConfigError("an annotated video cannot be taken up again", hint="leave out --save, or --resume")
+        return ConfigError("an annotated video cannot be taken up again", hint="leave out --save, or --resume")
     if video.info.live:
-        raise ConfigError(f"{video.info.name}: a live source has no place to go on from")
+        return ConfigError(f"{video.info.name}: a live source has no place to go on from")
+    return None

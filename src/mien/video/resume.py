@@ -1,4 +1,4 @@
-"""What a killed run leaves beside its table so that another goes on as if nothing had happened.
+"""What a run leaves beside its table: how far it came, so that another goes on as if nothing had happened.
 
 It does not know how frames are read; it holds the analyzer's memory as that gives it.
 """
@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mien.errors import CheckpointError
+from mien.errors import CheckpointError, ConfigError
 from mien.storage import write_text
 from mien.video.analyzer import FrameAnalyzer
+from mien.video.sources import VideoInfo
+from mien.video.tables import START_AGAIN
 
 _SCHEMA = 1
 
@@ -24,17 +26,19 @@ class Progress:
         frame: Index of the last frame whose rows are in the table, -1 for none.
         position: Bytes of the table up to there.
         recipe: What the run was made with; another recipe cannot go on.
-        memory: Of the analyzer; None before the first frame.
+        memory: Of the analyzer; None before the first frame and when all is done.
+        complete: Whether the table is; then ``position`` is its length in the format that its ending says.
     """
 
     frame: int
     position: int
     recipe: dict[str, Any]
     memory: dict[str, Any] | None
+    complete: bool = False
 
 
 def progress_file(table: Path) -> Path:
-    """The file beside a table that is there as long as the table is not complete."""
+    """The file beside a table that holds its progress."""
     return table.with_name(f"{table.name}.progress.json")
 
 
@@ -48,29 +52,63 @@ def save_progress(table: Path, progress: Progress) -> None:
 
 
 def load_progress(table: Path, recipe: dict[str, Any]) -> Progress | None:
-    """Where a run with the same recipe stopped; None if there was none or it was complete.
+    """How far a run with the same recipe came; None if there was none.
 
     Raises:
-        CheckpointError: The file is damaged, or the run was another one.
+        CheckpointError: The file is damaged, the run was another one, or nothing says how the table that is there came
+            about.
     """
     path = progress_file(table)
     if not path.is_file():
+        if table.exists():
+            raise CheckpointError(f"{table}: nothing beside it says how it was made", hint=START_AGAIN)
         return None
+    progress = _read(path)
+    differing = [key for key in recipe | progress.recipe if progress.recipe.get(key) != recipe.get(key)]
+    if differing:
+        came = ", ".join(f"{key} {recipe.get(key)} instead of {progress.recipe.get(key)}" for key in differing)
+        raise CheckpointError(f"{table}: begun with other settings: {came}", hint=START_AGAIN)
+    if not progress.complete:
+        return progress
+    return _as_left(table, progress) if table.exists() else None
+
+
+def recipe_of(video: VideoInfo, analyzer: FrameAnalyzer, detector_file: Path | None = None) -> dict[str, Any]:
+    """What decides the rows: the source, the settings, the detector and the network, as JSON would give it back.
+
+    Raises:
+        ConfigError: The detector's file cannot be read.
+    """
+    pipeline, settings = analyzer.pipeline, asdict(analyzer.settings)
+    found_by = {"detector": pipeline.detector.name, "detector_file": detector_file and _sha256(detector_file)}
+    return {
+        "source": video.name,
+        "rate": video.fps,
+        **found_by,
+        "model": _sha256(pipeline.recognizer.path),
+        **settings,
+    }
+
+
+def _read(path: Path) -> Progress:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        progress = Progress(record["frame"], record["position"], record["recipe"], record["memory"])
+        frame, position = int(record["frame"]), int(record["position"])
+        return Progress(frame, position, dict(record["recipe"]), record["memory"], bool(record["complete"]))
     except (OSError, ValueError, KeyError, TypeError) as err:
-        raise CheckpointError(f"{path}: damaged ({err})", hint="start again without --resume") from err
-    differing = [key for key in recipe if progress.recipe.get(key) != recipe[key]]
-    if differing:
-        came = ", ".join(f"{key} {recipe[key]} instead of {progress.recipe.get(key)}" for key in differing)
-        raise CheckpointError(f"{table}: begun with other settings: {came}", hint="start again without --resume")
+        raise CheckpointError(f"{path}: damaged ({err})", hint=START_AGAIN) from err
+
+
+def _as_left(table: Path, progress: Progress) -> Progress:
+    length = table.stat().st_size
+    if length != progress.position:
+        text = f"{table}: changed since it was complete, {length} bytes, expected {progress.position}"
+        raise CheckpointError(text, hint=START_AGAIN)
     return progress
 
 
-def recipe_of(source: str, analyzer: FrameAnalyzer) -> dict[str, Any]:
-    """What decides the rows: the source, the settings, the detector and the network, as JSON would give it back."""
-    model = hashlib.sha256(analyzer.pipeline.recognizer.path.read_bytes()).hexdigest()
-    recipe = {"source": source, "detector": analyzer.pipeline.detector.name, "model": model}
-    settings: dict[str, Any] = asdict(analyzer.settings)
-    return {**recipe, **settings}
+def _sha256(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as err:
+        raise ConfigError(f"{file}: {err.strerror or err}") from err

@@ -6,12 +6,13 @@ It does not know containers or cameras.
 import re
 from collections.abc import Iterator, Sequence
 from glob import glob, has_magic
+from os import PathLike
 from pathlib import Path
 
-from mien.errors import ImageDecodeError, SourceError
+from mien.errors import ConfigError, ImageDecodeError, SourceError
 from mien.imaging import IMAGE_SUFFIXES, ImageSource, load_image
 from mien.video.clock import StageClock
-from mien.video.sources import Sampling, VideoFrame, VideoInfo
+from mien.video.sources import MAX_RATE, MIN_RATE, Sampling, VideoFrame, VideoInfo
 
 _NUMBERED = re.compile(r"%0?\d*d")
 
@@ -21,19 +22,27 @@ class ImageSequence:
 
     Args:
         pictures: In order, what :func:`mien.load_image` takes.
-        rate: Frames a second.
+        rate: Frames a second, from a millionth to a million.
         name: What results and errors call it.
 
     Raises:
+        ConfigError: ``rate`` is none.
         SourceError: There is no picture.
     """
 
     def __init__(self, pictures: Sequence[ImageSource], *, rate: float = 25.0, name: str = "pictures") -> None:
+        if not MIN_RATE <= rate <= MAX_RATE:
+            raise ConfigError(f"rate is {rate:g}, expected frames a second from {MIN_RATE:g} to {MAX_RATE:g}")
         if not pictures:
             raise SourceError(f"{name}: no pictures there")
         self._pictures, self._rate = pictures, rate
         self.problems: list[str] = []
         self.info = VideoInfo(name, rate, len(pictures) / rate)
+
+    @property
+    def files(self) -> list[Path]:
+        """The pictures that are files."""
+        return [Path(picture) for picture in self._pictures if isinstance(picture, str | PathLike)]
 
     def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
         """The wanted pictures in order.
@@ -69,6 +78,7 @@ def open_sequence(name: str, *, rate: float = 25.0) -> ImageSequence:
     """The pictures behind a folder or a pattern, numbers in names counted as numbers.
 
     Raises:
+        ConfigError: ``rate`` is none.
         SourceError: There are none.
     """
     path = Path(name)

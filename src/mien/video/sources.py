@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _FILE_PROTOCOLS = "file,crypto,data"
 #: A stream that says nothing for so long is given up.
 _STREAM_TIMEOUT_S = 10.0
+#: Frames a second that a row of pictures may have or that may be asked for.
+MIN_RATE, MAX_RATE = 1e-6, 1e6
 #: A file that ends by more than this before its own word is cut.
 _MISSING_S = 0.5
 

@@ -19,6 +19,8 @@ from mien.video.results import FrameResult, Row, table_columns
 TableFormat = Literal["csv", "jsonl", "parquet"]
 
 _FORMATS: dict[str, TableFormat] = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
+#: What can be done about a table that cannot be taken up.
+START_AGAIN = "start again without --resume"
 #: Bytes of rows that become Parquet at a time. Smaller blocks make more row groups, whose descriptions stay in memory.
 _BLOCK = 2**18
 #: Columns that hold no real number.
@@ -51,7 +53,7 @@ class TableFile:
 
     Raises:
         ConfigError: The ending names no format.
-        CheckpointError: There are fewer rows than ``keep``.
+        CheckpointError: There are fewer rows than ``keep``, or they have other columns.
         StorageError: It cannot be written.
         MissingDependencyError: Parquet without pyarrow.
     """
@@ -61,13 +63,15 @@ class TableFile:
         self._format = "jsonl" if table_format(path) == "jsonl" else "csv"
         if table_format(path) == "parquet":
             _load_pyarrow()
+        rows = row_file(path)
+        if keep is not None:
+            self._check_kept(rows, keep)
         with _told(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream: BinaryIO = row_file(path).open("wb" if keep is None else "r+b", buffering=0)
+            self._stream: BinaryIO = rows.open("wb" if keep is None else "r+b", buffering=0)
             if keep is None and self._format == "csv":
                 self._stream.write(csv_line(table_columns(labels)).encode())
             if keep is not None:
-                self._check_length(keep)
                 self._stream.truncate(keep)
                 self._stream.seek(keep)
 
@@ -77,13 +81,24 @@ class TableFile:
     def __exit__(self, *_: object) -> None:
         self._stream.close()
 
-    def _check_length(self, keep: int) -> None:
-        length = self._stream.seek(0, os.SEEK_END)
+    def _check_kept(self, rows: Path, keep: int) -> None:
+        with _told(self.path):
+            length = rows.stat().st_size if rows.exists() else 0
         if length < keep:
-            self._stream.close()
-            raise CheckpointError(
-                f"{self.path}: {length} bytes of rows, expected at least {keep}", hint="start again without --resume"
-            )
+            raise CheckpointError(f"{self.path}: {length} bytes of rows, expected at least {keep}", hint=START_AGAIN)
+        if keep and not self._has_columns(rows):
+            raise CheckpointError(f"{self.path}: no table of such a run, it has other columns", hint=START_AGAIN)
+
+    def _has_columns(self, rows: Path) -> bool:
+        with _told(self.path), rows.open("rb") as stream:
+            first = stream.readline()
+        columns = table_columns(self._labels)
+        if self._format == "csv":
+            return first == csv_line(columns).encode()
+        try:
+            return tuple(json.loads(first)) == columns
+        except (ValueError, TypeError):
+            return False
 
     def write(self, result: FrameResult) -> None:
         """Append the rows of a frame in one piece."""
@@ -97,6 +112,7 @@ class TableFile:
 
     def finish(self) -> None:
         """Make the table what its ending says, once all rows are there."""
+        self.position()
         self._stream.close()
         if table_format(self.path) == "parquet":
             _to_parquet(row_file(self.path), self.path, table_columns(self._labels))
@@ -122,6 +138,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
     Raises:
         StorageError: The file cannot be read.
+        ValueError: It is no such table.
     """
     if table_format(path) == "parquet":
         yield from _parquet_rows(path)
