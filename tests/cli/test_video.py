@@ -32,6 +32,7 @@ from mien.video.results import FrameResult
 from mien.video.run import analyze_video
 from mien.video.sources import VideoFile
 from mien.video.tables import read_rows
+from mien.weights import weight_path
 from tests.small_models import write_model
 from tests.video.steps import Steps
 from tests.videos import scene, write_video
@@ -96,8 +97,8 @@ def test_a_table_that_is_complete_is_left_alone_by_resume(clip: Path, model: Pat
 def test_a_complete_table_of_another_detector_file_is_refused_by_resume(
     clip: Path, model: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "faces.onnx").write_text("not opened for this detector")
-    options = ["--out", tmp_path / "a.csv", "--detector", "whole", "--stride", "9", "--quiet"]
+    shutil.copy(weight_path("blazeface", kind="detector"), tmp_path / "faces.onnx")
+    options = ["--out", tmp_path / "a.csv", "--stride", "9", "--quiet"]
     run(model, "video", clip, *options, "--detector-file", tmp_path / "faces.onnx")
     assert len((tmp_path / "a.csv.progress.json").read_bytes()) < 700
     result = run(model, "video", clip, *options, "--resume")
