@@ -22,14 +22,12 @@ DRAWS = 20
 
 def answers(dataset: FerDataset, model: str) -> FloatArray:
     """What the model says of the validation faces of ``votes``, (n, 8)."""
-    recognizer = load_recognizer(Path(model) if model.endswith(".onnx") else model)
-    return predict_rows(recognizer, dataset.images, select(dataset, "votes", "validation").indices)
+    return predict_rows(load_recognizer(model), dataset.images, select(dataset, "votes", "validation").indices)
 
 
-def per_image(dataset: FerDataset, model: str) -> dict[str, FloatArray]:
+def per_image(dataset: FerDataset, said: FloatArray) -> dict[str, FloatArray]:
     """Figures of each validation face, by name."""
     rows, strict = select(dataset, "votes", "validation"), select(dataset, "majority", "validation")
-    said = answers(dataset, model)
     top = said.argmax(axis=1)
     right = top[np.searchsorted(rows.indices, strict.indices)] == strict.labels
     return {
@@ -40,12 +38,11 @@ def per_image(dataset: FerDataset, model: str) -> dict[str, FloatArray]:
     }
 
 
-def floor(dataset: FerDataset, model: str) -> float:
-    """Mean KL of votes drawn from the model's answers, as many for each face as it has, to these answers."""
-    rows = select(dataset, "votes", "validation")
-    said = answers(dataset, model)
-    said /= said.sum(axis=1, keepdims=True)
-    counts = dataset.votes[rows.indices, : said.shape[1]].sum(axis=1, dtype=np.int64)
+def floor(dataset: FerDataset, said: FloatArray) -> float:
+    """Mean KL of votes drawn from the answers, as many for each face as it has, to these answers."""
+    said = said / said.sum(axis=1, keepdims=True)
+    rows = select(dataset, "votes", "validation").indices
+    counts = dataset.votes[rows, : said.shape[1]].sum(axis=1, dtype=np.int64)
     random = np.random.default_rng(0)
     draws = [random.multinomial(counts, said) / counts[:, None] for _ in range(DRAWS)]
     return float(np.mean([kl_divergence(votes, said).mean() for votes in draws]))
@@ -59,7 +56,8 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=2000)
     given = parser.parse_args()
     dataset = open_dataset(given.data)
-    first, second = per_image(dataset, given.first), per_image(dataset, given.second)
+    said, said_second = answers(dataset, given.first), answers(dataset, given.second)
+    first, second = per_image(dataset, said), per_image(dataset, said_second)
     random = np.random.default_rng(0)
     print("| figure | first | second | difference | 95 % interval |\n|---|---:|---:|---:|---:|")
     for name, values in first.items():
@@ -68,7 +66,7 @@ def main() -> None:
         low, high = np.percentile(means, [2.5, 97.5])
         both = f"{values.mean():.4f} | {second[name].mean():.4f}"
         print(f"| {name} | {both} | {gain.mean():+.4f} | [{low:+.4f}, {high:+.4f}] |")
-    print(f"KL of votes drawn from the first model's answers: {floor(dataset, given.first):.4f}")
+    print(f"KL of votes drawn from the first model's answers: {floor(dataset, said):.4f}")
 
 
 if __name__ == "__main__":

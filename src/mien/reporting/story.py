@@ -3,7 +3,7 @@
 It computes no figure: each comes from the part of the package that owns it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,8 +88,7 @@ def write_story(
     story = _Story(dataset, out, options)
     story.tell_data()
     story.tell_naive()
-    results = [story.tell_model(model) for model in models]
-    story.compare(models, results)
+    story.compare({name: story.tell_model(model) for name, model in zip(names, models, strict=True)})
     if options.photos and models:
         story.tell_photos(models[-1])
     story.page.heading("Limits")
@@ -152,18 +151,17 @@ class _Story:
                 self._tell_result(metadata.name, result)
         return results
 
-    def compare(self, models: Sequence[ExpressionPipeline], results: Sequence[Sequence[EvaluationResult]]) -> None:
+    def compare(self, results: Mapping[str, Sequence[EvaluationResult]]) -> None:
         """The capstone's table, and all models on all protocols."""
         self.page.heading("Results")
-        names = [model.recognizer.metadata.name for model in models]
-        for name, judged in zip(names, results, strict=True):
+        for name, judged in results.items():
             drawn = next(result for result in judged if result.protocol == "drawn")
             table = capstone_table(self.naive, drawn)
             self.page.table(Table(f"{name}: {table.title}", table.header, table.rows))
         rows = [
             (result.protocol, name, f"{result.n:,}", *(with_interval(result, figure) for figure in _COMPARED))
-            for of_protocol in zip(*results, strict=True)
-            for name, result in zip(names, of_protocol, strict=True)
+            for of_protocol in zip(*results.values(), strict=True)
+            for name, result in zip(results, of_protocol, strict=True)
         ]
         header = ("protocol", "model", "images", *_COMPARED.values())
         self.page.table(Table("Every protocol, with 95 % bootstrap intervals", header, tuple(rows)))

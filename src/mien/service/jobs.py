@@ -16,7 +16,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -105,14 +105,13 @@ class JobFolder:
             (self._folder / job.id).mkdir(mode=0o700)
         except OSError as err:
             raise StorageError(f"no job can be made: {err.strerror}", hint="the disk may be full") from err
-        try:
+        with ExitStack() as undo:
+            undo.callback(shutil.rmtree, self._folder / job.id, ignore_errors=True)
             with self.claimed(job):
                 self.save(job)
                 yield job
                 self.save(replace(job, phase="waiting"))
-        except BaseException:
-            shutil.rmtree(self._folder / job.id, ignore_errors=True)
-            raise
+            undo.pop_all()
 
     def check_space(self, more: int) -> None:
         """See whether ``more`` bytes fit.
