@@ -13,6 +13,8 @@ from mien.errors import CheckpointError, ConfigError
 from mien.training import checkpoint
 from mien.training.batches import ImageBatches
 from mien.training.config import TrainingConfig
+from mien.training.distillation import Teachers
+from mien.training.mixing import mix
 from mien.training.origins import Origins
 from mien.training.run import train
 from mien.training.trained import load_network
@@ -138,3 +140,46 @@ def test_reduced_faces_are_smoothed_before_they_are_sampled(made_dataset: FerDat
     positions, shuffled = next(images.shuffled(4, Augmentation(), seed=0, side=24))
     expected = torch.nn.functional.interpolate(whole[positions], 24, mode="bilinear", antialias=True)
     assert torch.allclose(shuffled, expected)
+
+
+def test_consistent_teachers_answer_for_the_faces_that_the_student_sees(
+    made_dataset: FerDataset, teachers: Runs, tmp_path: Path
+) -> None:
+    """One step over all faces, changed and blended, done again by hand."""
+    changed = Augmentation(flip=1.0, shift=0.4)
+    config = replace(
+        STUDENT,
+        teaching="consistent",
+        mixup=1.0,
+        augmentation=changed,
+        epochs=1,
+        batch_size=1000,
+        learning_rate=1e-9,
+    )
+    origins = Origins(start=teachers[0], teachers=teachers)
+    result = train(config, made_dataset, tmp_path / "run", origins=origins, precision="32-true")
+
+    student = load_network(teachers[0])[0].to(memory_format=torch.channels_last).train()  # dropout goes by memory
+    rows = select(made_dataset, "votes", "train")
+    torch.manual_seed(config.seed * 7919 + 1)
+    order_seed = config.seed * 104_729 + 1
+    [(at, faces)] = ImageBatches(made_dataset, rows.indices, torch.device("cpu")).shuffled(
+        1000, changed, seed=order_seed
+    )
+    blended, _ = mix(faces, torch.from_numpy(rows.targets).float()[at], 1.0)
+    with torch.no_grad():
+        said = student(blended).log_softmax(1)
+        answers = sum(load_network(teacher)[0](blended).softmax(1) for teacher in teachers) / 2
+    assert result.best.train_loss == pytest.approx(-float((answers * said).sum(1).mean()), abs=1e-4)
+
+
+def test_teachers_answer_with_the_mean_of_their_probabilities(teachers: Runs) -> None:
+    faces = torch.rand(5, 1, 48, 48, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = sum(load_network(teacher)[0](faces).softmax(1) for teacher in teachers) / 2
+    assert torch.allclose(Teachers(teachers, torch.device("cpu"))(faces), expected, atol=1e-6)
+
+
+def test_consistent_teachers_are_not_asked_for_reduced_faces() -> None:
+    with pytest.raises(ConfigError, match="small_epochs is 2 and teaching is consistent"):
+        replace(STUDENT, teaching="consistent", small_epochs=2)

@@ -19,12 +19,14 @@ Panels = Literal["first", "both"]
 Optimizer = Literal["adam", "adamw"]
 Schedule = Literal["constant", "plateau", "onecycle", "cosine"]
 Monitor = Literal["loss", "kl"]
+Teaching = Literal["fixed", "consistent"]
 _CHOICES = {
     "target": Target,
     "panels": Panels,
     "optimizer": Optimizer,
     "schedule": Schedule,
     "monitor": Monitor,
+    "teaching": Teaching,
 }
 _NOT_NEGATIVE = (
     "weight_decay",
@@ -55,6 +57,9 @@ class TrainingConfig:
             kept; 0 keeps the weights.
         class_weight_power: Weight of an image is the mean of frequency^-power over its votes; 0 weighs all alike.
         teacher_share: Weight of the teachers' mean distribution in the targets; the rest is ``target``.
+        teaching: Teachers answer once for each face, as it is and mirrored (``fixed``), or in every step for the faces
+            that the network itself sees, changed and blended (``consistent``, Beyer et al. 2022): another forward pass
+            of each, and no answer that they know by heart.
         mixup: Concentration of the Beta distribution by which faces and targets are blended in pairs; 0 blends none.
         small_epochs: The first epochs, which see faces reduced to ``small_side`` pixels (progressive resizing): less
             than half the work each.
@@ -78,6 +83,7 @@ class TrainingConfig:
     ema_decay: float = 0.0
     class_weight_power: float = 0.0
     teacher_share: float = 0.0
+    teaching: Teaching = "fixed"
     mixup: float = 0.0
     small_epochs: int = 0
     small_side: int = 32
@@ -88,6 +94,14 @@ class TrainingConfig:
         for name, kind in _CHOICES.items():
             if getattr(self, name) not in get_args(kind):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(get_args(kind))}")
+        self._check_ranges()
+        if self.teaching == "consistent" and self.small_epochs:
+            raise ConfigError(
+                f"small_epochs is {self.small_epochs} and teaching is consistent, expected 0: it is for whole faces",
+                hint='set small_epochs = 0 or teaching = "fixed"',
+            )
+
+    def _check_ranges(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate", "small_side"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected more than 0")

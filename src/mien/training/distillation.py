@@ -1,14 +1,15 @@
 """What trained networks say of the training faces, to be mixed into the targets of a new one (Hinton et al. 2015).
 
-A face's votes are ten draws; its teachers have seen them and those of all similar faces. Teachers look at each face
-once, as it is and mirrored: their answer is a better label, not another forward pass in every step.
+A face's votes are ten draws; its teachers have seen them and those of all similar faces. Fixed teaching asks them once
+for each face, as it is and mirrored: a better label, at no cost in a step. Consistent teaching asks them in every step
+for the changed faces, which they do not know by heart (Beyer et al. 2022).
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mien.training.batches import ImageBatches
 from mien.training.checkpoint import ANSWERS, load_state, save_state
@@ -32,8 +33,29 @@ def teachers_distribution(
     return answers
 
 
+class Teachers:
+    """Trained networks that answer together.
+
+    Raises:
+        CheckpointError: One of ``runs`` is no run folder, or a file is damaged.
+    """
+
+    def __init__(self, runs: Sequence[Path], device: torch.device) -> None:
+        self._networks = [_load(run, device, mirror=False) for run in runs]
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """The mean of their probabilities for (n, 1, 48, 48), float32 (n, classes)."""
+        return torch.stack([network(images).float().softmax(dim=1) for network in self._networks]).mean(dim=0)
+
+
 @torch.no_grad()
 def _answers(teacher: Path, images: ImageBatches, device: torch.device) -> Tensor:
-    network, _ = load_network(teacher, mirror=True)
-    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return torch.cat([network(batch).softmax(dim=1).cpu() for batch in images.in_order()])
+    network = _load(teacher, device, mirror=True)
+    return torch.cat([network(batch).float().softmax(dim=1).cpu() for batch in images.in_order()])
+
+
+def _load(run: Path, device: torch.device, *, mirror: bool) -> nn.Module:
+    network, _ = load_network(run, mirror=mirror)
+    placed: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return placed

@@ -17,7 +17,7 @@ from mien.data.dataset import FerDataset
 from mien.training import checkpoint
 from mien.training.batches import ImageBatches
 from mien.training.config import TrainingConfig
-from mien.training.distillation import teachers_distribution
+from mien.training.distillation import Teachers, teachers_distribution
 from mien.training.losses import cross_entropy, expected_hits, validation_figures
 from mien.training.mixing import mix
 from mien.training.origins import NO_ORIGINS, Origins
@@ -98,8 +98,14 @@ class Run:
         self.train_images = ImageBatches(dataset, self.train_targets.indices, self.fabric.device)
         self.validation_images = ImageBatches(dataset, self.validation_targets.indices, self.fabric.device)
         self.taught: Tensor | None = None
-        if origins.teachers:
-            self.taught = teachers_distribution(origins.teachers, self.train_images, folder, device=self.fabric.device)
+        self.teachers: Teachers | None = None
+        if origins.teachers and config.teaching == "consistent":
+            self.teachers = Teachers(origins.teachers, self.fabric.device)
+        elif origins.teachers:
+            with self.fabric.autocast():
+                self.taught = teachers_distribution(
+                    origins.teachers, self.train_images, folder, device=self.fabric.device
+                )
         self.weights = image_weights(self.train_targets.votes, config.class_weight_power)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.optimizer = self.fabric.setup(network, build_optimizer(network, config))
@@ -155,6 +161,9 @@ class Run:
         )
         for at, faces in batches:
             images, wanted = mix(faces, targets[at].to(faces.device), config.mixup)
+            if self.teachers is not None:
+                with self.fabric.autocast():
+                    wanted = wanted.lerp(self.teachers(images), config.teacher_share)
             logits = self.network(images)
             each = cross_entropy(logits, wanted)
             self.optimizer.zero_grad(set_to_none=True)
