@@ -13,6 +13,7 @@ import numpy as np
 
 from mien.data.dataset import FerDataset, open_dataset
 from mien.data.protocols import select
+from mien.evaluation.bootstrap import Interval, intervals
 from mien.evaluation.metrics import FloatArray, js_divergence, kl_divergence
 from mien.evaluation.run import predict_rows
 from mien.recognition.recognizer import load_recognizer
@@ -38,6 +39,11 @@ def per_image(dataset: FerDataset, said: FloatArray) -> dict[str, FloatArray]:
     }
 
 
+def interval_of(gain: FloatArray, resamples: int) -> Interval:
+    """Of the mean gain of an image."""
+    return intervals(lambda weights: {"gain": weights @ gain / len(gain)}, len(gain), resamples=resamples)["gain"]
+
+
 def floor(dataset: FerDataset, said: FloatArray) -> float:
     """Mean KL of votes drawn from the answers, as many for each face as it has, to these answers."""
     said = said / said.sum(axis=1, keepdims=True)
@@ -58,14 +64,12 @@ def main() -> None:
     dataset = open_dataset(given.data)
     said, said_second = answers(dataset, given.first), answers(dataset, given.second)
     first, second = per_image(dataset, said), per_image(dataset, said_second)
-    random = np.random.default_rng(0)
     print("| figure | first | second | difference | 95 % interval |\n|---|---:|---:|---:|---:|")
     for name, values in first.items():
         gain = second[name] - values
-        means = [gain[random.integers(0, len(gain), len(gain))].mean() for _ in range(given.resamples)]
-        low, high = np.percentile(means, [2.5, 97.5])
+        interval = interval_of(gain, given.resamples)
         both = f"{values.mean():.4f} | {second[name].mean():.4f}"
-        print(f"| {name} | {both} | {gain.mean():+.4f} | [{low:+.4f}, {high:+.4f}] |")
+        print(f"| {name} | {both} | {gain.mean():+.4f} | [{interval.low:+.4f}, {interval.high:+.4f}] |")
     print(f"KL of votes drawn from the first model's answers: {floor(dataset, said):.4f}")
 
 
