@@ -28,7 +28,8 @@ def teachers_distribution(
     if kept.exists():
         answers: Tensor = load_state(kept)["probabilities"]
         return answers
-    answers = torch.stack([_answers(teacher, images, device) for teacher in teachers]).mean(dim=0)
+    mirrored = Teachers(teachers, device, mirror=True)
+    answers = torch.cat([mirrored(batch).cpu() for batch in images.in_order()])
     save_state({"probabilities": answers}, kept)
     return answers
 
@@ -40,22 +41,11 @@ class Teachers:
         CheckpointError: One of ``runs`` is no run folder, or a file is damaged.
     """
 
-    def __init__(self, runs: Sequence[Path], device: torch.device) -> None:
-        self._networks = [_load(run, device, mirror=False) for run in runs]
+    def __init__(self, runs: Sequence[Path], device: torch.device, *, mirror: bool = False) -> None:
+        networks = [load_network(run, mirror=mirror)[0] for run in runs]
+        self._networks = nn.ModuleList(networks).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         """The mean of their probabilities for (n, 1, 48, 48), float32 (n, classes)."""
         return torch.stack([network(images).float().softmax(dim=1) for network in self._networks]).mean(dim=0)
-
-
-@torch.no_grad()
-def _answers(teacher: Path, images: ImageBatches, device: torch.device) -> Tensor:
-    network = _load(teacher, device, mirror=True)
-    return torch.cat([network(batch).float().softmax(dim=1).cpu() for batch in images.in_order()])
-
-
-def _load(run: Path, device: torch.device, *, mirror: bool) -> nn.Module:
-    network, _ = load_network(run, mirror=mirror)
-    placed: nn.Module = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return placed
