@@ -46,7 +46,33 @@ def test_shift_moves_by_at_most_its_share_of_the_side() -> None:
     assert moved.max() > 3.5
 
 
-@pytest.mark.parametrize("name", ["rotation_deg", "shift", "zoom", "contrast", "brightness", "erase", "blur", "noise"])
+def test_warp_moves_the_parts_of_a_face_apart_and_none_much_farther_than_its_share() -> None:
+    spots = torch.zeros(200, 1, 48, 48)
+    spots[:, :, 11:13, 23:25] = 1
+    spots[:, :, 35:37, 23:25] = 1
+    result = changed(spots, warp=0.05)
+    rows = torch.arange(24).float()
+    upper, lower = (
+        (half.sum(3) * rows).sum(2) / half.sum((2, 3)) - 11.5 for half in (result[:, :, :24], result[:, :, 24:])
+    )
+    assert 1.5 < upper.abs().max() < 1.3 * 0.05 * 48  # a cubic overshoots the points of the lattice a little
+    assert abs(upper.mean()) < 0.2
+    assert abs(torch.corrcoef(torch.stack([upper[:, 0], lower[:, 0]]))[0, 1]) < 0.3
+
+
+def test_shade_is_a_plane_through_the_middle() -> None:
+    result = changed(torch.full((100, 1, 48, 48), 0.5), shade=0.3)[:, 0]
+    assert torch.allclose(result.mean((1, 2)), torch.full((100,), 0.5), atol=1e-4)
+    for direction in (1, 2):
+        assert result.diff(n=2, dim=direction).abs().max() < 1e-5
+    steepest = torch.hypot((result[:, -1, 0] - result[:, 0, 0]), (result[:, 0, -1] - result[:, 0, 0])) / 2
+    assert 0.25 < steepest.max() <= 0.3
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["rotation_deg", "shift", "zoom", "warp", "contrast", "brightness", "shade", "erase", "blur", "noise"],
+)
 def test_every_change_keeps_shape_and_range_and_is_repeatable(name: str) -> None:
     strength = {"rotation_deg": 10.0, "blur": 0.9}.get(name, 0.5)
     result = changed(**{name: strength})

@@ -20,7 +20,10 @@ class Augmentation:
         rotation_deg: Largest turn to either side.
         shift: Largest shift in fractions of the side.
         zoom: Largest change of scale: factors in [1 - zoom, 1 + zoom].
+        warp: Largest shift of the points of a 4 by 4 lattice, in fractions of the side; the face between them is
+            stretched smoothly, into another one's proportions (Simard et al. 2003).
         flip: Probability of a mirror image.
+        shade: Largest change of gray values from the middle to a border, in [0, 1], as by light from one side.
         contrast: Largest change of contrast: factors in [1 - contrast, 1 + contrast] about the mean.
         brightness: Largest shift of gray values, in [0, 1].
         erase: Probability that a rectangle is replaced by one gray (Zhong et al. 2020).
@@ -32,9 +35,11 @@ class Augmentation:
     rotation_deg: float = 0.0
     shift: float = 0.0
     zoom: float = 0.0
+    warp: float = 0.0
     flip: float = 0.0
     contrast: float = 0.0
     brightness: float = 0.0
+    shade: float = 0.0
     erase: float = 0.0
     erase_side: float = 0.45
     blur: float = 0.0
@@ -51,12 +56,14 @@ class Augmentation:
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Change float32 (N, 1, H, W) in [0, 1]; the result has the same shape and range."""
-        if self.rotation_deg or self.shift or self.zoom or self.flip:
+        if self.rotation_deg or self.shift or self.zoom or self.warp or self.flip:
             images = self._move(images, generator)
         if self.blur:
             images = self._blur(images, generator)
         if self.contrast or self.brightness:
             images = self._expose(images, generator)
+        if self.shade:
+            images = self._shade(images, generator)
         if self.noise:
             images = self._add_noise(images, generator)
         if self.erase:
@@ -64,7 +71,7 @@ class Augmentation:
         return images
 
     def _move(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """One resampling for rotation, shift, zoom and mirror; the border repeats, as in the capstone's recipe."""
+        """One resampling for all moves; the border repeats, as in the capstone's recipe."""
         count = len(images)
         angle = torch.deg2rad(self.rotation_deg * _signed(count, generator))
         scale = 1 + self.zoom * _signed(count, generator)
@@ -74,6 +81,10 @@ class Augmentation:
         cos, sin = angle.cos() * scale, angle.sin() * scale
         theta = torch.stack([cos * mirror, -sin, dx, sin * mirror, cos, dy], dim=1).view(count, 2, 3).to(images.device)
         grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
+        if self.warp:
+            lattice = 2 * self.warp * _signed(count * 32, generator).view(count, 2, 4, 4).to(images.device)
+            field = functional.interpolate(lattice, size=images.shape[2:], mode="bicubic", align_corners=True)
+            grid = grid + field.permute(0, 2, 3, 1)
         return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
     def _expose(self, images: Tensor, generator: torch.Generator) -> Tensor:
@@ -87,6 +98,13 @@ class Augmentation:
         small = functional.avg_pool2d(images, 2)
         soft = functional.interpolate(small, size=images.shape[2:], mode="bilinear", align_corners=False)
         return torch.where(chosen.view(-1, 1, 1, 1).to(images.device), soft, images)
+
+    def _shade(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        count, _, height, width = images.shape
+        strength, angle = self.shade * torch.rand(count, generator=generator), torch.pi * _signed(count, generator)
+        down = torch.linspace(-1, 1, height).view(1, 1, height, 1) * (strength * angle.sin()).view(-1, 1, 1, 1)
+        across = torch.linspace(-1, 1, width).view(1, 1, 1, width) * (strength * angle.cos()).view(-1, 1, 1, 1)
+        return (images + (down + across).to(images.device)).clamp_(0, 1)
 
     def _add_noise(self, images: Tensor, generator: torch.Generator) -> Tensor:
         strength = self.noise * torch.rand(len(images), 1, 1, 1, generator=generator)
