@@ -58,6 +58,35 @@ def test_the_older_folder_comes_back_where_the_new_one_cannot_take_its_place(tmp
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_what_a_link_names_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "old.txt").write_text("old")
+    file, folder = tmp_path / "file", tmp_path / "folder"
+    file.symlink_to(tmp_path / "there.txt")
+    folder.symlink_to(tmp_path / "there")
+    write_text(file, "new")
+    with atomic_folder(folder) as temporary:
+        (temporary / "new.txt").write_text("new")
+    assert file.is_symlink()
+    assert folder.is_symlink()
+    assert (tmp_path / "there.txt").read_text() == "new"
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["new.txt"]
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "folder", "there", "there.txt"}
+
+
+def test_the_folder_that_one_stands_in_can_be_written_and_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    monkeypatch.chdir(inside)
+    with pytest.raises(StorageError, match="cannot write"):
+        write_text(Path(), "words")
+    with atomic_folder(Path()) as temporary:
+        (temporary / "new.txt").write_text("new")
+    assert [path.name for path in inside.iterdir()] == ["new.txt"]
+
+
 def test_a_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -16,17 +16,19 @@ from mien.errors import MienError, StorageError
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` when the block ends well, else remove it.
 
-    A pipe or a device, such as ``/dev/stdout``, is written to directly.
+    A pipe or a device, such as ``/dev/stdout``, is written to directly; a link stays, and what it names is replaced.
 
     Raises:
         StorageError: The disk is full or the place cannot be written; ``path`` keeps its old content.
     """
+    special = path.is_fifo() or path.is_char_device()
+    path = path.resolve()
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_fifo() or path.is_char_device():
+        if special:
             yield path
             return
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
@@ -47,6 +49,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: The disk is full or the place cannot be written; ``path`` keeps its old content.
     """
+    path = path.resolve()
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     older = path.with_name(f".{path.name}.{os.getpid()}.old")
     try:

@@ -26,6 +26,9 @@ from mien.storage import atomic_folder
 
 MANIFEST_SCHEMA = 1
 _ARRAYS = ("images", "splits", "rows", "emotions", "votes", "panel_votes")
+_MANIFEST = "manifest.json"
+#: All that a prepared data set consists of.
+_FILES = {_MANIFEST, *(f"{name}.npy" for name in _ARRAYS)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,18 +78,19 @@ def write_dataset(dataset: FerDataset, folder: Path) -> None:
             array = getattr(dataset, name)
             if array is not None:
                 np.save(temporary / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
-        (temporary / "manifest.json").write_text(_manifest_text(dataset.manifest), encoding="utf-8")
+        (temporary / _MANIFEST).write_text(_manifest_text(dataset.manifest), encoding="utf-8")
 
 
 def check_replaceable(folder: Path) -> None:
     """Refuse a place whose content a prepared data set must not replace.
 
     Raises:
-        StorageError: ``folder`` is a file, or a folder of anything but a prepared data set.
+        StorageError: ``folder`` is a file, or a folder of anything but a prepared data set, whole or damaged.
     """
-    if not folder.exists() or (folder / "manifest.json").exists():
+    if not folder.exists():
         return
-    if not folder.is_dir() or any(folder.iterdir()):
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
+    if found and not {_MANIFEST, "images.npy"} <= found <= _FILES:
         raise StorageError(
             f"{folder} holds something that is no prepared data set",
             hint="name a new folder, an empty one, or a prepared data set to replace; nothing was changed",
@@ -102,14 +106,14 @@ def open_dataset(folder: str | Path) -> FerDataset:
     """
     folder = Path(folder)
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError) as err:
         raise DatasetNotFoundError(
             f"{folder}: no prepared data set here",
             hint="mien data prepare --fer2013 … --ferplus … --out FOLDER makes one",
         ) from err
     except ValueError as err:
-        raise DatasetFormatError(f"{folder / 'manifest.json'}: not JSON ({err})", hint=_PREPARE_AGAIN) from err
+        raise DatasetFormatError(f"{folder / _MANIFEST}: not JSON ({err})", hint=_PREPARE_AGAIN) from err
     if manifest.get("schema") != MANIFEST_SCHEMA:
         raise DatasetFormatError(
             f"{folder}: layout {manifest.get('schema')!r}, this version reads {MANIFEST_SCHEMA}", hint=_PREPARE_AGAIN
