@@ -86,6 +86,11 @@ def load_image(
     )
 
 
+def readable_path(path: Path) -> str:
+    """A path as text that can be written: bytes that are no UTF-8 become question marks in diamonds."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
 def describe_source(source: ImageSource) -> str | None:
     """What results say of where a picture came from: its path as given, else None."""
     return os.fspath(source) if isinstance(source, str | os.PathLike) else None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from mien.errors import ModelFileError
+from mien.errors import ConfigError, ModelFileError
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE, Expression, LabelSet
 from mien.geometry import Frame
 
@@ -41,7 +41,7 @@ class ModelMetadata:
     """The record of one exported model.
 
     Attributes:
-        name: Short name, such as ``capstone``.
+        name: Short name, such as ``capstone``; files are named after it.
         labels: What the columns of the output mean, in order.
         input: The input tensor.
         frames: Where each detector's box lies in the training frame; a detector that is absent uses its own default.
@@ -65,6 +65,10 @@ class ModelMetadata:
     version: str = ""
     licence: str = ""
     use_notice: str = USE_NOTICE
+
+    def __post_init__(self) -> None:
+        if self.name in {"", ".", ".."} or any(sign in self.name for sign in "/\\\0"):
+            raise ConfigError(f"a model cannot be called {self.name!r}", hint="give it a name that a file can have")
 
     def to_json(self) -> str:
         record = {item.name: getattr(self, item.name) for item in fields(self)}

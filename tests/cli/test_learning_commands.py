@@ -84,6 +84,10 @@ def test_the_core_install_lists_what_ships(monkeypatch: pytest.MonkeyPatch, caps
         (["data", "check", "nowhere"], 3, "nowhere: no prepared data set here"),
         (["train", "none.toml", "--data", "d", "--out", "o"], 2, "none.toml: no such file"),
         (["export", "nowhere"], 3, "nowhere: not a run folder"),
+        (["export", __file__], 3, "not a run folder"),
+        (["train", str(Path(__file__).parent), "--data", "d", "--out", "o"], 2, "cannot be read"),
+        (["models", "capstone", "--draw", "capstone.txt"], 2, "a drawing ends in .svg or .png"),
+        (["models", "--draw", "capstone.svg"], 2, "--draw needs the name of a network"),
     ],
 )
 def test_an_error_is_one_line_with_a_hint_and_its_exit_code(

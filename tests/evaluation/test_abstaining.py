@@ -6,7 +6,7 @@ from mien.evaluation.abstaining import risk_coverage
 
 def test_no_image_gives_an_empty_curve() -> None:
     curve = risk_coverage(np.zeros((0, 8)), np.zeros((0, 8)))
-    assert (curve.area, curve.at(0.0)) == (0.0, (0.0, 1.0))
+    assert (curve.area, curve.at(0.0)) == (0.0, (0.0, None))
 
 
 def test_coverage_and_accuracy_agree_with_leaving_images_out() -> None:
@@ -18,7 +18,7 @@ def test_coverage_and_accuracy_agree_with_leaving_images_out() -> None:
         kept = probabilities.max(1) >= threshold
         right = probabilities[kept].argmax(1) == truth[kept].argmax(1)
         assert curve.at(threshold) == pytest.approx((kept.mean(), right.mean()))
-    assert curve.at(1.1) == (0.0, 1.0)
+    assert curve.at(1.1) == (0.0, None)
 
 
 def test_votes_count_by_their_share() -> None:

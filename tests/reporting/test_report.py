@@ -8,9 +8,12 @@ from PIL import Image
 
 from mien.cli import main
 from mien.data.dataset import FerDataset
+from mien.errors import ConfigError
 from mien.evaluation.report import Table
 from mien.expressions import USE_NOTICE
+from mien.recognition.pipeline import load
 from mien.reporting.page import Page
+from mien.reporting.story import StoryOptions, write_story
 from mien.training.config import TrainingConfig
 from mien.training.export import export_run
 from mien.training.run import train
@@ -83,6 +86,24 @@ def test_the_report_holds_every_figure_and_table_in_one_file(
 def test_photos_that_are_not_there_are_named(prepared: Path, model: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert report(prepared, tmp_path / "out", "--model", model, "--photo", tmp_path / "empty") == 5
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_photo_that_cannot_be_read_is_named_on_the_page(
+    prepared: Path, made_dataset: FerDataset, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    Image.fromarray(portrait()).save(tmp_path / "portrait.png")
+    options = StoryOptions(split="validation", photos=(tmp_path / "broken.jpg", tmp_path / "portrait.png"), resamples=0)
+    page = write_story(made_dataset, [load(model)], tmp_path / "out", options).read_text(encoding="utf-8")
+    assert "broken.jpg: cannot be read" in page
+    assert "portrait.png: " in page
+
+
+def test_a_model_cannot_take_the_naive_predictors_place(made_dataset: FerDataset, model: Path, tmp_path: Path) -> None:
+    export_run(model.parent / "run", tmp_path / "naive.onnx", name="naive")
+    with pytest.raises(ConfigError, match="several models are called naive"):
+        write_story(made_dataset, [load(tmp_path / "naive.onnx")], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

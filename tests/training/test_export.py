@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.special import rel_entr
 
 from mien.data.dataset import FerDataset
 from mien.data.protocols import select
-from mien.errors import ConfigError, ExportMismatchError
+from mien.errors import CheckpointError, ConfigError, ExportMismatchError
 from mien.metadata import METADATA_KEY, ModelMetadata
 from mien.models.registry import build_model, list_models
 from mien.training.calibration import fit_temperature
@@ -121,6 +122,20 @@ def test_the_temperature_and_the_files_own_scores_come_from_the_validation_split
     strict = select(made_dataset, "majority", "validation")
     right = probabilities(fitted.path, faces)[np.searchsorted(rows.indices, strict.indices)].argmax(1) == strict.labels
     assert scores["validation/majority"]["accuracy"] == pytest.approx(right.mean())
+
+
+def test_another_data_set_than_the_runs_own_is_refused(run: Path, made_dataset: FerDataset, tmp_path: Path) -> None:
+    splits = made_dataset.manifest["splits"] | {"validation": {"rows": 1, "sha256": "other"}}
+    other = replace(made_dataset, manifest=made_dataset.manifest | {"splits": splits})
+    with pytest.raises(CheckpointError, match="trained on another data set"):
+        export_run(run, tmp_path / "model.onnx", dataset=other)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["../escaped", "a/b", "..", "a\\b"])
+def test_a_name_that_is_a_path_is_refused(run: Path, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="a model cannot be called"):
+        export_run(run, tmp_path / "model.onnx", name=name)
 
 
 def test_eight_bits_say_nearly_the_same_at_a_quarter_of_the_size(made_dataset: FerDataset, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import torch
 from mien.data.dataset import FerDataset
 from mien.data.protocols import select
 from mien.errors import ConfigError
+from mien.training.losses import validation_figures
 from mien.training.targets import Targets, image_weights
 
 
@@ -43,6 +44,25 @@ def test_majority_keeps_only_rows_with_a_majority(made_dataset: FerDataset) -> N
     expected = select(made_dataset, "majority-v1", "train")
     assert (majority.indices == expected.indices).all()
     assert (majority.at_epoch(1).numpy() == expected.targets).all()
+
+
+def test_majority_is_judged_on_the_faces_of_all_votes_and_its_loss_on_those_with_a_majority(
+    made_dataset: FerDataset,
+) -> None:
+    votes = made_dataset.votes.copy()
+    votes[made_dataset.split_rows("validation")[3:7]] = [5, 5, 0, 0, 0, 0, 0, 0, 0, 0]
+    dataset = replace(made_dataset, votes=votes)
+    judged = Targets(dataset, "validation", target="majority", panels="first", seed=0)
+    strict = select(dataset, "majority-v1", "validation")
+    assert (judged.indices == select(dataset, "votes", "validation").indices).all()
+    wanted = judged.at_epoch(1)
+    has_one = np.isin(judged.indices, strict.indices)
+    assert (~has_one).sum() == 4
+    assert (wanted[has_one].numpy() == strict.targets).all()
+    logits = torch.randn(len(wanted), 8, generator=torch.Generator().manual_seed(0))
+    figures = validation_figures(logits, wanted, judged.votes)
+    expected = torch.nn.functional.cross_entropy(logits[has_one], torch.from_numpy(strict.labels))
+    assert figures["loss"] == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_a_second_panel_that_is_not_there_is_missed(made_dataset: FerDataset) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as RichTable
 
+from mien.cli.extras import extra
 from mien.cli.tables import table_console
 from mien.data.protocols import PROTOCOLS, Split
 from mien.errors import ConfigError
@@ -69,6 +70,9 @@ def evaluate(
     from mien.evaluation import EvaluationOptions, report
     from mien.evaluation import evaluate as judge
 
+    if out is not None:
+        with extra("plots"):
+            import matplotlib as mpl  # noqa: F401 - missed now rather than after all is judged
     name, predictor, labels = _predictor(model, baseline)
     dataset = open_dataset(data)
     protocols = _protocols(protocol, dataset, split)
@@ -77,12 +81,12 @@ def evaluate(
         options = EvaluationOptions(labels=labels, resamples=resamples, seed=seed, progress=progress)
         results = judge(predictor, dataset, split=split, protocols=protocols, options=options)
     comparison = _comparison(results, dataset, baseline=baseline, seed=seed)
-    if out is not None:
-        _write(out, results, name=name, comparison=comparison)
     if json_output:
         print(report.to_json(results))
     else:
         _show(results, comparison)
+    if out is not None:  # last: what is on the screen is not lost where a file cannot be written
+        _write(out, results, name=name, comparison=comparison)
 
 
 def _predictor(model: str | None, baseline: str | None) -> "tuple[str, Predictor, LabelSet]":

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from mien.cli.extras import learning
 from mien.cli.tables import table_console
+from mien.errors import ConfigError
 
 if TYPE_CHECKING:
     from mien.models.summary import NetworkSummary
@@ -29,6 +30,8 @@ def models(
 
         mien models default --card
     """
+    if draw is not None and (card or name is None):
+        raise ConfigError("--draw needs the name of a network", hint="mien models capstone --draw capstone.svg")
     if card:
         _print_card(name or "default")
     elif name is None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from mien.cli.extras import learning
 from mien.cli.sources import expand
 from mien.data.protocols import Split
+from mien.errors import SourceError
 from mien.evaluation.bootstrap import RESAMPLES
 from mien.recognition.results import FailedImage
 
@@ -50,11 +51,13 @@ def _photos(names: list[str]) -> tuple[Path, ...]:
     """The pictures behind each name.
 
     Raises:
-        SourceError: A folder or a pattern holds none.
+        SourceError: A folder or a pattern holds none, or standard input is named.
     """
     found = []
     for item in expand(names):
         if isinstance(item, FailedImage):
             raise item.error
-        found.append(Path(item.name))
+        if not isinstance(item.source, Path):
+            raise SourceError(f"{item.name}: the photos of a report are files", hint="save it and give its path")
+        found.append(item.source)
     return tuple(found)

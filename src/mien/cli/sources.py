@@ -3,7 +3,6 @@
 It does not open pictures.
 """
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 from mien.errors import SourceError
-from mien.imaging import IMAGE_SUFFIXES, ImageSource
+from mien.imaging import IMAGE_SUFFIXES, ImageSource, readable_path
 from mien.recognition.results import FailedImage
 
 #: Names standard input among the sources, and is its name in results.
@@ -49,11 +48,6 @@ def expand(names: Sequence[str]) -> Iterator[Item]:
             files = [Path(file) for file in glob(name, recursive=True) if Path(file).is_file()]  # noqa: PTH207 - ** too
         else:
             files = [path]
-        yield from (NamedSource(_readable(file), file) for file in sorted(files))
+        yield from (NamedSource(readable_path(file), file) for file in sorted(files))
         if not files:
             yield FailedImage(name, SourceError(f"{name}: no pictures there"))
-
-
-def _readable(file: Path) -> str:
-    """Its name as text that can be written: bytes that are no UTF-8 become question marks in diamonds."""
-    return os.fsencode(file).decode("utf-8", "replace")

@@ -28,10 +28,10 @@ class RiskCoverage:
     coverage: FloatArray
     risk: FloatArray
 
-    def at(self, threshold: float) -> tuple[float, float]:
-        """(coverage, accuracy) where images below ``threshold`` get no answer; accuracy is 1 where none gets one."""
+    def at(self, threshold: float) -> tuple[float, float | None]:
+        """(coverage, accuracy) where images below ``threshold`` get no answer; accuracy is None where none gets one."""
         kept = int(np.count_nonzero(self.confidence >= threshold))
-        return (0.0, 1.0) if kept == 0 else (float(self.coverage[kept - 1]), float(1 - self.risk[kept - 1]))
+        return (0.0, None) if kept == 0 else (float(self.coverage[kept - 1]), float(1 - self.risk[kept - 1]))
 
     @property
     def area(self) -> float:

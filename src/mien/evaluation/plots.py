@@ -93,6 +93,8 @@ def plot_risk_coverage(curve: RiskCoverage, *, title: str = "", ax: "Axes | None
     ax.plot(curve.coverage, curve.risk, label=f"mean risk {curve.area:.3f}")
     for threshold in THRESHOLDS[1:]:
         coverage, accuracy = curve.at(threshold)
+        if accuracy is None:
+            continue
         ax.plot(coverage, 1 - accuracy, "o", color="black", markersize=3)
         ax.annotate(f"{threshold:g}", (coverage, 1 - accuracy), textcoords="offset points", xytext=(-4, 6), fontsize=7)
     ax.set(xlim=(0, 1), ylim=(0, None), xlabel="share answered (points: min confidence)", ylabel="wrong", title=title)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
+from mien.errors import ConfigError
 from mien.models.summary import LayerRow, NetworkSummary
 from mien.storage import atomic_file
 
@@ -27,8 +28,12 @@ def draw_network(summary: NetworkSummary, path: Path) -> None:
     """Draw the network to ``path``, as SVG or PNG by its suffix.
 
     Raises:
+        ConfigError: ``path`` ends in neither.
         StorageError: ``path`` cannot be written.
     """
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in {"svg", "png"}:
+        raise ConfigError(f"{path}: a drawing ends in .svg or .png", hint="choose one of them")
     shown = [layer for layer in summary.layers if layer.kind in _COLOURS]
     figure = Figure(figsize=(max(6.0, 1.05 * len(shown)), 4.2), layout="constrained")
     axes = figure.subplots()
@@ -41,7 +46,7 @@ def draw_network(summary: NetworkSummary, path: Path) -> None:
     axes.set(xlim=(-0.5, x + 0.5), ylim=(-3.4, 3.4), aspect="equal")
     axes.axis("off")
     with atomic_file(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.removeprefix(".") or "png", dpi=130)
+        figure.savefig(temporary, format=kind, dpi=130)
 
 
 def _draw_layer(axes: Axes, layer: LayerRow, x: float) -> float:

@@ -29,13 +29,17 @@ from mien.evaluation.report import (
 )
 from mien.evaluation.run import EvaluationOptions, Predictor, evaluate, usable_protocols
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE, LabelSet
+from mien.imaging import readable_path
 from mien.models.diagram import draw_network
 from mien.models.summary import NetworkSummary, summarise
 from mien.recognition.pipeline import ExpressionPipeline
+from mien.recognition.results import FailedImage
 from mien.reporting.page import Page
 from mien.storage import atomic_file, write_text
 from mien.training.curves import draw_curves
 
+#: The name of the naive predictor's pictures.
+_NAIVE = "naive"
 #: Figures of the table that sets the models side by side.
 _COMPARED = {"accuracy": "accuracy", "macro_f1": "macro-F1", "kl": "KL", "js": "JS", "ece": "ECE"}
 
@@ -46,7 +50,7 @@ class StoryOptions:
 
     Attributes:
         split: That the models are judged on.
-        photos: Pictures to read with the last of the models.
+        photos: Pictures to read with the last of the models; the page names those that cannot be read.
         resamples: Of the bootstrap.
         seed: Of the sample faces, the bootstrap and the one draw of labels.
     """
@@ -75,13 +79,13 @@ def write_story(
         The page.
 
     Raises:
-        ConfigError: Two of the models bear one name.
+        ConfigError: Two of the models bear one name, or one is called as the naive predictor is.
         MissingDependencyError: matplotlib or torch is not installed.
-        SourceError: A photo cannot be read.
         StorageError: ``out`` cannot be written.
     """
     names = [model.recognizer.metadata.name for model in models]
-    if twice := {name for name in names if names.count(name) > 1}:
+    taken = [*names, _NAIVE]
+    if twice := {name for name in names if taken.count(name) > 1}:
         raise ConfigError(
             f"several models are called {', '.join(sorted(twice))}", hint="mien export --name gives a file its name"
         )
@@ -129,7 +133,7 @@ class _Story:
         if self.options.split == "test":
             self.page.words(TEST_SPLIT_NOTICE)
         (self.naive,) = self._judged(NaiveBaseline(), ("drawn",))
-        self._tell_result("naive", self.naive)
+        self._tell_result(_NAIVE, self.naive)
 
     def tell_model(self, pipeline: ExpressionPipeline) -> tuple[EvaluationResult, ...]:
         """Network, curves, and every figure of every protocol."""
@@ -170,12 +174,16 @@ class _Story:
         """Each photo with its faces, boxed and with bars."""
         self.page.heading("Photos")
         self.page.words(f"Read by {pipeline.recognizer.metadata.name}, faces found by {pipeline.detector.name}.")
-        for number, photo in enumerate(self.options.photos, start=1):
-            result = pipeline.predict(photo)
+        results = pipeline.stream(self.options.photos)
+        for number, (photo, result) in enumerate(zip(self.options.photos, results, strict=True), start=1):
+            name = readable_path(Path(photo.name))
+            if isinstance(result, FailedImage):
+                self.page.words(f"{name}: cannot be read ({result.error})")
+                continue
             drawn = self._figure(f"photo_{number}_{photo.stem}", ".jpg")
             result.save(drawn)
             said = ", ".join(f"{face.scores.top} {face.scores.probability:.0%}" for face in result.faces)
-            self.page.pictures([(drawn, f"{photo.name}: {said or 'no face'}")])
+            self.page.pictures([(drawn, f"{name}: {said or 'no face'}")])
 
     def _tell_network(self, network: NetworkSummary, name: str) -> None:
         drawn = self._figure(f"{name}_network")

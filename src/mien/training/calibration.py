@@ -1,16 +1,17 @@
-"""The temperature that makes a network agree best with the votes of the validation split, and scores there.
+"""The temperature that makes a network agree best with the votes of the validation split.
 
 It does not train or export; Guo et al. 2017, section 4.2, with vote distributions in place of labels.
 """
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from mien.data.dataset import FerDataset
-from mien.data.protocols import Split, available, select
+from mien.data.protocols import Split, select
 from mien.geometry import FloatArray
-from mien.training.losses import cross_entropy, validation_figures
+from mien.training.losses import cross_entropy
 
 _BATCH = 256
 
@@ -26,7 +27,12 @@ def faces_of(dataset: FerDataset, split: Split, *, at_most: int | None = None) -
     rows = select(dataset, "votes", split).indices
     if at_most is not None:
         rows = np.random.default_rng(0).permutation(rows)[:at_most]
-    faces: FloatArray = dataset.images[rows].transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
+    return as_input(dataset.images[rows])
+
+
+def as_input(images: npt.NDArray[np.uint8]) -> FloatArray:
+    """Gray pictures (n, 48, 48, 1) as a network takes them, float32 (n, 1, 48, 48) in [0, 1]."""
+    faces: FloatArray = images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
     return faces
 
 
@@ -36,23 +42,6 @@ def fit_on_validation(network: nn.Module, dataset: FerDataset) -> float:
     votes = torch.from_numpy(select(dataset, "votes", "validation").targets).float()
     faces = torch.from_numpy(faces_of(dataset, "validation"))
     return fit_temperature(torch.cat([network(batch) for batch in torch.split(faces, _BATCH)]), votes)
-
-
-def validation_scores(probabilities: FloatArray, dataset: FerDataset) -> dict[str, dict[str, float]]:
-    """Figures by protocol for probabilities float32 (n, 8) of all validation faces of ``votes``, in their order."""
-    rows = select(dataset, "votes", "validation")
-    votes, logits = torch.from_numpy(rows.targets).float(), torch.from_numpy(probabilities).clamp(min=1e-7).log()
-    figures = validation_figures(logits, votes, votes)
-    scores = {
-        "validation/votes": {"n": len(votes), "kl": figures["kl"]},
-        "validation/drawn": {"n": len(votes), "accuracy": figures["accuracy"]},
-    }
-    for protocol in (name for name in available(dataset) if name in {"majority", "majority-v1"}):
-        strict = select(dataset, protocol, "validation")
-        chosen = np.searchsorted(rows.indices, strict.indices)
-        right = probabilities[chosen].argmax(axis=1) == strict.labels
-        scores[f"validation/{protocol}"] = {"n": len(strict.indices), "accuracy": float(right.mean())}
-    return scores
 
 
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:

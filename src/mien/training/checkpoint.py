@@ -34,7 +34,7 @@ _HINTS = {
     LAST: f"remove it to start afresh; the best weights so far are in {BEST}",
     ANSWERS: "remove it and resume: the teachers are asked again",
 }
-_NAMES = {"data": "another data set", "start": "another start", "teachers": "other teachers"}
+_NAMES = {"start": "another start", "teachers": "other teachers"}
 
 
 def save_state(state: Mapping[str, Any], path: Path) -> None:
@@ -85,19 +85,24 @@ def open_run(
         resume: A run that stands there is to go on.
 
     Raises:
-        CheckpointError: A run is there and ``resume`` is off, or its recipe, data set or origins are others.
+        CheckpointError: A run is there and ``resume`` is off, or its recipe, data set or origins are others, or its
+            record is gone.
     """
-    splits = {split: entry["sha256"] for split, entry in dataset.manifest["splits"].items() if split != "test"}
     new = {
         "config": config.to_dict(),
         "recipe_sha256": config.sha256,
         **origins,
-        "data": {"manifest_sha256": dataset.manifest_sha256, **splits},
+        "data": {"manifest_sha256": dataset.manifest_sha256, **_splits(dataset)},
         "versions": {"mien": __version__, "torch": torch.__version__},
         "threads": torch.get_num_threads(),
         "precision": None,
     }
     if not (folder / RECORD).exists():
+        if left := [name for name in (LAST, BEST, ANSWERS) if (folder / name).exists()]:
+            raise CheckpointError(
+                f"{folder}: holds {left[0]} and no {RECORD} that says of what run",
+                hint="put it back, or choose another folder",
+            )
         return new
     if not resume:
         raise CheckpointError(
@@ -105,6 +110,8 @@ def open_run(
         )
     old = read_record(folder)
     other = [what for key, what in _NAMES.items() if old.get(key) != new[key]]
+    if not same_data(old, dataset):
+        other.append("another data set")
     if config_from_dict(old["config"], source=str(folder / RECORD)) != config:  # a setting it lacks came later
         other.insert(0, "another recipe")
     if other:
@@ -112,6 +119,16 @@ def open_run(
             f"{folder}: was run with {other[0]}", hint="resume with the same, or choose another folder"
         )
     return old
+
+
+def same_data(record: Mapping[str, Any], dataset: FerDataset) -> bool:
+    """Whether training and validation split of ``dataset`` are those of a run, whoever prepared them."""
+    return {split: record["data"].get(split) for split in _splits(dataset)} == _splits(dataset)
+
+
+def _splits(dataset: FerDataset) -> dict[str, str]:
+    """Hashes of the splits that a run sees."""
+    return {split: entry["sha256"] for split, entry in dataset.manifest["splits"].items() if split != "test"}
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
@@ -127,7 +144,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     """
     try:
         record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except FileNotFoundError as err:
+    except (FileNotFoundError, NotADirectoryError) as err:
         raise CheckpointError(
             f"{folder}: not a run folder, it has no {RECORD}", hint="mien train … --out makes one"
         ) from err

@@ -46,7 +46,8 @@ class TrainingConfig:
         model: Name of the network, see :func:`mien.models.list_models`.
         target: What an image is trained towards: one label ``drawn`` from its votes anew in every epoch, drawn once
             (``fixed``), the ``majority`` label, or all votes (``soft``).
-        panels: Votes of the ``first`` file, or of ``both`` panels added (they differ where an image occurs twice).
+        panels: Votes of the ``first`` file, or of ``both`` panels added (they differ where an image occurs twice);
+            ``majority`` is always that of the first.
         monitor: What the best epoch is chosen by on the validation split: ``loss`` against the run's own target, or
             ``kl`` to the votes.
         epochs: Passes over the training split at most.
@@ -62,7 +63,7 @@ class TrainingConfig:
             of each, and no answer that they know by heart.
         mixup: Concentration of the Beta distribution by which faces and targets are blended in pairs; 0 blends none.
         small_epochs: The first epochs, which see faces reduced to ``small_side`` pixels (progressive resizing): less
-            than half the work each.
+            than half the work each. Networks that lay all positions out in a row (``capstone``, ``vgg16``) cannot.
         small_side: Side of a reduced face in pixels.
         seed: Of initial weights, order, drawn labels, dropout and augmentation.
     """
@@ -153,6 +154,8 @@ def load_config(path: Path) -> TrainingConfig:
             record = tomllib.load(stream)
     except FileNotFoundError as err:
         raise ConfigError(f"{path}: no such file", hint="configs/ holds recipes to start from") from err
+    except OSError as err:
+        raise ConfigError(f"{path}: cannot be read ({err.strerror})", hint="a recipe is a TOML file") from err
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise ConfigError(f"{path}: not TOML ({err})") from err
     return config_from_dict(record, source=str(path))

@@ -17,14 +17,15 @@ import torch
 from torch import Tensor, nn
 
 from mien.data.dataset import FerDataset
-from mien.errors import ConfigError, ExportMismatchError
+from mien.errors import CheckpointError, ConfigError, ExportMismatchError
+from mien.evaluation.run import EvaluationOptions, evaluate, usable_protocols
 from mien.geometry import FloatArray
 from mien.metadata import METADATA_KEY, InputSpec, ModelMetadata
 from mien.preprocessing import DEFAULT_FRAMES, UPRIGHT_FROM_DEG
 from mien.sessions import load_onnxruntime
 from mien.storage import atomic_file
-from mien.training.calibration import faces_of, fit_on_validation, validation_scores
-from mien.training.checkpoint import BEST, load_state, read_history
+from mien.training.calibration import as_input, faces_of, fit_on_validation
+from mien.training.checkpoint import BEST, load_state, read_history, same_data
 from mien.training.config import config_from_dict
 from mien.training.quantisation import quantise
 from mien.training.trained import load_network
@@ -42,6 +43,8 @@ _BATCH = 256
 INPUT, OUTPUT = "images", "probabilities"
 LICENCE = "Apache-2.0; trained on FER2013 and FER+, whose images are for research"
 _OPSET = 18
+#: What a file says of itself on the validation split.
+_SCORED = {"votes": "kl", "drawn": "accuracy", "majority": "accuracy", "majority-v1": "accuracy"}
 _HISTORY = ("epoch", "train_loss", "loss", "train_accuracy", "accuracy", "kl", "learning_rate")
 
 
@@ -88,12 +91,17 @@ def export_run(
         mirror: Average each face with its mirror image inside the file: better, and twice the work.
 
     Raises:
-        CheckpointError: ``run`` is no run folder, or its weights are damaged.
-        ConfigError: ``int8`` without a data set.
+        CheckpointError: ``run`` is no run folder, its weights are damaged, or it was trained on another data set.
+        ConfigError: ``int8`` without a data set, or a name that is a path.
         ExportMismatchError: The file gives other probabilities than the network.
         StorageError: ``out`` cannot be written.
     """
     network, record = load_network(run, mirror=mirror)
+    if dataset is not None and not same_data(record, dataset):
+        raise CheckpointError(
+            f"{run}: was trained on another data set than the one given",
+            hint="give the one it was trained on: another's validation faces may be among its training faces",
+        )
     metadata = ModelMetadata(
         name=name or record["config"]["model"],
         frames=DEFAULT_FRAMES,
@@ -110,8 +118,7 @@ def export_run(
     ranged = faces_of(dataset, "train", at_most=_CALIBRATION_FACES) if precision == "int8" and dataset else None
     model, difference = _converted(network, metadata, precision, ranged)
     if dataset is not None:
-        answers = _answers(model.SerializeToString(), faces_of(dataset, "validation"))
-        metadata = replace(metadata, scores=validation_scores(answers, dataset))
+        metadata = replace(metadata, scores=_scores(model.SerializeToString(), dataset))
     return _write(model, out, metadata, difference)
 
 
@@ -228,6 +235,27 @@ def _answers(content: bytes, images: FloatArray, *, batch: int = _BATCH) -> Floa
     session = load_onnxruntime().InferenceSession(content, providers=["CPUExecutionProvider"])
     parts = [session.run([OUTPUT], {INPUT: images[at : at + batch]})[0] for at in range(0, len(images), batch)]
     return np.concatenate(parts)
+
+
+class _File:
+    """A file's content as something that can be judged."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def predict_proba(self, images: npt.NDArray[np.uint8]) -> FloatArray:
+        return _answers(self._content, as_input(images))
+
+
+def _scores(content: bytes, dataset: FerDataset) -> dict[str, dict[str, float]]:
+    """The file's own figures on the validation split, by protocol."""
+    protocols = [name for name in usable_protocols(dataset, "validation") if name in _SCORED]
+    options = EvaluationOptions(resamples=0, batch_size=len(dataset))
+    results = evaluate(_File(content), dataset, split="validation", protocols=protocols, options=options)
+    return {
+        f"validation/{result.protocol}": {"n": result.n, (name := _SCORED[result.protocol]): getattr(result, name)}
+        for result in results
+    }
 
 
 @torch.no_grad()

@@ -15,10 +15,13 @@ def expected_hits(logits: Tensor, votes: Tensor) -> Tensor:
 
 
 def validation_figures(logits: Tensor, targets: Tensor, votes: Tensor) -> dict[str, float]:
-    """Loss against the run's targets, expected accuracy on drawn labels, and KL(votes ‖ network) in nats."""
+    """Loss against the run's targets, expected accuracy on drawn labels, and KL(votes ‖ network) in nats.
+
+    A row of zeros among the targets has none and does not count in the loss.
+    """
     entropy = -torch.special.xlogy(votes, votes).sum(dim=1)
     return {
-        "loss": float(cross_entropy(logits, targets).mean()),
+        "loss": float(cross_entropy(logits, targets).sum() / targets.sum()),
         "accuracy": float(expected_hits(logits, votes).mean()),
         "kl": float((cross_entropy(logits, votes) - entropy).mean()),
     }

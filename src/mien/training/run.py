@@ -6,14 +6,16 @@ killed and goes on from the last whole epoch ends with the same weights as one t
 
 import time
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 
 from mien.data.dataset import FerDataset
+from mien.errors import ConfigError
 from mien.training import checkpoint
 from mien.training.batches import ImageBatches
 from mien.training.config import TrainingConfig
@@ -58,7 +60,8 @@ def train(
         listener: Hears of the progress.
 
     Raises:
-        ConfigError: The recipe wants teachers and there are none, or the other way round.
+        ConfigError: The recipe wants teachers and there are none, or the other way round; its batches do not fit its
+            network; or the run has diverged.
         CheckpointError: ``folder`` holds a run and ``resume`` is off, or its checkpoint is damaged or of another run,
             or one of ``origins`` is no run folder, or the start holds another network.
         StorageError: The disk is full; what was saved before is untouched.
@@ -91,27 +94,20 @@ class Run:
         network = origins.build_network(config)
         record["precision"] = record["precision"] or fastest_precision(network, batch_size=config.batch_size)
         self.record = record
-        checkpoint.write_record(folder, record)
         self.fabric = Fabric(accelerator="auto", devices=1, precision=record["precision"])
         self.train_targets = split_targets(dataset, "train", config)
+        _check_batches(network, config, faces=len(self.train_targets))
         self.validation_targets = split_targets(dataset, "validation", config)
         self.train_images = ImageBatches(dataset, self.train_targets.indices, self.fabric.device)
         self.validation_images = ImageBatches(dataset, self.validation_targets.indices, self.fabric.device)
-        self.taught: Tensor | None = None
-        self.teachers: Teachers | None = None
-        if origins.teachers and config.teaching == "consistent":
-            self.teachers = Teachers(origins.teachers, self.fabric.device)
-        elif origins.teachers:
-            with self.fabric.autocast():
-                self.taught = teachers_distribution(
-                    origins.teachers, self.train_images, folder, device=self.fabric.device
-                )
         self.weights = image_weights(self.train_targets.votes, config.class_weight_power)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.optimizer = self.fabric.setup(network, build_optimizer(network, config))
         self.mean = running_mean(self.network.module, config.ema_decay) if config.ema_decay else None
         steps = -(-len(self.train_targets) // config.batch_size)
         self.learning_rate = LearningRate(self.optimizer.optimizer, config, steps_per_epoch=steps)
+        checkpoint.write_record(folder, record)  # nothing refuses the recipe any more
+        self._hear(origins)
         if (folder / checkpoint.LAST).exists():
             self._restore(checkpoint.load_state(folder / checkpoint.LAST))
             self._report()  # a kill may have fallen between the state and the files that tell of it
@@ -121,6 +117,18 @@ class Run:
             done_epochs=len(self.history),
             precision=record["precision"],
         )
+
+    def _hear(self, origins: Origins) -> None:
+        """Ask the teachers once for all faces, or have them ready to be asked in every step."""
+        self.taught: Tensor | None = None
+        self.teachers: Teachers | None = None
+        if origins.teachers and self.config.teaching == "consistent":
+            self.teachers = Teachers(origins.teachers, self.fabric.device)
+        elif origins.teachers:
+            with self.fabric.autocast():
+                self.taught = teachers_distribution(
+                    origins.teachers, self.train_images, self.folder, device=self.fabric.device
+                )
 
     @property
     def finished(self) -> bool:
@@ -134,15 +142,25 @@ class Run:
         return EpochFigures(**row)  # type: ignore[arg-type]  # the epoch is an int among floats
 
     def run_epoch(self) -> None:
-        """Train one epoch, validate, save."""
+        """Train one epoch, validate, save.
+
+        Raises:
+            ConfigError: The figure that the best epoch is chosen by is no number any more.
+        """
         epoch = len(self.history) + 1
         torch.manual_seed(self.config.seed * 7919 + epoch)  # of dropout and mixup
         trained = self._train(epoch)
         validated = self._validate(epoch)
-        gained = all(validated[self.config.monitor] < row[self.config.monitor] for row in self.history)
+        watched = validated[self.config.monitor]
+        if not isfinite(watched):
+            raise ConfigError(
+                f"epoch {epoch}: validation {self.config.monitor} is {watched}, the run has diverged",
+                hint=f"lower the learning rate, in another folder; {self.folder} keeps the epochs before",
+            )
+        gained = all(watched < row[self.config.monitor] for row in self.history)
         self.epochs_without_gain = 0 if gained else self.epochs_without_gain + 1
-        self.learning_rate.after_epoch(validated["loss"])
         rate = self.optimizer.param_groups[0]["lr"]
+        self.learning_rate.after_epoch(watched)
         figures = EpochFigures(epoch, **trained, **validated, learning_rate=rate, best=float(gained))
         self.history.append(asdict(figures))
         self._save(gained=gained)
@@ -224,3 +242,24 @@ class Run:
         self.learning_rate.load_state_dict(state["learning_rate"])
         self.history = state["history"]
         self.epochs_without_gain = state["epochs_without_gain"]
+
+
+@torch.no_grad()
+def _check_batches(network: nn.Module, config: TrainingConfig, *, faces: int) -> None:
+    """Refuse batches that the network cannot take before the run begins."""
+    last = faces % config.batch_size or config.batch_size
+    if last == 1 and any(isinstance(layer, nn.BatchNorm1d) for layer in network.modules()):
+        raise ConfigError(
+            f"{faces} faces in batches of {config.batch_size} leave a last batch of one, of which {config.model} can "
+            "take no batch statistics",
+            hint="set another batch_size",
+        )
+    if config.small_epochs:
+        side = config.small_side
+        try:
+            network.eval()(torch.zeros(1, 1, side, side))
+        except RuntimeError as err:
+            raise ConfigError(
+                f"{config.model} cannot take faces of {side} pixels ({str(err).splitlines()[0]})",
+                hint="set small_epochs = 0, or take a network that ends in a mean over positions, such as resnet",
+            ) from err

@@ -7,7 +7,11 @@ from torch import Tensor, nn, optim
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel
 
+from mien.errors import ConfigError
 from mien.training.config import TrainingConfig
+
+#: Steps of the shortest run that can rise and fall.
+_LEAST_CYCLE = 3
 
 
 def build_optimizer(network: nn.Module, config: TrainingConfig) -> optim.Optimizer:
@@ -20,17 +24,28 @@ def build_optimizer(network: nn.Module, config: TrainingConfig) -> optim.Optimiz
 
 
 class LearningRate:
-    """The schedule of a run, stepped after each batch and after each epoch."""
+    """The schedule of a run, stepped after each batch and after each epoch.
+
+    Raises:
+        ConfigError: The run is too short for its schedule.
+    """
 
     def __init__(self, optimizer: optim.Optimizer, config: TrainingConfig, *, steps_per_epoch: int) -> None:
         total = config.epochs * steps_per_epoch
         self._per_step: lr_scheduler.LRScheduler | None = None
         self._per_epoch: lr_scheduler.ReduceLROnPlateau | None = None
         if config.schedule == "plateau":
-            self._per_epoch = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=config.plateau_patience)
+            # torch cuts when there are more epochs without gain than its patience, Keras when there are as many
+            patience = max(0, config.plateau_patience - 1)
+            self._per_epoch = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=patience)
         elif config.schedule == "onecycle":
+            if total < _LEAST_CYCLE:
+                raise ConfigError(
+                    f"{total} steps in all, onecycle needs {_LEAST_CYCLE}", hint="set more epochs or smaller batches"
+                )
+            rising_share = max(config.warmup, 2 / total)  # a rise of one step would end where it begins
             self._per_step = lr_scheduler.OneCycleLR(
-                optimizer, config.learning_rate, total_steps=total, pct_start=max(config.warmup, 1 / total)
+                optimizer, config.learning_rate, total_steps=total, pct_start=rising_share
             )
         elif config.schedule == "cosine":
             rising = max(1, round(config.warmup * total))
@@ -47,9 +62,10 @@ class LearningRate:
         if self._per_step is not None:
             self._per_step.step()
 
-    def after_epoch(self, validation_loss: float) -> None:
+    def after_epoch(self, watched: float) -> None:
+        """Hear the validation figure that the recipe chooses its best epoch by; less is better."""
         if self._per_epoch is not None:
-            self._per_epoch.step(validation_loss)
+            self._per_epoch.step(watched)
 
     def state_dict(self) -> dict[str, object]:
         scheduler = self._per_step or self._per_epoch

@@ -1,6 +1,6 @@
 """What each image is trained towards, made from its votes.
 
-It does not know networks; targets are float32 (n, 8) with rows that sum to 1.
+It does not know networks; targets are float32 (n, 8) with rows that sum to 1, or to 0 where there is no target.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mien.data.dataset import FerDataset
-from mien.data.protocols import Split, distribution, select
+from mien.data.protocols import Split, distribution, majority, select
 from mien.errors import ConfigError
 from mien.training.config import Panels, Target, TrainingConfig
 
@@ -17,16 +17,18 @@ from mien.training.config import Panels, Target, TrainingConfig
 class Targets:
     """The rows of one split and, epoch by epoch, their targets.
 
+    Training leaves faces without a target out; validation keeps them, so that all runs are judged on the same faces.
+
     Attributes:
         indices: Rows of the data set, int64 (n,).
         votes: Their vote distributions, float32 (n, 8), whatever they are trained towards.
     """
 
     def __init__(self, dataset: FerDataset, split: Split, *, target: Target, panels: Panels, seed: int) -> None:
-        rows = select(dataset, "majority-v1" if target == "majority" else "votes", split)
-        self.indices = rows.indices
-        self.votes = torch.from_numpy(_distributions(dataset, rows.indices, panels)).float()
-        self._labels = torch.from_numpy(rows.labels)
+        trained = split == "train" and target == "majority"
+        self.indices = select(dataset, "majority-v1" if trained else "votes", split).indices
+        self.votes = torch.from_numpy(_distributions(dataset, self.indices, panels)).float()
+        self._majority = torch.from_numpy(majority(np.asarray(dataset.votes[self.indices]))).float()
         self._target = target
         self._seed = seed
 
@@ -39,7 +41,7 @@ class Targets:
             case "soft":
                 return self.votes
             case "majority":
-                return torch.nn.functional.one_hot(self._labels, self.votes.shape[1]).float()
+                return self._majority
             case "fixed":
                 return self._draw(0)
             case "drawn":
