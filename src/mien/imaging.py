@@ -144,7 +144,7 @@ def _check_size(width: int, height: int, max_pixels: int, name: str) -> None:
     if width * height > max_pixels:
         raise ImageSizeError(
             f"{name}: {width} × {height} pixels, expected at most {max_pixels:,}",
-            hint="make the picture smaller, or raise max_pixels",
+            hint="make the picture smaller",
         )
 
 

@@ -3,11 +3,13 @@
 It does not know what is written.
 """
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from mien.errors import MienError, StorageError
 
@@ -75,8 +77,27 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def check_writable(*paths: Path | None) -> None:
+    """Refuse, before long work, places where its results cannot be written; what stands there stays.
+
+    Raises:
+        StorageError: A folder cannot be made or written in.
+    """
+    for path in paths:
+        if path is None or path.is_fifo() or path.is_char_device():
+            continue
+        folder = path.resolve().parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile(dir=folder):
+                pass
+        except OSError as err:
+            raise _cannot_write(path, err) from err
+
+
 def _cannot_write(path: Path, err: OSError) -> StorageError:
+    full = err.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
     return StorageError(
         f"cannot write {path}: {err.strerror or err}",
-        hint="free some space or choose another place; nothing was changed",
+        hint=f"{'free some space or choose' if full else 'choose'} another place; nothing was changed",
     )

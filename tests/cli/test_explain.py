@@ -23,7 +23,9 @@ def test_every_face_gets_a_picture(arguments: list[str], tmp_path: Path, capsys:
         main([*arguments, "--expression", "anger"])
     assert caught.value.code in (0, None)
     assert "1  anger" in capsys.readouterr().out
-    assert (tmp_path / "out" / "face-1.png").exists()
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["face-1-anger.png", "face-1.png"]
 
 
 def test_an_unknown_expression_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

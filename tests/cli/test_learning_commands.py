@@ -9,6 +9,7 @@ from PIL import Image
 
 from mien.cli import main
 from mien.data.dataset import open_dataset
+from mien.recognition.recognizer import load_recognizer
 
 RECIPE = 'model = "tiny"\nepochs = 2\nbatch_size = 32\nlearning_rate = 0.02\n[augmentation]\nflip = 0.5\n'
 
@@ -63,6 +64,13 @@ def test_the_layers_of_the_capstone_are_printed_and_drawn(tmp_path: Path, capsys
     assert "Trainable parameters: 2,596,836" in printed
     assert "48 × 48 × 32" in printed
     assert (tmp_path / "capstone.svg").stat().st_size > 1000
+
+
+def test_the_default_model_is_known_by_its_network(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("models", "default") == 0
+    by_alias = capsys.readouterr().out
+    assert run("models", json.loads(load_recognizer().metadata.to_json())["training"]["config"]["model"]) == 0
+    assert capsys.readouterr().out == by_alias
 
 
 def test_the_core_install_lists_what_ships(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from mien.cli.predict import predict
-from mien.errors import ConfigError, UnknownDetectorError, UnknownModelError
+from mien.errors import ConfigError, StorageError, UnknownDetectorError, UnknownModelError
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE
 from mien.metadata import ModelMetadata
 from mien.preprocessing import DEFAULT_FRAMES
@@ -146,6 +146,37 @@ def test_a_drawing_never_takes_the_place_of_a_picture(model: Path, tmp_path: Pat
     assert (picture.read_bytes(), other.read_bytes()) == (before, before)
     drawn = {"other-2.png", "portrait-2.png"}
     assert {file.name for file in tmp_path.iterdir()} == {"other.png", "portrait.png"} | drawn
+
+
+def test_drawings_in_a_searched_folder_are_not_read_the_next_time(model: Path, tmp_path: Path) -> None:
+    Image.fromarray(portrait()).save(tmp_path / "one.png")
+    for _ in range(2):
+        assert len(json.loads(run(model, tmp_path, "--save", tmp_path / "drawn", "--format", "json").stdout)) == 1
+        assert [path.name for path in (tmp_path / "drawn").iterdir()] == ["one.png"]
+    named = run(model, tmp_path / "drawn", "--save", tmp_path / "drawn", "--format", "json")
+    assert len(json.loads(named.stdout)) == 1
+    assert len(list((tmp_path / "drawn").iterdir())) == 2
+
+
+def test_the_output_is_never_one_of_the_pictures(model: Path, tmp_path: Path) -> None:
+    Image.fromarray(portrait()).save(tmp_path / "one.png")
+    before = (tmp_path / "one.png").read_bytes()
+    result = run(model, tmp_path, "--out", tmp_path / "one.png", "--format", "csv")
+    assert isinstance(result.exception, ConfigError)
+    assert (tmp_path / "one.png").read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_is_said_before_any_work(folder: Path, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = run(model, folder, "--out", tmp_path / "file" / "faces.csv", "--save", tmp_path / "drawn")
+    assert isinstance(result.exception, StorageError)
+    assert not (tmp_path / "drawn").exists()
+
+
+def test_addresses_are_not_fetched(model: Path) -> None:
+    result = run(model, "https://example.org/a.jpg", "--format", "json")
+    assert json.loads(result.stdout)["source"] == "https://example.org/a.jpg"
+    assert "addresses are not fetched" in result.stderr
 
 
 @pytest.mark.parametrize("ending", [".csv", ".json", ".jsonl", ".txt"])

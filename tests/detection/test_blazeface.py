@@ -74,3 +74,11 @@ def test_a_face_rolled_by_up_to_90_degrees_is_found_and_its_roll_measured(detect
 def test_an_even_picture_and_a_single_pixel_have_no_face(detector: BlazeFace) -> None:
     assert detector.detect(np.full((300, 400, 3), 128, np.uint8)) == ()
     assert detector.detect(np.zeros((1, 1, 3), np.uint8)) == ()
+
+
+@pytest.mark.parametrize("width", [3000, 8000, 20000, 40000])
+@pytest.mark.parametrize("height", [1, 3, 19])
+def test_a_sliver_has_no_face(detector: BlazeFace, width: int, height: int) -> None:
+    sliver = np.full((height, width, 3), 128, np.uint8)
+    assert detector.detect(sliver) == ()
+    assert detector.detect(sliver.transpose(1, 0, 2)) == ()

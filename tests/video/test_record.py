@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from mien.errors import ConfigError, SourceError, StorageError
+from mien.errors import ConfigError, MienError, SourceError, StorageError
 from mien.expressions import FERPLUS_LABELS
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.analyzer import VideoSettings
@@ -101,6 +101,21 @@ def test_an_output_that_is_a_picture_of_the_source_is_refused(pipeline: Expressi
         record(pipeline, tmp_path, Outputs(plot=tmp_path / "1.png"))
     assert (tmp_path / "1.png").read_bytes() == before
     record(pipeline, tmp_path, Outputs(tmp_path / "a.csv"))
+
+
+def test_what_can_be_known_before_reading_is_said_before_it(
+    pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path
+) -> None:
+    one = tmp_path / "one.html"
+    for outputs, message in (
+        (Outputs(tmp_path / "rows.csv", report=tmp_path / "report.pdf"), "a report ends in .html"),
+        (Outputs(tmp_path / "rows.csv", plot=tmp_path / "plot.foo"), "no picture format ends in"),
+        (Outputs(tmp_path / "rows.csv", plot=one, report=one), "two outputs have one name"),
+        (Outputs(tmp_path / "rows.csv", report=come_and_go / "in" / "report.html"), "cannot write"),
+    ):
+        with pytest.raises(MienError, match=message):
+            record(pipeline, come_and_go, outputs)
+    assert not list(tmp_path.iterdir())
 
 
 def sound_packets(path: Path) -> list[bytes]:

@@ -46,7 +46,9 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the whole trace of an error.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the whole trace of an error that ends the command.")
+    ] = False,
 ) -> None:
     """Options of every command."""
 

@@ -29,8 +29,10 @@ _EXTRAS = {
 def doctor() -> None:
     """Print versions, the provider that runs the networks, the state of the weights, and which extras are there.
 
-    Raises:
-        ModelFileError: A shipped file is missing or is not the one that was shipped (exit code 4).
+    Exit code 4 when a shipped file is missing or is not the one that was shipped.
+
+    Examples:
+      mien doctor
     """
     print(f"mien {__version__}, Python {platform.python_version()} on {platform.platform()}")
     print("packages: " + ", ".join(f"{name} {_version(name)}" for name in _PACKAGES))

@@ -35,7 +35,7 @@ def explain(
         if result.image is None:
             raise AssertionError("a picture that was just read is kept in its result")
         explanation = explain_face(pipeline.recognizer, pipeline.crop(result.image, face.detection), expression=wanted)
-        path = save / f"{photo.stem}-{number}.png"
-        explanation.save(path)
+        path = save / (f"{photo.stem}-{number}.png" if wanted is None else f"{photo.stem}-{number}-{wanted}.png")
+        explanation.save(path, number=number)
         shown = explanation.scores.to_dict()[str(explanation.expression)]
         print(f"  {number}  {explanation.expression} {shown:.1%}  drawn: {path}")

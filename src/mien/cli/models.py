@@ -40,11 +40,22 @@ def models(
         with learning():
             from mien.models.diagram import draw_network
             from mien.models.summary import summarise
-        summary = summarise(name)
+        summary = summarise(_network_of(name))
         _print_layers(summary)
         if draw is not None:
             draw_network(summary, draw)
             print(f"Drawn to {draw}")
+
+
+def _network_of(name: str) -> str:
+    """The network of a shipped model, such as ``default``; any other name as it is."""
+    from mien.recognition.recognizer import load_recognizer
+    from mien.weights import list_weights
+
+    if name not in list_weights():
+        return name
+    network: str = load_recognizer(name).metadata.training["config"]["model"]
+    return network
 
 
 def _print_list() -> None:

@@ -16,11 +16,11 @@ from rich.progress import Progress
 
 from mien.cli.formats import Format, Outcome, choose_format, chunks
 from mien.cli.sources import STDIN, Item, NamedSource, expand, is_single
-from mien.errors import SourceError
+from mien.errors import ConfigError, SourceError
 from mien.expressions import USE_NOTICE
 from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.recognition.results import FailedImage, ImageResult
-from mien.storage import write_text
+from mien.storage import check_writable, write_text
 
 HELP = f"""Name the expression on every face of pictures, from left to right.
 
@@ -59,7 +59,10 @@ def predict(
     pipeline = load(model, detector, detector_file=detector_file, min_confidence=min_confidence)
     single = is_single(sources)
     failed: list[FailedImage] = []
-    items = list(expand(sources))
+    items = list(expand(sources, leave_out=save))
+    if out is not None and out.resolve() in _files(items):
+        raise ConfigError(f"{out} is one of the pictures that are read, and would be lost", hint="choose another name")
+    check_writable(out)
     outcomes = _read(pipeline, items, quiet=quiet or single)
     outcomes = _reported(outcomes if save is None else _saved(outcomes, save, spare=_files(items)), failed)
     texts = chunks(outcomes, form, pipeline.recognizer.labels, single=single)

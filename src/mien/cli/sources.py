@@ -35,15 +35,24 @@ def is_single(names: Sequence[str]) -> bool:
     return len(names) == 1 and not Path(names[0]).is_dir() and (Path(names[0]).exists() or not has_magic(names[0]))
 
 
-def expand(names: Sequence[str]) -> Iterator[Item]:
-    """The pictures behind each name, in order; folders are searched through and sorted by name."""
+def expand(names: Sequence[str], *, leave_out: Path | None = None) -> Iterator[Item]:
+    """The pictures behind each name, in order; folders are searched through and sorted by name.
+
+    Args:
+        names: Files, folders, patterns, or :data:`STDIN`.
+        leave_out: A folder of results; folders above it are searched without it.
+    """
     for name in names:
         if name == STDIN:
-            yield NamedSource(STDIN, BytesIO(sys.stdin.buffer.read()))
+            yield NamedSource(STDIN, _Stdin(sys.stdin.buffer.read()))
             continue
         path = Path(name)
+        if "://" in name and not path.exists():
+            yield NamedSource(name, name)
+            continue
         if path.is_dir():
             files = [file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
+            files = [file for file in files if not _lies_in(file, leave_out, below=path)]
         elif has_magic(name) and not path.exists():
             files = [Path(file) for file in glob(name, recursive=True) if Path(file).is_file()]  # noqa: PTH207 - ** too
         else:
@@ -51,3 +60,16 @@ def expand(names: Sequence[str]) -> Iterator[Item]:
         yield from (NamedSource(readable_path(file), file) for file in sorted(files))
         if not files:
             yield FailedImage(name, SourceError(f"{name}: no pictures there"))
+
+
+def _lies_in(file: Path, results: Path | None, *, below: Path) -> bool:
+    """Whether ``file`` is in the folder of results, and that folder only a part of what is searched."""
+    if results is None or results.resolve() in {below.resolve(), *below.resolve().parents}:
+        return False
+    return results.resolve() in file.resolve().parents
+
+
+class _Stdin(BytesIO):
+    """Standard input, read to its end."""
+
+    name = "standard input"

@@ -71,9 +71,11 @@ def letterbox(image: ByteArray) -> tuple[ByteArray, float, int, int]:
     height, width = image.shape[:2]
     scale = _SIDE / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    skip = max(1, max(height, width) // _ENOUGH_PIXELS)  # of a huge picture not every pixel is worth averaging
+    # of a huge picture not every pixel is worth averaging; a sliver has none to spare
+    skip = max(1, min(max(height, width) // _ENOUGH_PIXELS, height, width))
     sparse = np.ascontiguousarray(image[skip // 2 :: skip, skip // 2 :: skip]) if skip > 1 else image
-    small = Image.fromarray(sparse).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    gap = 2.0 if min(size) > 1 else None  # Pillow cannot reduce to a single row
+    small = Image.fromarray(sparse).resize(size, Image.Resampling.BILINEAR, reducing_gap=gap)
     canvas = np.zeros((_SIDE, _SIDE, 3), np.uint8)
     left, top = (_SIDE - size[0]) // 2, (_SIDE - size[1]) // 2
     canvas[top : top + size[1], left : left + size[0]] = np.asarray(small)

@@ -21,11 +21,13 @@ _COLOURS = {
     "Linear": "#54a24b",
     "Flatten": "#b0b0b0",
 }
+#: Parts of names of layers that lie beside the chain; a row cannot show them.
+_BESIDE = {"attention", "shortcut"}
 _DEPTH = 0.35
 
 
 def draw_network(summary: NetworkSummary, path: Path) -> None:
-    """Draw the network to ``path``, as SVG or PNG by its suffix.
+    """Draw the network's chain of layers to ``path``, as SVG or PNG by its suffix; branches beside it are left out.
 
     Raises:
         ConfigError: ``path`` ends in neither.
@@ -34,7 +36,7 @@ def draw_network(summary: NetworkSummary, path: Path) -> None:
     kind = path.suffix.removeprefix(".").lower()
     if kind not in {"svg", "png"}:
         raise ConfigError(f"{path}: a drawing ends in .svg or .png", hint="choose one of them")
-    shown = [layer for layer in summary.layers if layer.kind in _COLOURS]
+    shown = [layer for layer in summary.layers if layer.kind in _COLOURS and not _BESIDE & set(layer.name.split("."))]
     figure = Figure(figsize=(max(6.0, 1.05 * len(shown)), 4.2), layout="constrained")
     axes = figure.subplots()
     x = 0.0

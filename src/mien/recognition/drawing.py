@@ -37,6 +37,8 @@ _PANEL_HEIGHT, _SMALLEST_LETTER = 14.5, 13
 _FACE_SIDE = 288
 
 _PAPER, _INK, _FAINT = "#ffffff", "#1c1f24", "#e6e8ec"
+#: Of a face whose expression is not named, and of expressions that are not ours.
+_UNNAMED = "#5b6270"
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -73,7 +75,7 @@ class DrawnFace:
 
     @property
     def colour(self) -> str:
-        return self.tint or EXPRESSION_COLOURS.get(self.title.split()[0], "#4a90e2")
+        return self.tint or EXPRESSION_COLOURS.get(self.title.split()[0], _UNNAMED)
 
 
 def draw_boxes(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
@@ -108,26 +110,36 @@ def draw_panels(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
     return _beside(picture, panels)
 
 
-def draw_explanation(crop: FloatArray, importance: FloatArray, face: DrawnFace) -> Image.Image:
-    """A face, the same face with its importance in colour, and its bars; red speaks for the expression, blue against.
+def draw_explanation(crop: FloatArray, importance: FloatArray, face: DrawnFace, explained: str) -> Image.Image:
+    """A face, the same face with its importance in colour and what the colours mean, and its bars.
 
     Args:
         crop: Gray (H, W) in [0, 1].
-        importance: Signed (H, W); its largest absolute value gets the full colour.
-        face: The probabilities.
+        importance: Signed (H, W); its largest absolute value gets the full colour, red for and blue against.
+        face: Number and probabilities.
+        explained: Name of the expression.
     """
+    against, favour = EXPRESSION_COLOURS["sadness"], EXPRESSION_COLOURS["anger"]
     strength = np.clip(importance / max(float(np.abs(importance).max()), 1e-6), -1, 1)[..., None]
-    colour = np.where(strength > 0, _rgb(EXPRESSION_COLOURS["anger"]), _rgb(EXPRESSION_COLOURS["sadness"]))
+    colour = np.where(strength > 0, _rgb(favour), _rgb(against))
     gray = np.repeat(crop[..., None] * 255, 3, axis=2)
     mixed = gray * (1 - 0.75 * np.abs(strength)) + colour * 0.75 * np.abs(strength)
     sides = [
         Image.fromarray(a.round().astype(np.uint8)).resize((_FACE_SIDE,) * 2, Image.Resampling.BICUBIC)
         for a in (gray, mixed)
     ]
-    picture = Image.new("RGB", (2 * _FACE_SIDE, _FACE_SIDE), _PAPER)
+    unit = round(_FACE_SIDE / _PANEL_HEIGHT)
+    picture = Image.new("RGB", (2 * _FACE_SIDE, _FACE_SIDE + 2 * unit), _PAPER)
     for position, side in enumerate(sides):
         picture.paste(side, (position * _FACE_SIDE, 0))
-    return _beside(picture, [_panel(1, face, round(_FACE_SIDE / _PANEL_HEIGHT))])
+    draw, line = ImageDraw.Draw(picture), _FACE_SIDE + unit * 0.4
+    for left, words, shade in (
+        (0.4, f"speaks for {explained}", favour),
+        (15.0, f"speaks against {explained}", against),
+    ):
+        draw.rectangle((left * unit, line + unit * 0.1, (left + 0.9) * unit, line + unit), fill=shade)
+        draw.text(((left + 1.4) * unit, line - unit * 0.1), words, font=_font(unit), fill=_INK)
+    return _beside(picture, [_panel(face.number or 1, face, unit)])
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
@@ -171,7 +183,9 @@ def _tag(canvas: Image.Image, face: DrawnFace, number: int, scale: float) -> tup
     """What is written at a face, above its box or below it, and where."""
     left, top, right, bottom = (edge * scale for edge in _edges(face.box))
     unit = _unit(canvas)
-    text = f"{number} {face.title}" if (right - left) > 5 * unit else f"{number} {face.title.split()[0]}"
+    told = (f"{number} {face.title}", f"{number} {face.title.split()[0]}", str(number))
+    room = max(right - left, 3 * unit) * 1.5  # a tag may reach beyond its box, not over the next face
+    text = next((text for text in told if _font(unit).getlength(text) <= room), told[-1])
     length = _font(unit).getlength(text)
     tag_left = min(max(left, 0), max(0, canvas.width - length - unit))
     tag_top = top - 1.5 * unit if top >= 1.5 * unit else min(bottom, canvas.height - 1.5 * unit)

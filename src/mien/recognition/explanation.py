@@ -3,7 +3,7 @@
 It works on any model file, since it only asks for probabilities, and does not know how the face was found.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,17 +34,22 @@ class Explanation:
     scores: ExpressionScores
     importance: FloatArray
 
-    def plot(self) -> Image.Image:
-        """The face, the face with its importance in colour (red speaks for, blue against), and the probabilities."""
-        return draw_explanation(self.crop, self.importance, DrawnFace.without_box(self.scores.to_dict()))
+    def plot(self, *, number: int = 1) -> Image.Image:
+        """The face, the face with its importance in colour (red speaks for, blue against), and the probabilities.
 
-    def save(self, path: str | Path) -> None:
+        Args:
+            number: What the face is called.
+        """
+        face = replace(DrawnFace.without_box(self.scores.to_dict()), number=number)
+        return draw_explanation(self.crop, self.importance, face, str(self.expression))
+
+    def save(self, path: str | Path, *, number: int = 1) -> None:
         """Write :meth:`plot` as a picture.
 
         Raises:
             StorageError: The file cannot be written.
         """
-        save_picture(self.plot(), Path(path))
+        save_picture(self.plot(number=number), Path(path))
 
 
 def explain(

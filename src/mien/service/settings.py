@@ -59,7 +59,9 @@ class ServiceSettings(BaseSettings):
     idle_timeout_s: int = Field(10, ge=1, description="Longest silence of a connection, and longest arrival of headers")
     drain_timeout_s: int = Field(30, ge=1, description="Longest time that running requests get after SIGTERM")
     tokens: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        (), description="Bearer tokens, separated by commas, one of which every request must bring; none lets all in"
+        (),
+        description="Bearer tokens of 16 characters and more, separated by commas, one of which every request must "
+        "bring; none lets all in",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins of other sites' pages that may call the service, separated by commas"

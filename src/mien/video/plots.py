@@ -32,12 +32,23 @@ def plot_timeline(timeline: Timeline, path: Path) -> None:
         MissingDependencyError: matplotlib is not installed.
         StorageError: The ending names no format, or the place cannot be written.
     """
-    form = path.suffix.lower().lstrip(".")
+    form = plot_format(path)
     figure = timeline_figure(timeline)
-    if form not in figure.canvas.get_supported_filetypes():
-        raise StorageError(f"cannot write {path}: no picture format ends in {path.suffix!r}", hint="use .png or .svg")
     with atomic_file(path) as temporary:
         figure.savefig(temporary, format=form, dpi=_DPI)
+
+
+def plot_format(path: Path) -> str:
+    """The format of a picture by its name's ending.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+        StorageError: The ending names no format.
+    """
+    form = path.suffix.lower().lstrip(".")
+    if form not in load_figure()().canvas.get_supported_filetypes():
+        raise StorageError(f"cannot write {path}: no picture format ends in {path.suffix!r}", hint="use .png or .svg")
+    return form
 
 
 def timeline_png(timeline: Timeline) -> bytes:

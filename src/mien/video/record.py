@@ -14,11 +14,12 @@ from typing import Any
 
 from mien.errors import CheckpointError, ConfigError
 from mien.heap import give_back_freed_memory
+from mien.storage import check_writable
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.annotated import AnnotatedVideo
 from mien.video.drawing import draw_frame
 from mien.video.open import display_name, spare_source
-from mien.video.plots import load_figure, plot_timeline
+from mien.video.plots import load_figure, plot_format, plot_timeline
 from mien.video.report import write_report
 from mien.video.results import FrameResult
 from mien.video.resume import Progress, load_progress, progress_file, recipe_of, save_progress
@@ -97,8 +98,8 @@ def record_video(
         detector_file: That the detector was made from, if one was given; resuming needs the same.
 
     Raises:
-        ConfigError: An output is the source itself, or ``resume`` without a table, with an annotated video, or of a
-            live source.
+        ConfigError: An output is the source itself or another output, the report does not end in ``.html``, or
+            ``resume`` is without a table, with an annotated video, or of a live source.
         CheckpointError: The earlier run had other settings, or what is there is not what it left.
         SourceError: Not one frame can be read.
         StorageError: An output cannot be written.
@@ -242,9 +243,18 @@ def _told_as_checkpoint_error(table: Path) -> Iterator[None]:
 
 
 def _check(video: VideoSource, outputs: Outputs, *, resume: bool) -> None:
-    spare_source(video, outputs.table, outputs.annotated, outputs.plot, outputs.report)
-    if outputs.plot is not None or outputs.report is not None:
-        load_figure()  # before an hour of reading, not after
+    """What can be known before an hour of reading is told before it."""
+    wanted = [path for path in (outputs.table, outputs.annotated, outputs.plot, outputs.report) if path is not None]
+    spare_source(video, *wanted)
+    if len({path.resolve() for path in wanted}) < len(wanted):
+        raise ConfigError("two outputs have one name, and one would be lost", hint="give each its own")
+    if outputs.report is not None and outputs.report.suffix.lower() not in {".html", ".htm"}:
+        raise ConfigError(f"{outputs.report}: a report ends in .html", hint="a table is --out, a picture --plot")
+    if outputs.plot is not None:
+        plot_format(outputs.plot)
+    if outputs.report is not None:
+        load_figure()
+    check_writable(*wanted)
     problem = _resuming_problem(video, outputs) if resume else None
     if problem is not None:
         raise problem
