@@ -15,9 +15,10 @@ import onnx
 
 from mien.geometry import FloatArray
 from mien.sessions import load_onnxruntime
+from mien.training.pooling import rewrite_poolings
 
 #: All that touches feature maps; the softmax stays in float32, since small probabilities are what a KL is made of.
-_OPERATORS = ["Conv", "Gemm", "MatMul", "Add", "Mul", "Relu", "AveragePool", "MaxPool"]
+_OPERATORS = ["Conv", "Gemm", "MatMul", "Add", "Mul", "Relu", "AveragePool", "GlobalAveragePool", "MaxPool"]
 #: Activations beyond this percentile of what the faces give are cut off.
 _PERCENTILE = 99.999
 _BATCH = 64
@@ -41,7 +42,7 @@ def quantise(model: onnx.ModelProto, faces: FloatArray) -> onnx.ModelProto:
 
     with tempfile.TemporaryDirectory() as folder, redirect_stdout(io.StringIO()), _without_advice():
         source, prepared, target = (Path(folder) / name for name in ("source.onnx", "prepared.onnx", "target.onnx"))
-        onnx.save(model, source)
+        onnx.save(rewrite_poolings(model), source)
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
