@@ -54,6 +54,7 @@ def test_the_tiny_network_learns_made_faces(made_dataset: FerDataset, tmp_path: 
     )
     result = train(config, made_dataset, tmp_path / "run", precision="32-true")
     assert result.best.accuracy > 0.45  # chance is .125, the votes themselves about .75
+    assert result.best.kl < result.best.loss
 
 
 def test_a_run_folder_tells_what_was_run(made_dataset: FerDataset, tmp_path: Path) -> None:

@@ -60,11 +60,12 @@ def predict(
     single = is_single(sources)
     failed: list[FailedImage] = []
     items = list(expand(sources, leave_out=save))
-    if out is not None and out.resolve() in _files(items):
+    read = _files(items)
+    if out is not None and out.resolve() in read:
         raise ConfigError(f"{out} is one of the pictures that are read, and would be lost", hint="choose another name")
     check_writable(out)
     outcomes = _read(pipeline, items, quiet=quiet or single)
-    outcomes = _reported(outcomes if save is None else _saved(outcomes, save, spare=_files(items)), failed)
+    outcomes = _reported(outcomes if save is None else _saved(outcomes, save, spare=read), failed)
     texts = chunks(outcomes, form, pipeline.recognizer.labels, single=single)
     if out is not None:
         write_text(out, "".join(texts))

@@ -52,7 +52,7 @@ def expand(names: Sequence[str], *, leave_out: Path | None = None) -> Iterator[I
             continue
         if path.is_dir():
             files = [file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
-            files = [file for file in files if not _lies_in(file, leave_out, below=path)]
+            files = _without(files, leave_out, searched=path)
         elif has_magic(name) and not path.exists():
             files = [Path(file) for file in glob(name, recursive=True) if Path(file).is_file()]  # noqa: PTH207 - ** too
         else:
@@ -62,11 +62,12 @@ def expand(names: Sequence[str], *, leave_out: Path | None = None) -> Iterator[I
             yield FailedImage(name, SourceError(f"{name}: no pictures there"))
 
 
-def _lies_in(file: Path, results: Path | None, *, below: Path) -> bool:
-    """Whether ``file`` is in the folder of results, and that folder only a part of what is searched."""
-    if results is None or results.resolve() in {below.resolve(), *below.resolve().parents}:
-        return False
-    return results.resolve() in file.resolve().parents
+def _without(files: list[Path], results: Path | None, *, searched: Path) -> list[Path]:
+    """The files that are not in the folder of results, where that is only a part of what is searched."""
+    whole = searched.resolve()
+    if results is None or (inside := results.resolve()) in {whole, *whole.parents}:
+        return files
+    return [file for file in files if inside not in file.resolve().parents]
 
 
 class _Stdin(BytesIO):
