@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mien.errors import StorageError
-from mien.storage import atomic_file, atomic_folder, write_text
+from mien.storage import atomic_file, atomic_folder, file_key, write_text
 
 
 def write_half_a_file(path: Path) -> None:
@@ -95,3 +95,17 @@ def test_a_device_is_written_to_and_stays_one(tmp_path: Path) -> None:
         write_text(pipe, "words")
         assert read.result() == "words"
     assert pipe.is_fifo()
+
+
+def test_all_names_and_links_of_a_file_have_one_key(tmp_path: Path) -> None:
+    file, other = tmp_path / "a", tmp_path / "b"
+    file.touch()
+    other.touch()
+    (tmp_path / "link").symlink_to(file)
+    (tmp_path / "twin").hardlink_to(file)
+    assert file_key(tmp_path / "link") == file_key(tmp_path / "twin") == file_key(file) != file_key(other)
+
+
+@pytest.mark.parametrize("name", ["absent", "x" * 5000, "null\0byte"])
+def test_what_is_no_file_has_a_key_that_no_other_name_has(tmp_path: Path, name: str) -> None:
+    assert file_key(tmp_path / name) == file_key(tmp_path / name) != file_key(tmp_path / "another")

@@ -6,7 +6,7 @@ It does not know what is written.
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -75,6 +75,15 @@ def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8, all or nothing."""
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def file_key(path: Path) -> Hashable:
+    """What all names of and links to one file have in common, and no other file has."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # no file yet, or no name that one could have
+        return path.absolute()
+    return status.st_dev, status.st_ino
 
 
 def check_writable(*paths: Path | None) -> None:

@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as RichTable
 
-from mien.cli.extras import extra
 from mien.cli.tables import table_console
 from mien.data.protocols import PROTOCOLS, Split
 from mien.errors import ConfigError
 from mien.evaluation.bootstrap import RESAMPLES
+from mien.plotting import load_figure
 
 if TYPE_CHECKING:
     from mien.data.dataset import FerDataset
@@ -71,8 +71,7 @@ def evaluate(
     from mien.evaluation import evaluate as judge
 
     if out is not None:
-        with extra("plots"):
-            import matplotlib as mpl  # noqa: F401 - missed now rather than after all is judged
+        load_figure()  # missed now rather than after all is judged
     name, predictor, labels = _predictor(model, baseline)
     dataset = open_dataset(data)
     protocols = _protocols(protocol, dataset, split)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.formats import counted
 from mien.recognition.explanation import explain as explain_face
 from mien.recognition.pipeline import load
 
@@ -30,7 +31,7 @@ def explain(
     pipeline = load(model, detector, detector_file=detector_file)
     result = pipeline.predict(photo)
     wanted = None if expression is None else pipeline.recognizer.labels[pipeline.recognizer.labels.index(expression)]
-    print(f"Found {len(result.faces)} {'face' if len(result.faces) == 1 else 'faces'} in {photo}")
+    print(f"Found {counted(len(result.faces), 'face')} in {photo}")
     for number, face in enumerate(result.faces, start=1):
         if result.image is None:
             raise AssertionError("a picture that was just read is kept in its result")

@@ -81,11 +81,15 @@ def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:
         ]
 
 
+def counted(count: int, what: str) -> str:
+    """``1 face``, ``2 faces``."""
+    return f"{count} {what if count == 1 else what + 's'}"
+
+
 def _table(outcome: Outcome) -> str:
     if isinstance(outcome, FailedImage):
         return f"{outcome.source}: could not be read\n"
-    count = len(outcome.faces)
-    lines = [f"Found {count} {'face' if count == 1 else 'faces'} in {outcome.source}"]
+    lines = [f"Found {counted(len(outcome.faces), 'face')} in {outcome.source}"]
     for number, face in enumerate(outcome.faces, start=1):
         x, y = (round(value) for value in face.detection.box.center)
         second, likelihood = face.scores.ranked()[1] if len(face.scores.labels) > 1 else ("", 0.0)

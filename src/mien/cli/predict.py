@@ -5,7 +5,7 @@ Data goes to standard output, errors and progress to standard error.
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +20,7 @@ from mien.errors import ConfigError, SourceError
 from mien.expressions import USE_NOTICE
 from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.recognition.results import FailedImage, ImageResult
-from mien.storage import check_writable, write_text
+from mien.storage import check_writable, file_key, write_text
 
 HELP = f"""Name the expression on every face of pictures, from left to right.
 
@@ -61,7 +61,7 @@ def predict(
     failed: list[FailedImage] = []
     items = list(expand(sources, leave_out=save))
     read = _files(items)
-    if out is not None and out.resolve() in read:
+    if out is not None and file_key(out) in read:
         raise ConfigError(f"{out} is one of the pictures that are read, and would be lost", hint="choose another name")
     check_writable(out)
     outcomes = _read(pipeline, items, quiet=quiet or single)
@@ -77,9 +77,9 @@ def predict(
         raise typer.Exit(SourceError.exit_code)
 
 
-def _files(items: Iterable[Item]) -> set[Path]:
-    """Where the pictures lie that are files."""
-    return {item.source.resolve() for item in items if isinstance(item, NamedSource) and isinstance(item.source, Path)}
+def _files(items: Iterable[Item]) -> set[Hashable]:
+    """The keys of the pictures that are files."""
+    return {file_key(item.source) for item in items if isinstance(item, NamedSource) and isinstance(item.source, Path)}
 
 
 def _read(pipeline: ExpressionPipeline, items: Sequence[Item], *, quiet: bool) -> Iterator[Outcome]:
@@ -95,25 +95,25 @@ def _read(pipeline: ExpressionPipeline, items: Sequence[Item], *, quiet: bool) -
             yield item if isinstance(item, FailedImage) else replace(next(results), source=item.name)
 
 
-def _saved(outcomes: Iterable[Outcome], folder: Path, *, spare: set[Path]) -> Iterator[Outcome]:
+def _saved(outcomes: Iterable[Outcome], folder: Path, *, spare: set[Hashable]) -> Iterator[Outcome]:
     """The same outcomes; each picture is drawn into ``folder``, never over one of the files to ``spare``."""
     used = set(spare)
     for outcome in outcomes:
         if isinstance(outcome, ImageResult):
             path = _free_path(folder, outcome.source, used)
             outcome.save(path)
+            used.add(file_key(path))
             print(f"drawn: {path}", file=sys.stderr)
         yield outcome
 
 
-def _free_path(folder: Path, source: str | None, used: set[Path]) -> Path:
+def _free_path(folder: Path, source: str | None, used: set[Hashable]) -> Path:
     """``photo.png`` for ``any/photo.jpg``; ``photo-2.png`` where that name is in use."""
     stem = "stdin" if source in {None, STDIN} else Path(source or "").stem
     path, count = folder / f"{stem}.png", 1
-    while path.resolve() in used:
+    while file_key(path) in used:
         count += 1
         path = folder / f"{stem}-{count}.png"
-    used.add(path.resolve())
     return path
 
 

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mien.cli.formats import counted
 from mien.expressions import USE_NOTICE, LabelSet
 from mien.recognition.pipeline import load
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
@@ -95,19 +96,15 @@ def _listener(progress: "_Progress", labels: LabelSet | None) -> Listener:
 
 def summary_text(source: str, summary: VideoSummary) -> str:
     """The tracks as a table for people."""
-    frames, faces = _counted(summary.frames, "frame"), _counted(len(summary.tracks), "face")
+    frames, faces = counted(summary.frames, "frame"), counted(len(summary.tracks), "face")
     lines = [f"{source}: {frames}, {summary.end_s:.1f} s, {faces} followed"]
     for track in summary.tracks:
         shares = sorted(track.shares.items(), key=lambda pair: -pair[1])
         told = ", ".join(f"{name} {share:.0%}" for name, share in shares[:3] if share >= 0.005)
         span = f"{track.first_s:.1f} to {track.last_s:.1f} s"
-        changes = _counted(track.changes, "change")
+        changes = counted(track.changes, "change")
         lines.append(f"  {track.track_id:>3}  {track.seconds:6.1f} s  ({span})  {told} of the time  {changes}")
     return "\n".join(lines) + "\n"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what if count == 1 else what + 's'}"
 
 
 def _tell_the_rest(summary: VideoSummary, clock: StageClock | None) -> None:
@@ -140,7 +137,7 @@ class _Progress:
 
     def step(self, result: FrameResult) -> None:
         """Move to a frame's time."""
-        told = f"{result.timestamp_s:.1f} s, {_counted(len(result.faces), 'face')}"
+        told = f"{result.timestamp_s:.1f} s, {counted(len(result.faces), 'face')}"
         self._bars.update(self._task, completed=result.timestamp_s, told=told)
 
 

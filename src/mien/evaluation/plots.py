@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mien.errors import missing_extra
 from mien.evaluation import metrics
 from mien.evaluation.abstaining import THRESHOLDS, RiskCoverage
 from mien.evaluation.metrics import FloatArray
 from mien.evaluation.report import EvaluationResult, Reliability
 from mien.expressions import FERPLUS_LABELS, LabelSet
+from mien.plotting import load_figure
 from mien.storage import atomic_file
 
 if TYPE_CHECKING:
@@ -134,11 +134,7 @@ def save_figure(figure: "Figure", path: Path) -> None:
 def _axes(ax: "Axes | None", *, width: float, height: float) -> "Axes":
     if ax is not None:
         return ax
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra, loaded when something is drawn
-    except ImportError as err:
-        raise missing_extra("matplotlib", "plots") from err
-    return Figure(figsize=(width, height), layout="constrained").add_subplot()
+    return load_figure()(figsize=(width, height), layout="constrained").add_subplot()
 
 
 def _figure_of(ax: "Axes") -> "Figure":

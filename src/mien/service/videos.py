@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from mien.errors import MissingDependencyError, OverdueError
+from mien.plotting import load_figure
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.service.engine import MakeRunner
 from mien.service.settings import ServiceSettings
 from mien.storage import write_text
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
-from mien.video.plots import MAX_TRACKS, load_figure
+from mien.video.plots import MAX_TRACKS
 from mien.video.record import Outputs, VideoSummary, record_video
 from mien.video.results import FrameResult
 from mien.video.sources import VideoFile, load_av

@@ -7,6 +7,7 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from mien.errors import ConfigError
+from mien.storage import file_key
 from mien.video.cameras import Camera
 from mien.video.sequences import ImageSequence, is_sequence, open_sequence
 from mien.video.sources import VideoFile, VideoSource
@@ -51,15 +52,8 @@ def spare_source(source: VideoSource, *outputs: Path | None) -> None:
     Raises:
         ConfigError: One is the source's own file, or one of its pictures, by whatever name or link.
     """
-    there = [output for output in outputs if output is not None and output.exists()]
-    read = source.files if isinstance(source, ImageSequence) else [Path(source.info.name.removeprefix("file:"))]
-    for output in there:
-        if any(_is_same(output, file) for file in read):
+    files = source.files if isinstance(source, ImageSequence) else [Path(source.info.name.removeprefix("file:"))]
+    read = {file_key(file) for file in files}
+    for output in outputs:
+        if output is not None and file_key(output) in read:
             raise ConfigError(f"{output} is what is read, and would be lost", hint="choose another name")
-
-
-def _is_same(file: Path, other: Path) -> bool:
-    try:
-        return file.samefile(other)
-    except (OSError, ValueError):  # the other is no file, as an address of any length
-        return False

@@ -5,11 +5,12 @@ It touches no global state of matplotlib, and loads matplotlib only when somethi
 
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mien.errors import StorageError, missing_extra
+from mien.errors import StorageError
+from mien.plotting import load_figure
 from mien.recognition.drawing import EXPRESSION_COLOURS
 from mien.storage import atomic_file
 from mien.video.drawing import track_colour
@@ -68,10 +69,9 @@ def timeline_figure(timeline: Timeline) -> "Figure":
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    figure_class = load_figure()
     shown = sorted(timeline.summaries()[:MAX_TRACKS], key=lambda summary: summary.track_id)
     rows = max(len(shown), 1)
-    figure: Figure = figure_class(figsize=(_WIDTH_INCHES, _ROW_INCHES * rows + 1.1), layout="constrained")
+    figure = load_figure()(figsize=(_WIDTH_INCHES, _ROW_INCHES * rows + 1.1), layout="constrained")
     axes = figure.subplots(rows, 2, squeeze=False, width_ratios=(1, 9))
     for (left, right), summary in zip(axes, shown, strict=False):
         _draw_face(left, timeline, summary)
@@ -116,16 +116,3 @@ def _add_legend(figure: "Figure", timeline: Timeline) -> None:
 
     patches = [Patch(color=EXPRESSION_COLOURS[label], label=str(label)) for label in timeline.labels]
     figure.legend(handles=patches, loc="outside upper center", ncols=len(patches), frameon=False, fontsize=9)
-
-
-def load_figure() -> Any:
-    """The class of figures of matplotlib, which belongs to no window.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
-    """
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
-    except ImportError as err:
-        raise missing_extra("matplotlib", "plots") from err
-    return Figure

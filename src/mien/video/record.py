@@ -14,12 +14,13 @@ from typing import Any
 
 from mien.errors import CheckpointError, ConfigError
 from mien.heap import give_back_freed_memory
+from mien.plotting import load_figure
 from mien.storage import check_writable
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.annotated import AnnotatedVideo
 from mien.video.drawing import draw_frame
 from mien.video.open import display_name, spare_source
-from mien.video.plots import load_figure, plot_format, plot_timeline
+from mien.video.plots import plot_format, plot_timeline
 from mien.video.report import write_report
 from mien.video.results import FrameResult
 from mien.video.resume import Progress, load_progress, progress_file, recipe_of, save_progress
