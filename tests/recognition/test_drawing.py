@@ -34,6 +34,17 @@ def test_a_picture_of_any_size_becomes_legible(size: tuple[int, int], count: int
         assert len(np.unique(panel.reshape(-1, 3), axis=0)) > 3  # paper, letters and bars
 
 
+def test_the_bars_of_a_crowd_lie_below_the_picture() -> None:
+    image = np.zeros((900, 1600, 3), np.uint8)
+    few, crowd = (draw_panels(image, faces(count)) for count in (2, 192))
+    assert few.height == 900
+    assert few.width > 1600
+    assert crowd.width == 1600
+    orange = (np.asarray(crowd)[900:] == (0xF4, 0xB4, 0x00)).all(axis=2)
+    titles = orange[:, 8::260]  # through the block at each panel's title
+    assert (titles[1:] & ~titles[:-1]).sum() == 192
+
+
 def test_the_bars_are_as_long_as_their_probabilities() -> None:
     face = DrawnFace(Box(0, 0, 10, 10), {"happiness": 1.0, "fear": 0.5})
     pixels = np.asarray(draw_panels(np.zeros((640, 640, 3), np.uint8), [face]))[:, 640:]

@@ -193,15 +193,20 @@ def _tag(canvas: Image.Image, face: DrawnFace, number: int, scale: float) -> tup
 
 
 def _beside(picture: Image.Image, panels: Sequence[Image.Image]) -> Image.Image:
-    """The picture with the panels on its right, in as many columns as they need."""
+    """The picture with the panels on its right, or below it where they would take more width than the picture."""
     width, height = panels[0].size
     rows = max(1, picture.height // height)
     columns = -(-len(panels) // rows)
-    total = picture.width + width * columns, max(picture.height, height * min(rows, len(panels)))
-    canvas = Image.new("RGB", total, _PAPER)
+    if columns * width > picture.width >= width:
+        columns = picture.width // width
+        places = [(k % columns * width, picture.height + k // columns * height) for k in range(len(panels))]
+    else:
+        places = [(picture.width + k // rows * width, k % rows * height) for k in range(len(panels))]
+    right, bottom = max(left for left, _ in places) + width, max(top for _, top in places) + height
+    canvas = Image.new("RGB", (max(right, picture.width), max(bottom, picture.height)), _PAPER)
     canvas.paste(picture, (0, 0))
-    for position, panel in enumerate(panels):
-        canvas.paste(panel, (picture.width + position // rows * width, position % rows * height))
+    for panel, place in zip(panels, places, strict=True):
+        canvas.paste(panel, place)
     return canvas
 
 
