@@ -28,6 +28,15 @@ def test_every_face_gets_a_picture(arguments: list[str], tmp_path: Path, capsys:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["face-1-anger.png", "face-1.png"]
 
 
+def test_a_picture_beside_the_photo_is_not_replaced(arguments: list[str], tmp_path: Path) -> None:
+    own = tmp_path / "face-1.png"
+    own.write_text("somebody's own")
+    with pytest.raises(SystemExit):
+        main([*arguments[:3], str(tmp_path), *arguments[4:]])
+    assert own.read_text() == "somebody's own"
+    assert (tmp_path / "face-1-2.png").exists()
+
+
 def test_an_unknown_expression_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([*arguments, "--expression", "angr"])

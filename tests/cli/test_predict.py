@@ -148,6 +148,22 @@ def test_a_drawing_never_takes_the_place_of_a_picture(model: Path, tmp_path: Pat
     assert {file.name for file in tmp_path.iterdir()} == {"other.png", "portrait.png"} | drawn
 
 
+def test_a_drawing_beside_a_picture_that_is_read_replaces_nothing(model: Path, tmp_path: Path) -> None:
+    Image.fromarray(portrait()).save(tmp_path / "one.jpg")
+    (tmp_path / "one.png").write_text("somebody's own")
+    for expected in ("one-2.png", "one-3.png"):
+        assert run(model, tmp_path / "one.jpg", "--save", tmp_path).exit_code == 0
+        assert (tmp_path / expected).exists()
+    assert (tmp_path / "one.png").read_text() == "somebody's own"
+
+
+def test_drawings_in_a_searched_pattern_are_not_read_the_next_time(model: Path, tmp_path: Path) -> None:
+    Image.fromarray(portrait()).save(tmp_path / "one.png")
+    for _ in range(2):
+        read = run(model, tmp_path / "**" / "*.png", "--save", tmp_path / "drawn", "--format", "json")
+        assert [picture["source"] for picture in json.loads(read.stdout)] == [str(tmp_path / "one.png")]
+
+
 def test_drawings_in_a_searched_folder_are_not_read_the_next_time(model: Path, tmp_path: Path) -> None:
     Image.fromarray(portrait()).save(tmp_path / "one.png")
     for _ in range(2):

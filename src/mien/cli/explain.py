@@ -1,13 +1,16 @@
 """``mien explain``: what the network looked at in each face of a photo."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mien.cli.drawings import Drawings
 from mien.cli.formats import counted
 from mien.recognition.explanation import explain as explain_face
 from mien.recognition.pipeline import load
+from mien.storage import file_key
 
 
 def explain(
@@ -32,11 +35,12 @@ def explain(
     result = pipeline.predict(photo)
     wanted = None if expression is None else pipeline.recognizer.labels[pipeline.recognizer.labels.index(expression)]
     print(f"Found {counted(len(result.faces), 'face')} in {photo}")
+    drawings = Drawings(save, {file_key(photo)})
     for number, face in enumerate(result.faces, start=1):
         if result.image is None:
             raise AssertionError("a picture that was just read is kept in its result")
         explanation = explain_face(pipeline.recognizer, pipeline.crop(result.image, face.detection), expression=wanted)
-        path = save / (f"{photo.stem}-{number}.png" if wanted is None else f"{photo.stem}-{number}-{wanted}.png")
-        explanation.save(path, number=number)
+        stem = f"{photo.stem}-{number}" if wanted is None else f"{photo.stem}-{number}-{wanted}"
+        path = drawings.add(stem, partial(explanation.save, number=number))
         shown = explanation.scores.to_dict()[str(explanation.expression)]
         print(f"  {number}  {explanation.expression} {shown:.1%}  drawn: {path}")

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from mien.cli.drawings import Drawings
 from mien.cli.formats import Format, Outcome, choose_format, chunks
 from mien.cli.sources import STDIN, Item, NamedSource, expand, is_single
 from mien.errors import ConfigError, SourceError
@@ -65,7 +66,7 @@ def predict(
         raise ConfigError(f"{out} is one of the pictures that are read, and would be lost", hint="choose another name")
     check_writable(out)
     outcomes = _read(pipeline, items, quiet=quiet or single)
-    outcomes = _reported(outcomes if save is None else _saved(outcomes, save, spare=read), failed)
+    outcomes = _reported(outcomes if save is None else _saved(outcomes, Drawings(save, read)), failed)
     texts = chunks(outcomes, form, pipeline.recognizer.labels, single=single)
     if out is not None:
         write_text(out, "".join(texts))
@@ -95,26 +96,13 @@ def _read(pipeline: ExpressionPipeline, items: Sequence[Item], *, quiet: bool) -
             yield item if isinstance(item, FailedImage) else replace(next(results), source=item.name)
 
 
-def _saved(outcomes: Iterable[Outcome], folder: Path, *, spare: set[Hashable]) -> Iterator[Outcome]:
-    """The same outcomes; each picture is drawn into ``folder``, never over one of the files to ``spare``."""
-    used = set(spare)
+def _saved(outcomes: Iterable[Outcome], drawings: Drawings) -> Iterator[Outcome]:
+    """The same outcomes; each picture is drawn."""
     for outcome in outcomes:
         if isinstance(outcome, ImageResult):
-            path = _free_path(folder, outcome.source, used)
-            outcome.save(path)
-            used.add(file_key(path))
-            print(f"drawn: {path}", file=sys.stderr)
+            stem = "stdin" if outcome.source in {None, STDIN} else Path(outcome.source or "").stem
+            print(f"drawn: {drawings.add(stem, outcome.save)}", file=sys.stderr)
         yield outcome
-
-
-def _free_path(folder: Path, source: str | None, used: set[Hashable]) -> Path:
-    """``photo.png`` for ``any/photo.jpg``; ``photo-2.png`` where that name is in use."""
-    stem = "stdin" if source in {None, STDIN} else Path(source or "").stem
-    path, count = folder / f"{stem}.png", 1
-    while file_key(path) in used:
-        count += 1
-        path = folder / f"{stem}-{count}.png"
-    return path
 
 
 def _reported(outcomes: Iterable[Outcome], failed: list[FailedImage]) -> Iterator[Outcome]:

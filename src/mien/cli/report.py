@@ -40,21 +40,21 @@ def report(
     from mien.weights import list_weights
 
     names = model or list(list_weights(aliases=False))
-    options = StoryOptions(split=split, photos=_photos(photo or []), resamples=resamples, seed=seed)
+    options = StoryOptions(split=split, photos=_photos(photo or [], leave_out=out), resamples=resamples, seed=seed)
     dataset = open_dataset(data)
     with Console(stderr=True).status(f"judging {', '.join(names)} on the {split} split"):
         page = write_story(dataset, [load(name) for name in names], out, options)
     print(f"wrote {page} ({page.stat().st_size / 1e6:.1f} MB)")
 
 
-def _photos(names: list[str]) -> tuple[Path, ...]:
-    """The pictures behind each name.
+def _photos(names: list[str], *, leave_out: Path) -> tuple[Path, ...]:
+    """The pictures behind each name, without those of an earlier report.
 
     Raises:
         SourceError: A folder or a pattern holds none, or standard input is named.
     """
     found = []
-    for item in expand(names):
+    for item in expand(names, leave_out=leave_out):
         if isinstance(item, FailedImage):
             raise item.error
         if not isinstance(item.source, Path):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from io import BytesIO
+from itertools import takewhile
 from pathlib import Path
 
 from mien.errors import SourceError
@@ -40,7 +41,7 @@ def expand(names: Sequence[str], *, leave_out: Path | None = None) -> Iterator[I
 
     Args:
         names: Files, folders, patterns, or :data:`STDIN`.
-        leave_out: A folder of results; folders above it are searched without it.
+        leave_out: A folder of results; folders above it, and patterns that begin there, are searched without it.
     """
     for name in names:
         if name == STDIN:
@@ -55,6 +56,7 @@ def expand(names: Sequence[str], *, leave_out: Path | None = None) -> Iterator[I
             files = _without(files, leave_out, searched=path)
         elif has_magic(name) and not path.exists():
             files = [Path(file) for file in glob(name, recursive=True) if Path(file).is_file()]  # noqa: PTH207 - ** too
+            files = _without(files, leave_out, searched=_fixed_part(path))
         else:
             files = [path]
         yield from (NamedSource(readable_path(file), file) for file in sorted(files))
@@ -68,6 +70,11 @@ def _without(files: list[Path], results: Path | None, *, searched: Path) -> list
     if results is None or (inside := results.resolve()) in {whole, *whole.parents}:
         return files
     return [file for file in files if inside not in file.resolve().parents]
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """The folder that a pattern searches: its parts before the first with a wildcard."""
+    return Path(*takewhile(lambda part: not has_magic(part), pattern.parts))
 
 
 class _Stdin(BytesIO):
