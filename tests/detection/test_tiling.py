@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from skimage import data
 
 from mien.detection.base import Detector, FaceDetection, moved
@@ -78,6 +79,16 @@ def test_a_face_that_fills_the_picture_is_one_face(detector: Detector) -> None:
         image = np.asarray(head().crop((50, 60, 172, 172)).resize((side, side)))
         assert len(detector.detect(image)) == 1
     assert len(detector.detect(np.ascontiguousarray(tight))) == 1
+
+
+@pytest.mark.parametrize("share", [0.55, 0.62, 0.7, 0.8])
+def test_a_face_beside_one_that_fills_the_picture_is_found_too(detector: Detector, share: float) -> None:
+    side = round(1000 * share / FACE_SHARE)
+    picture = Image.new("RGB", (1000, 800), (118, 122, 125))
+    picture.paste(head().resize((side, side)), (-side // 4, -side // 4))
+    picture.paste(head().resize((170, 170)), (825, 625))
+    widths = [face.box.width for face in detector.detect(np.asarray(picture))]
+    assert widths == pytest.approx([1000 * share, 170 * FACE_SHARE], rel=0.1)
 
 
 @pytest.mark.parametrize("name", ["coffee", "brick", "grass", "clock", "page", "moon", "logo"])

@@ -12,6 +12,9 @@ import numpy as np
 
 from mien.geometry import Box, ByteArray, FaceLandmarks, Point, iou
 
+#: Boxes that overlap by more (intersection over union) are the same face.
+MAX_IOU = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class FaceDetection:
@@ -90,7 +93,7 @@ def _mapped(marks: FaceLandmarks | None, at: Callable[[float, float], Point]) ->
     )
 
 
-def merge_overlapping(faces: Sequence[FaceDetection], *, max_iou: float = 0.3) -> list[FaceDetection]:
+def merge_overlapping(faces: Sequence[FaceDetection], *, max_iou: float = MAX_IOU) -> list[FaceDetection]:
     """Non-maximum suppression: of faces that overlap by more than ``max_iou`` the best stays; best first."""
     kept: list[FaceDetection] = []
     for face in sorted(faces, key=lambda face: -face.score):

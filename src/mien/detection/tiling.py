@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from mien.detection.base import (
+    MAX_IOU,
     Detector,
     FaceDetection,
     drop_contained,
@@ -19,7 +20,7 @@ from mien.detection.base import (
     moved,
     turned,
 )
-from mien.geometry import Box, ByteArray, Point
+from mien.geometry import Box, ByteArray, Point, iou
 
 #: A tile's side as a share of the long side of what it is cut from, and by how much neighbours overlap.
 _TILE_SHARE = 1 / 3
@@ -78,7 +79,8 @@ class Tiled:
         first = list(self._detector.detect(image))
         found = list(self._settled(first, image, max(height, width)))
         if not found or any(_is_tight(face, max(height, width)) for face in first):
-            found = list(self._settled(self._look_from_afar(image), image, max(height, width))) or found
+            large = list(self._settled(self._look_from_afar(image), image, max(height, width)))
+            found = large + [face for face in found if all(iou(face.box, seen.box) <= MAX_IOU for seen in large)]
         if self._may_hide_small(found, first, max(height, width)):
             found += self._look_closer(image, Box(0, 0, width, height))
         return in_reading_order(drop_contained(merge_overlapping(found)))
