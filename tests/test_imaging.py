@@ -1,9 +1,13 @@
 """Every kind of picture file and array, read as upright RGB, against values known beforehand."""
 
+import os
 import subprocess
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -165,6 +169,40 @@ def test_files_that_cannot_be_opened_say_why(tmp_path: Path) -> None:
         load_image("https://example.org/photo.jpg")
     with pytest.raises(SourceError, match="null"):
         load_image("a\0b.jpg")
+
+
+def test_a_name_that_is_no_utf_8_is_told_in_words_that_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    with pytest.raises(SourceError, match="caf\ufffd\\.jpg: No such file"):
+        load_image(path)
+    path.write_text("not a picture")
+    with pytest.raises(ImageDecodeError, match="caf\ufffd\\.jpg: not a picture"):
+        load_image(path)
+
+
+class Slow(BytesIO):
+    """A file that is read when it is let."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.asked, self.free = Event(), Event()
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.asked.set()
+        self.free.wait(timeout=60)
+        return super().read(size)
+
+
+def test_threads_that_read_pictures_leave_the_filters_of_warnings_as_they_were() -> None:
+    before, first, second = list(warnings.filters), Slow(encoded(noise(9))), Slow(encoded(noise(9)))
+    with ThreadPoolExecutor(2) as pool:
+        for stream in (first, second):
+            pool.submit(load_image, stream)
+            assert stream.asked.wait(timeout=60)
+        first.free.set()
+        pool.submit(first.free.wait).result()  # runs where the first was read, so that one has ended
+        second.free.set()
+    assert warnings.filters == before
 
 
 def test_content_that_is_no_picture_is_named(tmp_path: Path) -> None:

@@ -109,3 +109,18 @@ def test_all_names_and_links_of_a_file_have_one_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["absent", "x" * 5000, "null\0byte"])
 def test_what_is_no_file_has_a_key_that_no_other_name_has(tmp_path: Path, name: str) -> None:
     assert file_key(tmp_path / name) == file_key(tmp_path / name) != file_key(tmp_path / "another")
+
+
+def test_names_as_long_as_the_file_system_allows_can_be_written(tmp_path: Path) -> None:
+    for name in ("a" * 250 + ".txt", "\u00e4" * 120 + ".txt"):
+        write_text(tmp_path / name, "text")
+        assert (tmp_path / name).read_text() == "text"
+    with atomic_folder(tmp_path / ("b" * 255)) as temporary:
+        (temporary / "file").touch()
+    assert (tmp_path / ("b" * 255) / "file").exists()
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_text_that_is_no_unicode_is_not_lost(tmp_path: Path) -> None:
+    write_text(tmp_path / "names.txt", "caf\udce9")
+    assert (tmp_path / "names.txt").read_text(encoding="utf-8") == "caf?"

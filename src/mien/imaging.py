@@ -4,13 +4,14 @@ It does not know what a picture shows. The result is upright by its EXIF tag, an
 """
 
 import os
+import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO, Literal, get_args
 
 import numpy as np
@@ -28,6 +29,9 @@ MAX_PIXELS = 2**27
 
 #: File names with these endings are taken from a folder.
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+# Bytes of a file's name that are no text, as Python hands them on.
+_NOT_UNICODE = re.compile("[\ud800-\udfff]")
 
 # Pixels are converted so many at a time.
 _STRIP_PIXELS = 2**20
@@ -88,7 +92,7 @@ def load_image(
 
 def readable_path(path: Path) -> str:
     """A path as text that can be written: bytes that are no UTF-8 become question marks in diamonds."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    return _NOT_UNICODE.sub("\N{REPLACEMENT CHARACTER}", str(path))
 
 
 def describe_source(source: ImageSource) -> str | None:
@@ -98,21 +102,22 @@ def describe_source(source: ImageSource) -> str | None:
 
 def _from_path(source: str | os.PathLike[str], max_pixels: int, formats: tuple[str, ...] | None) -> ByteArray:
     path = Path(source)
+    name = readable_path(path)
     if "://" in str(source):
         raise SourceError(f"{source}: addresses are not fetched", hint="download it and give its path or bytes")
     if path.is_dir():
-        raise SourceError(f"{path}: is a folder, expected a picture")
+        raise SourceError(f"{name}: is a folder, expected a picture")
     try:
         stream = path.open("rb")
     except (OSError, ValueError) as err:
-        raise SourceError(f"{path}: {getattr(err, 'strerror', None) or err}") from err
+        raise SourceError(f"{name}: {getattr(err, 'strerror', None) or err}") from err
     with stream:
-        return _from_stream(stream, max_pixels, formats, str(path))
+        return _from_stream(stream, max_pixels, formats, name)
 
 
 def _from_stream(stream: BinaryIO, max_pixels: int, formats: tuple[str, ...] | None, name: str) -> ByteArray:
     try:
-        with _quiet(), Image.open(stream, formats=formats) as picture:
+        with _quiet, Image.open(stream, formats=formats) as picture:
             return _decode(picture, max_pixels, name)
     except UnidentifiedImageError as err:
         raise ImageFormatError(f"{name}: not a picture in a known format") from err
@@ -127,7 +132,7 @@ def _from_stream(stream: BinaryIO, max_pixels: int, formats: tuple[str, ...] | N
 def _decode(picture: Image.Image, max_pixels: int, name: str, *, in_place: bool = True) -> ByteArray:
     """Pixels of an opened picture; the header is checked before the pixels are read. ``in_place`` may turn it."""
     _check_size(picture.width, picture.height, max_pixels, name)
-    with _quiet():
+    with _quiet:
         try:
             picture.load()
             if in_place:
@@ -221,9 +226,27 @@ def _array_to_8_bit(array: npt.NDArray[Any]) -> ByteArray:
     raise ImageDecodeError(f"array of type {array.dtype}, expected uint8, uint16, bool, or float in [0, 1]")
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Pillow's warnings from users; what matters of them is checked here and raised."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
+class _Quiet:
+    """Keeps Pillow's warnings from users; what matters of them is checked here and raised.
+
+    Filters belong to the whole process: the first thread that enters sets them, the last that leaves takes them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._filters = Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._filters.enter_context(warnings.catch_warnings())
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._filters.close()
+
+
+_quiet = _Quiet()

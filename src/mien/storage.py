@@ -4,6 +4,7 @@ It does not know what is written.
 """
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Hashable, Iterator
@@ -12,6 +13,9 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from mien.errors import MienError, StorageError
+
+#: Bytes of a name that leave room for what a temporary one adds; file systems allow 255.
+_LONG_NAME = 200
 
 
 @contextmanager
@@ -25,7 +29,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """
     special = path.is_fifo() or path.is_char_device()
     path = path.resolve()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = _beside(path, "part")
     try:
         if special:
             yield path
@@ -52,8 +56,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         StorageError: The disk is full or the place cannot be written; ``path`` keeps its old content.
     """
     path = path.resolve()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    older = path.with_name(f".{path.name}.{os.getpid()}.old")
+    temporary, older = _beside(path, "part"), _beside(path, "old")
     try:
         temporary.mkdir(parents=True)
         yield temporary
@@ -72,9 +75,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8, all or nothing."""
+    """Write ``text`` as UTF-8, all or nothing; what Unicode does not know becomes question marks."""
     with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="replace")
 
 
 def file_key(path: Path) -> Hashable:
@@ -102,6 +105,14 @@ def check_writable(*paths: Path | None) -> None:
                 pass
         except OSError as err:
             raise _cannot_write(path, err) from err
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """A hidden name in the same folder, no other path's; a long name gives way to its hash, as names have a limit."""
+    name = path.name
+    if len(os.fsencode(name)) > _LONG_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return path.with_name(f".{name}.{os.getpid()}.{ending}")
 
 
 def _cannot_write(path: Path, err: OSError) -> StorageError:

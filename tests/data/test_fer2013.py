@@ -171,3 +171,14 @@ def test_an_archive_without_a_table_says_so(tmp_path: Path) -> None:
         archive.writestr("readme.txt", "x")
     with pytest.raises(DatasetFormatError, match=r"no \.csv file among its 1 members"):
         read_fer2013(tmp_path / "a.zip")
+
+
+def test_an_encrypted_archive_says_so(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("fer2013.csv", "x")
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    content[6] |= 1  # the flag of encryption, in the file's own header
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # and in the directory
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(DatasetFormatError, match="encrypted"):
+        read_fer2013(tmp_path / "a.zip")

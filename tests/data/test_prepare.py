@@ -173,6 +173,8 @@ def test_a_place_that_cannot_be_written_is_a_storage_error(tmp_path: Path, fer_f
     [
         (lambda folder: (folder / "manifest.json").write_text("{"), "not JSON"),
         (lambda folder: (folder / "manifest.json").write_text('{"schema": 99}'), "layout 99"),
+        (lambda folder: (folder / "manifest.json").write_text("[]"), "layout None"),
+        (lambda folder: (folder / "manifest.json").write_text('{"schema": 1, "rows": 1}'), "lacks dropped, splits"),
         (lambda folder: (folder / "images.npy").write_bytes(b"\x93NUMPY"), r"images\.npy: cannot be read"),
         (lambda folder: np.save(folder / "votes.npy", np.zeros((3, 10), np.uint8)), "3 rows, the manifest says 158"),
     ],

@@ -222,6 +222,13 @@ def test_a_damaged_checkpoint_is_refused_and_the_best_weights_survive(made_datas
     assert weights(tmp_path / "run")
 
 
+@pytest.mark.parametrize("text", ["[]", "{}", '{"config": {}, "data": {}}'])
+def test_a_record_that_lacks_what_a_run_has_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / checkpoint.RECORD).write_text(text)
+    with pytest.raises(CheckpointError, match="expected an object with config, data"):
+        checkpoint.read_record(tmp_path)
+
+
 def test_a_full_disk_is_named_and_the_previous_checkpoint_survives(tmp_path: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():

@@ -78,7 +78,12 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
     elif name.endswith(".zip"):
         with zipfile.ZipFile(path) as archive:
             sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
-            yield archive.open(_csv_of(path, sizes))
+            table = _csv_of(path, sizes)
+            try:
+                stream = archive.open(table)
+            except RuntimeError as err:  # encrypted, or packed in a way that Python does not know
+                raise DatasetFormatError(f"{path}: {err}", hint="unpack it and give the file inside") from err
+            yield stream
     else:
         with _OPENERS.get(path.suffix.lower(), Path.open)(path, "rb") as stream:
             yield stream

@@ -114,10 +114,13 @@ def open_dataset(folder: str | Path) -> FerDataset:
         ) from err
     except ValueError as err:
         raise DatasetFormatError(f"{folder / _MANIFEST}: not JSON ({err})", hint=_PREPARE_AGAIN) from err
-    if manifest.get("schema") != MANIFEST_SCHEMA:
+    layout = manifest.get("schema") if isinstance(manifest, dict) else None
+    if layout != MANIFEST_SCHEMA:
         raise DatasetFormatError(
-            f"{folder}: layout {manifest.get('schema')!r}, this version reads {MANIFEST_SCHEMA}", hint=_PREPARE_AGAIN
+            f"{folder}: layout {layout!r}, this version reads {MANIFEST_SCHEMA}", hint=_PREPARE_AGAIN
         )
+    if lacking := sorted({"rows", "splits", "dropped"} - manifest.keys()):
+        raise DatasetFormatError(f"{folder / _MANIFEST}: lacks {', '.join(lacking)}", hint=_PREPARE_AGAIN)
     arrays: dict[str, Any] = {name: _open_array(folder, name, rows=manifest["rows"]) for name in _ARRAYS}
     return FerDataset(**arrays, manifest=manifest)
 

@@ -29,6 +29,8 @@ from mien.version import __version__
 
 RECORD, HISTORY, CURVES = "run.json", "history.csv", "curves.png"
 LAST, BEST, ANSWERS = "last.pt", "best.pt", "teachers.pt"
+#: What a record must hold.
+_KEYS = frozenset({"config", "data", "precision", "recipe_sha256", "versions"})
 #: What to do about a damaged file.
 _HINTS = {
     LAST: f"remove it to start afresh; the best weights so far are in {BEST}",
@@ -151,6 +153,8 @@ def read_record(folder: Path) -> dict[str, Any]:
         ) from err
     except ValueError as err:
         raise CheckpointError(f"{folder / RECORD}: not JSON ({err})") from err
+    if not isinstance(record, dict) or not record.keys() >= _KEYS or "model" not in record["config"]:
+        raise CheckpointError(f"{folder / RECORD}: expected an object with {', '.join(sorted(_KEYS))} of a run")
     return record
 
 
