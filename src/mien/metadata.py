@@ -14,6 +14,8 @@ from mien.geometry import Frame
 
 #: Key of the record among the metadata strings of the ONNX file.
 METADATA_KEY = "mien"
+#: Names of the file's only input and only output.
+INPUT_NAME, OUTPUT_NAME = "images", "probabilities"
 #: Version of the record's layout.
 METADATA_SCHEMA = 1
 

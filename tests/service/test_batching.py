@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from mien.errors import ShapeError
+from mien.metadata import InputSpec, ModelMetadata
 from mien.recognition.recognizer import Recognizer
 from mien.service.batching import BatchingRecognizer
+from tests.small_models import write_model
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,16 @@ def test_any_mix_of_callers_gets_the_rows_of_single_calls(model: Path, faces: li
         np.testing.assert_allclose(given, expected, atol=1e-6)
     assert sum(batches) == sum(map(len, faces))
     assert len(batches) < len(faces) / 2
+
+
+def test_a_network_that_asks_for_another_range_gets_it_once(tmp_path: Path, faces: list[np.ndarray]) -> None:
+    metadata = ModelMetadata("small", input=InputSpec(low=-1, high=1))
+    model = write_model(tmp_path / "centred.onnx", metadata)
+    shared = BatchingRecognizer(model, at_work=lambda: 1, threads=1)
+    every = np.concatenate(faces)
+    given = shared.predict_proba(every)
+    shared.close()
+    np.testing.assert_allclose(given, Recognizer(model, threads=1).predict_proba(every), atol=1e-6)
 
 
 def test_whoever_is_alone_does_not_wait(model: Path) -> None:

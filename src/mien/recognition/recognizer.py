@@ -12,12 +12,10 @@ import numpy.typing as npt
 from mien.errors import ConfigError, ModelFileError
 from mien.expressions import LabelSet
 from mien.geometry import FloatArray
-from mien.metadata import METADATA_KEY, ModelMetadata
+from mien.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, ModelMetadata
 from mien.preprocessing import to_model_input
 from mien.sessions import open_session
 from mien.weights import weight_path
-
-_INPUT, _OUTPUT = "images", "probabilities"
 
 
 class Recognizer:
@@ -40,8 +38,8 @@ class Recognizer:
         self._session = open_session(path, threads=threads)
         self.metadata = _read_metadata(self._session.get_modelmeta().custom_metadata_map, path)
         names = [node.name for node in (*self._session.get_inputs(), *self._session.get_outputs())]
-        if names != [_INPUT, _OUTPUT]:
-            raise ModelFileError(f"{path}: input and output are {names}, expected {[_INPUT, _OUTPUT]}")
+        if names != [INPUT_NAME, OUTPUT_NAME]:
+            raise ModelFileError(f"{path}: input and output are {names}, expected {[INPUT_NAME, OUTPUT_NAME]}")
 
     @property
     def labels(self) -> LabelSet:
@@ -62,10 +60,13 @@ class Recognizer:
         Raises:
             ShapeError: The array has another shape, type or range.
         """
-        tensor = to_model_input(images, self.metadata.input)
+        return self._through_network(to_model_input(images, self.metadata.input))
+
+    def _through_network(self, tensor: FloatArray) -> FloatArray:
+        """Probabilities of what :func:`to_model_input` made."""
         parts = [np.empty((0, len(self.labels)), np.float32)]
         for start in range(0, len(tensor), self.batch_size):
-            parts += self._session.run([_OUTPUT], {_INPUT: tensor[start : start + self.batch_size]})
+            parts += self._session.run([OUTPUT_NAME], {INPUT_NAME: tensor[start : start + self.batch_size]})
         return np.concatenate(parts)
 
 

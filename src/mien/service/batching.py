@@ -106,7 +106,7 @@ class BatchingRecognizer(Recognizer):
         faces = np.concatenate([ask.faces for ask in asks])
         self._on_batch(len(faces))
         try:
-            rows = super().predict_proba(faces)
+            rows = self._through_network(faces)
         except Exception as err:  # noqa: BLE001 - whatever it is belongs to the callers, and the thread must live on
             for ask in asks:
                 ask.rows.set_exception(err)

@@ -20,7 +20,7 @@ from mien.data.dataset import FerDataset
 from mien.errors import CheckpointError, ConfigError, ExportMismatchError
 from mien.evaluation.run import EvaluationOptions, evaluate, usable_protocols
 from mien.geometry import FloatArray
-from mien.metadata import METADATA_KEY, InputSpec, ModelMetadata
+from mien.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, InputSpec, ModelMetadata
 from mien.preprocessing import DEFAULT_FRAMES, UPRIGHT_FROM_DEG
 from mien.sessions import load_onnxruntime
 from mien.storage import atomic_file
@@ -40,7 +40,6 @@ INT8_TOLERANCE = 0.03
 #: Training faces on which 8-bit ranges are seen.
 _CALIBRATION_FACES = 1024
 _BATCH = 256
-INPUT, OUTPUT = "images", "probabilities"
 LICENCE = "Apache-2.0; trained on FER2013 and FER+, whose images are for research"
 _OPSET = 18
 #: What a file says of itself on the validation split.
@@ -160,7 +159,7 @@ def _converted(
         if faces is None:
             raise ConfigError("int8 needs training faces to see its ranges on", hint="give a data set (--data)")
         model = quantise(model, faces)
-        apart = np.abs(_answers(model.SerializeToString(), faces) - _expected(wrapped, faces))
+        apart = np.abs(_File(model.SerializeToString()).answers(faces) - _expected(wrapped, faces))
         difference, found, allowed = float(apart.max()), float(apart.sum(axis=1).mean() / 2), INT8_TOLERANCE
     else:
         if precision == "float16":
@@ -210,8 +209,8 @@ def _trace(wrapped: nn.Module, spec: InputSpec) -> onnx.ModelProto:
             (example,),
             dynamo=True,
             opset_version=_OPSET,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
+            input_names=[INPUT_NAME],
+            output_names=[OUTPUT_NAME],
             dynamic_shapes=({0: batch},),
             verbose=False,
         )
@@ -226,31 +225,30 @@ def _trace(wrapped: nn.Module, spec: InputSpec) -> onnx.ModelProto:
 def _largest_difference(wrapped: nn.Module, content: bytes, spec: InputSpec) -> float:
     images = probe_images(spec)
     expected = _expected(wrapped, images)
-    one_by_one, together = _answers(content, images[-8:], batch=1), _answers(content, images)
+    file = _File(content)
+    one_by_one, together = file.answers(images[-8:], batch=1), file.answers(images)
     return float(max(np.abs(together - expected).max(), np.abs(one_by_one - expected[-8:]).max()))
 
 
-def _answers(content: bytes, images: FloatArray, *, batch: int = _BATCH) -> FloatArray:
-    """What the file says of float32 (n, 1, 48, 48), ``batch`` at a time."""
-    session = load_onnxruntime().InferenceSession(content, providers=["CPUExecutionProvider"])
-    parts = [session.run([OUTPUT], {INPUT: images[at : at + batch]})[0] for at in range(0, len(images), batch)]
-    return np.concatenate(parts)
-
-
 class _File:
-    """A file's content as something that can be judged."""
+    """A file's content as something that can be asked and judged."""
 
     def __init__(self, content: bytes) -> None:
-        self._content = content
+        self._session = load_onnxruntime().InferenceSession(content, providers=["CPUExecutionProvider"])
+
+    def answers(self, images: FloatArray, *, batch: int = _BATCH) -> FloatArray:
+        """What it says of float32 (n, 1, 48, 48), ``batch`` at a time."""
+        parts = [images[at : at + batch] for at in range(0, len(images), batch)]
+        return np.concatenate([self._session.run([OUTPUT_NAME], {INPUT_NAME: part})[0] for part in parts])
 
     def predict_proba(self, images: npt.NDArray[np.uint8]) -> FloatArray:
-        return _answers(self._content, as_input(images))
+        return self.answers(as_input(images))
 
 
 def _scores(content: bytes, dataset: FerDataset) -> dict[str, dict[str, float]]:
     """The file's own figures on the validation split, by protocol."""
     protocols = [name for name in usable_protocols(dataset, "validation") if name in _SCORED]
-    options = EvaluationOptions(resamples=0, batch_size=len(dataset))
+    options = EvaluationOptions(resamples=0)
     results = evaluate(_File(content), dataset, split="validation", protocols=protocols, options=options)
     return {
         f"validation/{result.protocol}": {"n": result.n, (name := _SCORED[result.protocol]): getattr(result, name)}
