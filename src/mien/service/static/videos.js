@@ -7,6 +7,7 @@ import { drawCurves, duration, trackTable } from "./tracks.js";
 
 const by = (id) => document.getElementById(id);
 const POLL_MS = 500, AGAIN_MS = 2000, PLAY_AT_ONCE_S = 300;
+const AWAY = new Set([0, 502, 503, 504]); // no answer, or a proxy's in place of the service's
 const JOB = "mien-video"; // so that a reloaded page finds its video again
 const WORDS = {
   "annotated.mp4": "Annotated video", "report.html": "Report", "rows.csv": "Table (CSV)",
@@ -68,7 +69,7 @@ async function follow(id) {
       progress(job.phase === "running" ? `Reading ${job.name} …` : `${job.name} waits for its turn …`, job.progress);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     } catch (problem) {
-      if (problem.status !== 0) throw problem;
+      if (!AWAY.has(problem.status)) throw problem;
       say("The service does not answer; asking again …", true);
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
