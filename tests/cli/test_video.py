@@ -1,6 +1,7 @@
 """``mien video`` and ``mien webcam`` from the outside: what is printed where, the files, and the exit codes."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -34,7 +35,7 @@ from mien.video.sources import VideoFile
 from mien.video.tables import read_rows
 from mien.weights import weight_path
 from tests.small_models import write_model
-from tests.video.steps import Steps
+from tests.video.steps import EndedAtOnce, Steps
 from tests.videos import scene, write_video
 
 app = typer.Typer()
@@ -129,6 +130,38 @@ def test_resuming_is_proposed_where_it_is_possible(
 def test_an_unknown_ending_is_refused_before_any_work(clip: Path, model: Path, tmp_path: Path) -> None:
     result = run(model, "video", clip, "--out", tmp_path / "a.xlsx")
     assert isinstance(result.exception, ConfigError)
+
+
+@pytest.mark.parametrize(("command", "rows"), [("video", "--out"), ("webcam", "--jsonl")], ids=["video", "webcam"])
+def test_a_drawn_video_with_another_ending_leaves_earlier_rows_as_they_were(
+    clip: Path, model: Path, tmp_path: Path, command: str, rows: str
+) -> None:
+    (tmp_path / "a.jsonl").write_text("earlier")
+    source = [clip] if command == "video" else ["--camera", clip]
+    result = run(model, command, *source, rows, tmp_path / "a.jsonl", "--save", tmp_path / "a.avi", "--quiet")
+    assert isinstance(result.exception, ConfigError)
+    assert (tmp_path / "a.jsonl").read_text() == "earlier"
+
+
+@pytest.mark.parametrize(("command", "code", "words"), [("video", 130, "interrupted"), ("webcam", 0, "the keyboard")])
+def test_an_end_before_the_first_frame_leaves_no_drawn_video(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, code: int, words: str
+) -> None:
+    monkeypatch.setattr(video_module, "open_video", lambda *_, **__: EndedAtOnce())
+    monkeypatch.setattr(webcam_module, "_open", lambda _: EndedAtOnce())
+    source = ["any"] if command == "video" else []
+    result = run(model, command, *source, "--save", tmp_path / "a.mp4", "--quiet")
+    assert result.exit_code == code
+    assert words in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_no_unicode_can_be_told_and_reported(clip: Path, model: Path, tmp_path: Path) -> None:
+    source = shutil.copy(clip, tmp_path / os.fsdecode(b"caf\xe9.mp4"))
+    result = run(model, "video", source, "--stride", "9", "--report", tmp_path / "a.html", "--quiet")
+    assert result.exit_code == 0
+    assert "/caf\ufffd.mp4: 3 frames" in result.stdout
+    assert "Expressions in caf\ufffd.mp4" in (tmp_path / "a.html").read_text(encoding="utf-8")
 
 
 def test_a_file_that_is_no_video_ends_with_code_5(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

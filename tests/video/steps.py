@@ -70,3 +70,16 @@ class SlowDetector:
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         self._source.go_on(self._steps)
         return ()
+
+
+class EndedAtOnce:
+    """A source whose reader the keyboard ends before the first frame."""
+
+    info = VideoInfo("ended", 1 / FRAME_S)
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008
+        raise KeyboardInterrupt
+        yield

@@ -47,6 +47,13 @@ def test_a_video_of_one_frame_equals_the_photo_bit_for_bit(pipeline: ExpressionP
     assert (frame.size, frame.timestamp_s) == (photo.size, 0.0)
 
 
+def test_a_doubtful_face_has_no_expression_as_on_a_photo(pipeline: ExpressionPipeline) -> None:
+    doubtful = ExpressionPipeline(pipeline.detector, pipeline.recognizer, min_confidence=1.0)
+    (photo,), (frame,) = doubtful.predict([portrait()]), analyzed(doubtful, [portrait()])
+    assert [face.expression for face in photo.faces] == [face.expression for face in frame.faces] == [None]
+    assert frame.to_dict()["faces"][0]["expression"] is None
+
+
 def test_each_frame_of_a_pan_has_the_face_where_it_is_and_one_track(pipeline: ExpressionPipeline, pan: Path) -> None:
     results = list(mien.analyze_video(pan, pipeline=pipeline))
     assert [result.index for result in results] == list(range(40))

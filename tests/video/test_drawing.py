@@ -6,7 +6,7 @@ from PIL import Image
 from mien.detection.base import FaceDetection
 from mien.expressions import FERPLUS_LABELS
 from mien.geometry import Box
-from mien.recognition.drawing import DrawnFace, tag_box
+from mien.recognition.drawing import DrawnFace, draw_boxes, tag_box
 from mien.recognition.results import ExpressionScores
 from mien.video.drawing import draw_frame, track_colour
 from mien.video.results import FrameResult, TrackedFace
@@ -25,3 +25,13 @@ def test_the_bars_of_a_face_do_not_hide_the_name_of_its_neighbour() -> None:
     tag = tag_box(Image.fromarray(picture), DrawnFace(boxes[1], SCORES.to_dict(), 2), 2)
     edge = drawn[int(tag.top) + 1, int(tag.left) + 1 : int(tag.right) - 1]
     assert (edge == tuple(bytes.fromhex(track_colour(2)[1:]))).all()
+
+
+def test_a_doubtful_face_is_drawn_without_a_name() -> None:
+    box, picture = Box(40, 60, 240, 260), np.full((300, 640, 3), 200, np.uint8)
+    face = TrackedFace(FaceDetection(box, 0.9), SCORES, 1, min_confidence=0.95, raw_scores=SCORES)
+    unnamed = DrawnFace(box, SCORES.to_dict(), 1, track_colour(1), named=False)
+    tag = tag_box(Image.fromarray(picture), unnamed, 1)
+    place = slice(int(tag.top), int(tag.bottom)), slice(int(tag.left), int(tag.right))
+    drawn = draw_frame(FrameResult(0, 0.0, (640, 300), (face,), image=picture))
+    assert np.array_equal(drawn[place], np.asarray(draw_boxes(picture, [unnamed]))[place])

@@ -13,14 +13,15 @@ from PIL import Image
 from mien.errors import ConfigError, MienError, SourceError, StorageError
 from mien.expressions import FERPLUS_LABELS
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.video.analyzer import VideoSettings
+from mien.video.analyzer import FrameAnalyzer, VideoSettings
 from mien.video.annotated import AnnotatedVideo
 from mien.video.drawing import draw_frame, track_colour
 from mien.video.open import spare_source
-from mien.video.record import Outputs
+from mien.video.record import Outputs, record_video
 from mien.video.results import table_columns
 from mien.video.resume import progress_file
 from mien.video.run import analyze_video
+from mien.video.sequences import ImageSequence
 from mien.video.sources import MAX_RATE, MIN_RATE, VideoFile, VideoInfo
 from mien.video.tables import read_rows
 from tests.video.recording import record
@@ -53,6 +54,18 @@ def test_every_format_holds_the_librarys_numbers(
     expected = [row for frame in analyze_video(come_and_go, pipeline=pipeline) for row in frame.rows(FERPLUS_LABELS)]
     assert list(read_rows(out)) == expected
     assert sorted(path.name for path in tmp_path.iterdir()) == [out.name, progress_file(out).name]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_a_doubtful_face_has_no_expression_in_any_table(
+    pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path, suffix: str
+) -> None:
+    doubtful = ExpressionPipeline(pipeline.detector, pipeline.recognizer, min_confidence=1.0)
+    record(doubtful, come_and_go, Outputs(tmp_path / f"a{suffix}"), VideoSettings(stride=9))
+    record(pipeline, come_and_go, Outputs(tmp_path / f"b{suffix}"), VideoSettings(stride=9))
+    named, unnamed = ([*read_rows(tmp_path / f"{name}{suffix}")] for name in "ba")
+    assert any(row["expression"] for row in named)
+    assert unnamed == [row | {"expression": None} for row in named]
 
 
 def test_parquet_has_real_types(pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path) -> None:
@@ -116,6 +129,26 @@ def test_what_can_be_known_before_reading_is_said_before_it(
         with pytest.raises(MienError, match=message):
             record(pipeline, come_and_go, outputs)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("settings", [VideoSettings(), VideoSettings(stride=2), VideoSettings(fps=0.1)])
+def test_a_face_in_pictures_far_apart_is_followed_and_its_seconds_are_all_counted(
+    pipeline: ExpressionPipeline, settings: VideoSettings
+) -> None:
+    pictures = ImageSequence([scene([(200, 100, 200)])] * 10, rate=0.2)
+    summary = record_video(pictures, FrameAnalyzer(pipeline, settings), Outputs())
+    (track,) = summary.tracks
+    assert track.seconds == pytest.approx(50)
+
+
+def test_a_drawn_video_with_another_ending_is_refused_before_an_earlier_table_is_touched(
+    pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text("earlier")
+    with pytest.raises(ConfigError, match=r"ends in \.mp4"):
+        record(pipeline, come_and_go, Outputs(tmp_path / "rows.csv", tmp_path / "drawn.avi"))
+    assert (tmp_path / "rows.csv").read_text() == "earlier"
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 
 def sound_packets(path: Path) -> list[bytes]:

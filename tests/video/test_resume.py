@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mien.errors import CheckpointError, ConfigError
+from mien.errors import CheckpointError, ConfigError, StorageError
 from mien.expressions import FERPLUS_LABELS
-from mien.recognition.pipeline import ExpressionPipeline
+from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
 from mien.video.cameras import PlayedLive
 from mien.video.open import open_video
@@ -151,6 +151,18 @@ def test_resuming_with_another_file_of_the_detector_is_refused(
         record(pipeline, come_and_go, out, detector_file=tmp_path / "none.onnx")
 
 
+def test_resuming_with_another_network_or_another_confidence_is_refused_in_words(
+    pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path
+) -> None:
+    out, settings = Outputs(tmp_path / "a.csv"), VideoSettings(stride=9)
+    record(pipeline, come_and_go, out, settings)
+    with pytest.raises(CheckpointError, match=r"begun with other settings: another model$"):
+        record(load(threads=1), come_and_go, out, settings, resume=True)
+    doubtful = ExpressionPipeline(pipeline.detector, pipeline.recognizer, min_confidence=0.5)
+    with pytest.raises(CheckpointError, match=r"min_confidence 0\.5 instead of 0\.0$"):
+        record(doubtful, come_and_go, out, settings, resume=True)
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_another_video_and_other_settings_do_not_fit_a_complete_table(
     pipeline: ExpressionPipeline, come_and_go: Path, pan: Path, tmp_path: Path, suffix: str
@@ -210,6 +222,12 @@ def test_rows_that_are_none_are_told_as_damage(
         out.write_bytes(content[:middle] + b"x" * 20 + content[middle + 20 :])
         with pytest.raises(CheckpointError, match="damaged"):
             record(pipeline, come_and_go, Outputs(out), resume=True)
+
+
+def test_rows_that_cannot_be_read_are_told_so(tmp_path: Path) -> None:
+    for suffix in (".csv", ".parquet"):
+        with pytest.raises(StorageError, match=r"cannot read .*No such file"):
+            list(read_rows(tmp_path / f"none{suffix}"))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 import shutil
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,9 +14,11 @@ from mien.errors import ConfigError, SourceError
 from mien.video.analyzer import VideoSettings
 from mien.video.cameras import Camera
 from mien.video.open import open_video
+from mien.video.sequences import ImageSequence
 from mien.video.sources import Sampling, VideoFile
 from tests.videos import RATE, scene, set_clockwise_turn, write_tone, write_video
 
+SHARED_MEMORY = Path("/dev") / "shm"
 UNEVEN_MS = [0, 40, 80, 200, 211, 500, 533, 1000]
 
 
@@ -79,6 +83,15 @@ def test_stride_and_rate_choose_frames_by_number_and_by_time(tmp_path: Path) -> 
     assert [f.index for f in VideoFile(path).frames(Sampling(after=21))] == [22, 23, 24]
 
 
+def test_a_rate_chooses_among_the_frames_that_the_stride_leaves(tmp_path: Path) -> None:
+    """At 30 frames a second every second frame leaves 15, of which 10 are one in each tenth."""
+    path = write_video(tmp_path / "a.mp4", levels(30), times_ms=[round(number * 1000 / 30) for number in range(30)])
+    for video in (VideoFile(path), ImageSequence(levels(30), rate=30)):
+        times = [frame.timestamp_s for frame in video.frames(Sampling(stride=2, fps=10))]
+        assert [int(time_s * 10 + 0.01) for time_s in times] == list(range(10))
+        assert all(frame.index % 2 == 0 for frame in video.frames(Sampling(stride=2, fps=10)))
+
+
 def test_a_cut_file_gives_what_is_readable_and_says_so(tmp_path: Path) -> None:
     noise = np.random.default_rng(0)
     pictures = [noise.integers(0, 255, (96, 128, 3), dtype=np.uint8) for _ in range(75)]
@@ -114,15 +127,20 @@ def test_sound_alone_is_refused_by_what_it_holds(tmp_path: Path) -> None:
         VideoFile(write_tone(tmp_path / "a.m4a"))
 
 
-def test_a_video_of_which_no_frame_can_be_decoded_is_an_error(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.mp4", levels(5))
+def without_frames(path: Path) -> Path:
+    """A video of which no frame can be decoded."""
+    write_video(path, levels(5))
     content = bytearray(path.read_bytes())
     start = content.index(b"mdat") + 4
     length = int.from_bytes(content[start - 8 : start - 4], "big") - 8
     content[start : start + length] = bytes(length)
     path.write_bytes(bytes(content))
+    return path
+
+
+def test_a_video_of_which_no_frame_can_be_decoded_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="not one frame could be read"):
-        list(VideoFile(path).frames())
+        list(VideoFile(without_frames(tmp_path / "a.mp4")).frames())
 
 
 def test_a_video_that_ends_before_its_first_frame_is_refused(tmp_path: Path) -> None:
@@ -184,14 +202,22 @@ def test_pictures_of_which_none_can_be_read_are_an_error(tmp_path: Path) -> None
         list(open_video(tmp_path).frames())
 
 
+def test_pictures_of_which_none_that_is_wanted_can_be_read_are_an_error_but_not_where_earlier_ones_were_read(
+    tmp_path: Path,
+) -> None:
+    for number in range(6):
+        (tmp_path / f"{number}.png").write_text("no picture")
+    with pytest.raises(SourceError, match="not one picture could be read"):
+        list(open_video(tmp_path).frames(Sampling(stride=2)))
+    assert list(open_video(tmp_path).frames(Sampling(stride=2, after=1))) == []
+
+
 def test_an_absent_camera_is_told() -> None:
     with pytest.raises(SourceError, match="camera 99"):
         Camera(99)
 
 
 def test_a_camera_that_disappears_is_opened_again_and_ends_cleanly_when_it_stays_away(tmp_path: Path) -> None:
-    import av
-
     first = write_video(tmp_path / "a.mkv", levels(8))
     second = Path(shutil.copy(first, tmp_path / "b.mkv"))
     plugged = iter([first, second])
@@ -207,6 +233,35 @@ def test_a_camera_that_disappears_is_opened_again_and_ends_cleanly_when_it_stays
     assert [frame.index for frame in frames] == list(range(16))
     assert all(later.timestamp_s >= early.timestamp_s for early, later in pairwise(frames))
     assert camera.problems == ["the camera was gone and came back", "the camera is gone; it was tried 2 times"]
+
+
+@pytest.mark.parametrize("plugged", [[], [True], [False, True]])
+def test_a_camera_that_opens_and_gives_no_frame_is_gone_after_as_many_tries(
+    tmp_path: Path, plugged: list[bool]
+) -> None:
+    """Tries are counted from the last frame on."""
+    whole, empty = write_video(tmp_path / "a.mkv", levels(8)), without_frames(tmp_path / "b.mp4")
+    devices, opened = iter(whole if works else empty for works in plugged), []
+
+    def device() -> object:
+        opened.append(next(devices, empty))
+        assert len(opened) < 10
+        return av.open(str(opened[-1]))
+
+    camera = Camera(0, opener=device, retries=3, pause_s=0.01)
+    assert len(list(camera.frames())) == 8 * sum(plugged)
+    assert len(opened) == max(len(plugged), 1) + 3
+    assert camera.problems[-1] == "the camera is gone; it was tried 3 times"
+    assert camera.problems.count("the camera was gone and came back") == (plugged == [False, True])
+
+
+@pytest.mark.skipif(not SHARED_MEMORY.is_dir(), reason="needs a folder of files in /dev")
+def test_a_file_in_the_folder_of_devices_is_a_video_and_an_absent_camera_is_told_as_one() -> None:
+    with TemporaryDirectory(dir=SHARED_MEMORY) as folder:
+        path = write_video(Path(folder) / "a.mkv", levels(3))
+        assert len(list(open_video(path).frames())) == 3
+    with pytest.raises(SourceError, match=r"camera /dev/video99: .*No such file"):
+        open_video("/dev/video99")
 
 
 @pytest.mark.parametrize(

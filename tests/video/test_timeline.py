@@ -64,6 +64,15 @@ def test_seconds_shares_and_changes_are_those_counted_by_hand() -> None:
     assert first.to_dict()["shares"]["happiness"] == 0.5
 
 
+def test_frames_far_apart_count_in_full_and_a_gap_between_them_does_not() -> None:
+    timeline = Timeline(FERPLUS_LABELS, step_s=5.0)
+    for number in range(10):
+        timeline.add(frame(number, number * 5.0, (1, "neutral")))
+    assert timeline.summaries()[0].seconds == pytest.approx(50)
+    timeline.add(frame(10, 1000.0, (1, "neutral")))
+    assert timeline.summaries()[0].seconds == pytest.approx(57.5)
+
+
 def test_rows_of_a_table_give_the_same_figures() -> None:
     from_rows = Timeline(FERPLUS_LABELS)
     from_rows.add_rows(row for each in FRAMES for row in each.rows(FERPLUS_LABELS))

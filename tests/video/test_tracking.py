@@ -81,6 +81,14 @@ def test_a_face_that_is_hidden_for_a_moment_keeps_its_number() -> None:
     assert tracker.update([face_at(100 + 6 * 22)], [look_of(0)], 22 * 0.04) == [1]
 
 
+def test_a_face_in_frames_far_apart_keeps_its_number_until_a_look_misses_it() -> None:
+    tracker = Tracker(max_lost_s=1.0)
+    for step in range(5):
+        assert tracker.update([face_at(100 + step)], [look_of(0)], step * 5.0) == [1]
+    assert tracker.update([], [], 25.0) == []
+    assert tracker.update([face_at(105)], [look_of(0)], 30.0) == [2]
+
+
 def test_another_face_near_a_followed_one_is_not_taken_for_it() -> None:
     tracker = Tracker()
     for step in range(5):

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mien.cli.formats import counted
 from mien.expressions import USE_NOTICE, LabelSet
+from mien.imaging import readable_path
 from mien.recognition.pipeline import load
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
 from mien.video.clock import StageClock
@@ -79,7 +80,8 @@ def video(
         listener = _listener(progress, pipeline.recognizer.labels if to_stdout else None)
         summary = record_video(opened, analyzer, outputs, resume=resume, listener=listener, detector_file=detector_file)
     if not to_stdout:
-        print(summary_text(source, summary), end="")
+        name = source if "://" in source else readable_path(Path(source))
+        print(summary_text(name, summary), end="")
     _tell_the_rest(summary, analyzer.clock if profile else None)
 
 

@@ -67,11 +67,11 @@ def webcam(
     spare_source(source, save, jsonl)
     pipeline = load(model, detector, detector_file=detector_file, threads=threads)
     analyzer = FrameAnalyzer(pipeline, VideoSettings(smoothing_s=smoothing))
-    with ExitStack() as stack:
-        rows = _Rows(_stream(stack, jsonl), pipeline.recognizer.labels)
-        reading = LiveReading(source, analyzer, listener=rows.write)
+    with ExitStack() as stack:  # the rows last, as they take the place of earlier ones at once
         drawn = stack.enter_context(AnnotatedVideo(save, source.info)) if save else None
         page = stack.enter_context(LivePage(port)) if show else None
+        rows = _Rows(_stream(stack, jsonl), pipeline.recognizer.labels)
+        reading = LiveReading(source, analyzer, listener=rows.write)
         if page is not None:
             print(f"live picture: {page.address}", file=sys.stderr)
             webbrowser.open(page.address)
@@ -80,6 +80,8 @@ def webcam(
             _watch(reading, drawn, page, display, seconds)
         except KeyboardInterrupt:
             source.problems.append("ended by the keyboard")
+            if drawn is not None:
+                drawn.stop()
     _tell(source, reading)
 
 
@@ -112,7 +114,8 @@ def terminal_view(result: FrameResult, reading: LiveReading) -> Group:
         return Group(*lines, "no face")
     texts = [Text(line) for line in lines]
     for face in result.faces:
-        texts.append(Text(f"face {face.track_id}  {face.scores.top}", style=f"bold {track_colour(face.track_id or 1)}"))
+        named, tint = face.expression or "uncertain", track_colour(face.track_id or 1)
+        texts.append(Text(f"face {face.track_id}  {named}", style=f"bold {tint}"))
         for name, value in face.scores.to_dict().items():
             texts.append(Text(f"  {name:<10} {'█' * round(_BAR * value):<{_BAR}} {value:6.1%}"))
     return Group(*texts)

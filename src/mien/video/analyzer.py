@@ -20,7 +20,7 @@ from mien.video.clock import StageClock
 from mien.video.results import FrameResult, TrackedFace
 from mien.video.schedule import Look, LookSchedule
 from mien.video.smoothing import Smoother
-from mien.video.sources import MAX_RATE, MIN_RATE, VideoFrame
+from mien.video.sources import MAX_RATE, MIN_RATE, Sampling, VideoFrame
 from mien.video.tracking import Tracker
 
 #: A face that a look missed is looked for once more in a cut-out of this many face sizes around its expected place.
@@ -39,7 +39,7 @@ class VideoSettings:
         smoothing_s: Time constant of the smoothing; 0 is off.
         detect_every: Look for faces in every so many read frames; None adapts to the scene.
         max_gap_s: The longest pause between looks that adapt.
-        max_lost_s: A face that was gone for longer comes back with a new number.
+        max_lost_s: A face that a look missed and that was gone for longer comes back with a new number.
 
     Raises:
         ConfigError: A value is out of range.
@@ -68,6 +68,10 @@ class VideoSettings:
         ]
         if wrong:
             raise ConfigError("; ".join(wrong))
+
+    def sampling(self, *, after: int = -1) -> Sampling:
+        """Which frames are read, of those behind frame ``after``."""
+        return Sampling(self.stride, self.fps, after)
 
 
 class FrameAnalyzer:
@@ -173,7 +177,8 @@ class FrameAnalyzer:
             raw = ExpressionScores.from_row(labels, row)
             mean = self._smoother.smoothed(track_id, np.array(raw.probabilities), time_s)
             scores = replace(raw, probabilities=tuple(mean.tolist()))
-            read.append(TrackedFace(face, scores, track_id, raw_scores=raw, detected=detected))
+            least = self.pipeline.min_confidence
+            read.append(TrackedFace(face, scores, track_id, least, raw_scores=raw, detected=detected))
         return tuple(read)
 
     def to_dict(self) -> dict[str, Any]:

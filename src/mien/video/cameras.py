@@ -32,7 +32,7 @@ class Camera:
     Args:
         device: A number (0 is the first camera) or the system's name of a device.
         rate: Frames a second asked of it; None leaves it to the camera.
-        retries: How often in a row it is opened again after it disappeared.
+        retries: How often in a row it is opened again after it disappeared, until a frame comes.
         pause_s: Between two tries.
         opener: Opens the device; for sources that behave like one.
 
@@ -50,7 +50,7 @@ class Camera:
         pause_s: float = 1.0,
         opener: Callable[[], Any] | None = None,
     ) -> None:
-        self._retries, self._pause_s = retries, pause_s
+        self._retries, self._pause_s, self._tries = retries, pause_s, 0
         self._open = opener or (lambda: _open_device(device, rate))
         self.problems: list[str] = []
         self._container: Any = self._open()
@@ -60,29 +60,33 @@ class Camera:
 
     def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
         """Frames as they are taken; their times count from the first one."""
-        index, start_s, previous_s = -1, None, None
+        index, start_s, kept_s = -1, None, None
         while self._container is not None or self._reopened():
             for frame in self._session(clock):
                 taken_s = monotonic()
                 index, start_s = index + 1, taken_s if start_s is None else start_s
-                if sampling.wants(index, taken_s - start_s, previous_s):
+                if sampling.wants(index, taken_s - start_s, kept_s):
                     yield VideoFrame(index, taken_s - start_s, to_rgb(frame), taken_s)
-                previous_s = taken_s - start_s
+                kept_s = taken_s - start_s if sampling.keeps(index) else kept_s
 
     def _session(self, clock: StageClock | None) -> Iterator[Any]:
-        """Frames until the device is gone; ends it for good when it came back without a single frame."""
+        """Frames until the device is gone; it is back when one comes."""
         container, self._container = self._container, None
         with container:
-            yield from decoded_frames(container, video_stream(container, self.info.name), self.problems, clock)
+            for frame in decoded_frames(container, video_stream(container, self.info.name), self.problems, clock):
+                if self._tries:
+                    self.problems.append("the camera was gone and came back")
+                    self._tries = 0
+                yield frame
 
     def _reopened(self) -> bool:
-        for _ in range(self._retries):
+        while self._tries < self._retries:
+            self._tries += 1
             sleep(self._pause_s)
             try:
                 self._container = self._open()
             except SourceError:
                 continue
-            self.problems.append("the camera was gone and came back")
             return True
         self.problems.append(f"the camera is gone; it was tried {self._retries} times")
         return False

@@ -4,6 +4,7 @@ It does not know networks, files or screens.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -27,8 +28,7 @@ def track_colour(track_id: int) -> str:
 def draw_frame(result: FrameResult) -> ByteArray:
     """The frame with each face's box, number, expression and bars; RGB uint8 (H, W, 3) of the same size."""
     faces = [
-        DrawnFace(face.detection.box, face.scores.to_dict(), face.track_id, track_colour(face.track_id or 1))
-        for face in result.faces
+        replace(face.drawn(), number=face.track_id, tint=track_colour(face.track_id or 1)) for face in result.faces
     ]
     canvas = draw_boxes(result.image, faces)
     taken = [face.box for face in faces]

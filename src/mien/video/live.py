@@ -11,7 +11,7 @@ import numpy as np
 
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.results import FrameResult
-from mien.video.sources import Sampling, VideoSource
+from mien.video.sources import VideoSource
 from mien.video.threads import Newest
 
 #: Delays and times of the last so many results.
@@ -39,8 +39,7 @@ class LiveReading:
         listener: Callable[[FrameResult], None] | None = None,
         now: Callable[[], float] = monotonic,
     ) -> None:
-        settings = analyzer.settings
-        self._frames = Newest(video.frames(Sampling(settings.stride, settings.fps), analyzer.clock))
+        self._frames = Newest(video.frames(analyzer.settings.sampling(), analyzer.clock))
         self._results = Newest(self._read(analyzer, listener))
         self._delays: deque[float] = deque(maxlen=_REMEMBERED)
         self._shown: deque[float] = deque(maxlen=_REMEMBERED)

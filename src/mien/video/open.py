@@ -7,6 +7,7 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from mien.errors import ConfigError
+from mien.imaging import readable_path
 from mien.storage import file_key
 from mien.video.cameras import Camera
 from mien.video.sequences import ImageSequence, is_sequence, open_sequence
@@ -34,7 +35,7 @@ def open_video(source: AnySource, *, rate: float = 25.0) -> VideoSource:
     if not isinstance(source, str | PathLike):
         return source
     name = fspath(source)
-    if name.startswith("/dev/"):
+    if _is_device(name):
         return Camera(name)
     if "://" not in name and is_sequence(name):
         return open_sequence(name, rate=rate)
@@ -42,8 +43,8 @@ def open_video(source: AnySource, *, rate: float = 25.0) -> VideoSource:
 
 
 def display_name(source: VideoSource) -> str:
-    """The last part of a source's name, for titles."""
-    return Path(source.info.name).name or source.info.name
+    """The last part of a source's name as text that can be written, for titles."""
+    return Path(readable_path(Path(source.info.name))).name or source.info.name
 
 
 def spare_source(source: VideoSource, *outputs: Path | None) -> None:
@@ -57,3 +58,9 @@ def spare_source(source: VideoSource, *outputs: Path | None) -> None:
     for output in outputs:
         if output is not None and file_key(output) in read:
             raise ConfigError(f"{output} is what is read, and would be lost", hint="choose another name")
+
+
+def _is_device(name: str) -> bool:
+    """Whether ``name`` is a camera's, also of one that is not there."""
+    path = Path(name)
+    return path.is_char_device() or (name.startswith("/dev/video") and not path.exists())

@@ -17,7 +17,7 @@ from mien.heap import give_back_freed_memory
 from mien.plotting import load_figure
 from mien.storage import check_writable
 from mien.video.analyzer import FrameAnalyzer
-from mien.video.annotated import AnnotatedVideo
+from mien.video.annotated import AnnotatedVideo, h264_encoder
 from mien.video.drawing import draw_frame
 from mien.video.open import display_name, spare_source
 from mien.video.plots import plot_format, plot_timeline
@@ -99,7 +99,7 @@ def record_video(
         detector_file: That the detector was made from, if one was given; resuming needs the same.
 
     Raises:
-        ConfigError: An output is the source itself or another output, the report does not end in ``.html``, or
+        ConfigError: An output is the source itself or another output, or has no known ending, or
             ``resume`` is without a table, with an annotated video, or of a live source.
         CheckpointError: The earlier run had other settings, or what is there is not what it left.
         SourceError: Not one frame can be read.
@@ -130,7 +130,8 @@ class _Job:
     ) -> None:
         self._video, self._analyzer, self._outputs = video, analyzer, outputs
         self._recipe, self._note_every_s = recipe, note_every_s
-        self._timeline = Timeline(analyzer.pipeline.recognizer.labels)
+        step_s = analyzer.settings.sampling().step_s(video.info.fps)
+        self._timeline = Timeline(analyzer.pipeline.recognizer.labels, step_s=step_s)
         self._resumable = _resuming_problem(video, outputs) is None
         self._noted_s, self._last = monotonic(), -1
 
@@ -139,7 +140,7 @@ class _Job:
         with ExitStack() as stack:
             table = self._open_table(stack, progress)
             drawn = self._outputs.annotated and stack.enter_context(
-                AnnotatedVideo(self._outputs.annotated, self._video.info)
+                AnnotatedVideo(self._outputs.annotated, self._video.info, self._video.problems)
             )
             if progress is not None:
                 self._go_on(progress)
@@ -153,6 +154,8 @@ class _Job:
             except KeyboardInterrupt:
                 stopped = True
                 self._video.problems.append("interrupted")
+                if drawn:
+                    drawn.stop()
             results.close()
             if table is not None and (self._video.info.live or not stopped):  # what is live is whole when it is stopped
                 self._close_table(table)
@@ -251,6 +254,8 @@ def _check(video: VideoSource, outputs: Outputs, *, resume: bool) -> None:
         raise ConfigError("two outputs have one name, and one would be lost", hint="give each its own")
     if outputs.report is not None and outputs.report.suffix.lower() not in {".html", ".htm"}:
         raise ConfigError(f"{outputs.report}: a report ends in .html", hint="a table is --out, a picture --plot")
+    if outputs.annotated is not None:
+        h264_encoder(outputs.annotated)
     if outputs.plot is not None:
         plot_format(outputs.plot)
     if outputs.report is not None:

@@ -70,7 +70,8 @@ class FrameResult:
     def _row(self, face: TrackedFace) -> list[int | float | str | None]:
         box, scores = face.detection.box.to_dict().values(), face.scores
         seen = face.detection.score if face.detected else None
-        start = [self.index, self.timestamp_s, face.track_id, *box, seen, str(scores.top), scores.probability]
+        named = None if face.expression is None else str(face.expression)
+        start = [self.index, self.timestamp_s, face.track_id, *box, seen, named, scores.probability]
         return [*start, *scores.probabilities, *face.raw_scores.probabilities]
 
 

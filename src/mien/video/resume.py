@@ -66,7 +66,7 @@ def load_progress(table: Path, recipe: dict[str, Any]) -> Progress | None:
     progress = _read(path)
     differing = [key for key in recipe | progress.recipe if progress.recipe.get(key) != recipe.get(key)]
     if differing:
-        came = ", ".join(f"{key} {recipe.get(key)} instead of {progress.recipe.get(key)}" for key in differing)
+        came = ", ".join(_change(key, recipe.get(key), progress.recipe.get(key)) for key in differing)
         raise CheckpointError(f"{table}: begun with other settings: {came}", hint=START_AGAIN)
     if not progress.complete:
         return progress
@@ -86,8 +86,18 @@ def recipe_of(video: VideoInfo, analyzer: FrameAnalyzer, detector_file: Path | N
         "rate": video.fps,
         **found_by,
         "model": _sha256(pipeline.recognizer.path),
+        "min_confidence": pipeline.min_confidence,
         **settings,
     }
+
+
+def _change(key: str, now: Any, then: Any) -> str:
+    """What is other than in the earlier run; of files only hashes are known, which tell nobody anything."""
+    if key == "model":
+        return "another model"
+    if key == "detector_file":
+        now, then = now and "another file", then and "the first file"
+    return f"{key} {now} instead of {then}"
 
 
 def _read(path: Path) -> Progress:

@@ -9,7 +9,7 @@ from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
 from mien.video.open import AnySource, open_video
 from mien.video.results import FrameResult
-from mien.video.sources import Sampling, VideoFrame, VideoSource
+from mien.video.sources import VideoFrame, VideoSource
 from mien.video.threads import Newest, ahead
 
 _DEFAULT = VideoSettings()
@@ -44,8 +44,7 @@ def analyze_video(
 
 def analyzed(video: VideoSource, analyzer: FrameAnalyzer, *, after: int = -1) -> Iterator[FrameResult]:
     """The results of the frames of ``video`` behind frame ``after``; reading runs in a thread of its own."""
-    settings = analyzer.settings
-    frames = video.frames(Sampling(settings.stride, settings.fps, after), analyzer.clock)
+    frames = video.frames(analyzer.settings.sampling(after=after), analyzer.clock)
     waiting: Iterator[VideoFrame] = iter(Newest(frames)) if video.info.live else ahead(frames)
     for frame in waiting:
         yield analyzer.analyze(frame)

@@ -51,11 +51,12 @@ class ImageSequence:
             SourceError: Not one picture can be read.
         """
         clock = clock or StageClock()
-        failed: list[str] = []
+        tried, failed = 0, list[str]()
         for index, picture in enumerate(self._pictures):
-            time_s = index / self._rate
-            if not sampling.wants(index, time_s, (index - 1) / self._rate if index else None):
+            time_s, kept = index / self._rate, index - sampling.stride
+            if not sampling.wants(index, time_s, kept / self._rate if kept >= 0 else None):
                 continue
+            tried += 1
             try:
                 with clock.stage("decode"):
                     image = load_image(picture)
@@ -64,7 +65,7 @@ class ImageSequence:
                 self.problems.append(f"left out {err}")
                 continue
             yield VideoFrame(index, time_s, image)
-        if len(failed) == len(self._pictures):
+        if failed and len(failed) == tried and sampling.after < 0:
             raise SourceError(f"{self.info.name}: not one picture could be read ({failed[0]})")
 
 

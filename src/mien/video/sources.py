@@ -85,13 +85,21 @@ class Sampling:
     fps: float | None = None
     after: int = -1
 
+    def keeps(self, index: int) -> bool:
+        """Whether the stride leaves frame ``index`` to choose from by its time."""
+        return index % self.stride == 0
+
     def wants(self, index: int, time_s: float, previous_s: float | None) -> bool:
-        """Whether to read frame ``index`` at ``time_s``, where the frame before it was at ``previous_s``."""
-        if index <= self.after or index % self.stride:
+        """Whether to read frame ``index`` at ``time_s``, where the kept frame before it was at ``previous_s``."""
+        if index <= self.after or not self.keeps(index):
             return False
         if self.fps is None or previous_s is None:
             return True
         return floor(time_s * self.fps + 1e-6) > floor(previous_s * self.fps + 1e-6)
+
+    def step_s(self, rate: float | None) -> float:
+        """Usual time between two wanted frames of a source with ``rate`` frames a second; 0 if unknown."""
+        return max(self.stride / rate if rate else 0.0, 1 / self.fps if self.fps else 0.0)
 
 
 class VideoSource(Protocol):
@@ -139,16 +147,17 @@ class VideoFile:
             SourceError: Not one frame can be read.
         """
         container, self._container = self._container or self._open(), None
-        last_index, last_s = -1, None
+        last_index, last_s, kept_s = -1, None, None
         with container:
             stream = video_stream(container, self._name)
             stream.codec_context.options = {"max_pixels": str(self._max_pixels)}  # frames may grow on the way
             for index, (frame, time_s) in enumerate(self._decoded(container, stream, clock)):
-                if sampling.wants(index, time_s, last_s):
+                if sampling.wants(index, time_s, kept_s):
                     with _stage(clock, "convert"):
                         image = to_rgb(frame)
                     yield VideoFrame(index, time_s, image)
                 last_index, last_s = index, time_s
+                kept_s = time_s if sampling.keeps(index) else kept_s
         self._check_end(last_index, last_s)
 
     def _decoded(self, container: Any, stream: Any, clock: StageClock | None) -> Iterator[tuple[Any, float]]:

@@ -66,7 +66,7 @@ class TableFile:
         rows = row_file(path)
         if keep is not None:
             self._check_kept(rows, keep)
-        with _told(path):
+        with _told(path, "write"):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._stream: BinaryIO = rows.open("wb" if keep is None else "r+b", buffering=0)
             if keep is None and self._format == "csv":
@@ -82,7 +82,7 @@ class TableFile:
         self._stream.close()
 
     def _check_kept(self, rows: Path, keep: int) -> None:
-        with _told(self.path):
+        with _told(self.path, "read"):
             length = rows.stat().st_size if rows.exists() else 0
         if length < keep:
             raise CheckpointError(f"{self.path}: {length} bytes of rows, expected at least {keep}", hint=START_AGAIN)
@@ -90,7 +90,7 @@ class TableFile:
             raise CheckpointError(f"{self.path}: no table of such a run, it has other columns", hint=START_AGAIN)
 
     def _has_columns(self, rows: Path) -> bool:
-        with _told(self.path), rows.open("rb") as stream:
+        with _told(self.path, "read"), rows.open("rb") as stream:
             first = stream.readline()
         columns = table_columns(self._labels)
         if self._format == "csv":
@@ -102,7 +102,7 @@ class TableFile:
 
     def write(self, result: FrameResult) -> None:
         """Append the rows of a frame in one piece."""
-        with _told(self.path):
+        with _told(self.path, "write"):
             self._stream.write(rows_text(result, self._labels, self._format).encode())
 
     def position(self) -> int:
@@ -143,7 +143,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     if table_format(path) == "parquet":
         yield from _parquet_rows(path)
         return
-    with _told(path), path.open(encoding="utf-8", newline="") as stream:
+    with _told(path, "read"), path.open(encoding="utf-8", newline="") as stream:
         if table_format(path) == "jsonl":
             yield from (json.loads(line) for line in stream)
             return
@@ -153,7 +153,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 def _parquet_rows(path: Path) -> Iterator[Row]:
     _, _, parquet = _load_pyarrow()
-    with _told(path), parquet.ParquetFile(path) as file:
+    with _told(path, "read"), parquet.ParquetFile(path) as file:
         for batch in file.iter_batches():
             yield from batch.to_pylist()
 
@@ -194,12 +194,12 @@ def _load_pyarrow() -> tuple[Any, Any, Any]:
 class _told:  # noqa: N801 - reads as a phrase
     """Around file operations: an error of the system becomes ours."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, what: Literal["read", "write"]) -> None:
+        self._path, self._what = path, what
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, trace: object) -> None:
         if isinstance(err, OSError) and not isinstance(err, StorageError):
-            raise StorageError(f"cannot write {self._path}: {err.strerror or err}") from err
+            raise StorageError(f"cannot {self._what} {self._path}: {err.strerror or err}") from err

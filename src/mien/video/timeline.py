@@ -18,8 +18,8 @@ from mien.video.results import FrameResult, Row
 #: The time axis has at most so many bins.
 MAX_BINS = 600
 _FIRST_BIN_S = 0.1
-#: A frame counts for at most so long when seconds are added up.
-_LONGEST_FRAME_S = 1.0
+#: A frame counts for at most so long when seconds are added up, or for so many steps if these are longer.
+_LONGEST_FRAME_S, _LONGEST_FRAME_STEPS = 1.0, 1.5
 #: Side of a track's picture in pixels, and how much of its surroundings it shows, in face sizes.
 _THUMB_SIDE, _THUMB_REACH = 96, 1.5
 
@@ -86,10 +86,12 @@ class Timeline:
 
     Args:
         labels: What the probabilities stand for.
+        step_s: Usual time from one read frame to the next, 0 if unknown.
     """
 
-    def __init__(self, labels: LabelSet) -> None:
+    def __init__(self, labels: LabelSet, *, step_s: float = 0.0) -> None:
         self.labels = labels
+        self._longest_s = max(_LONGEST_FRAME_S, _LONGEST_FRAME_STEPS * step_s)
         self.bin_s = _FIRST_BIN_S
         self.tracks: dict[int, TrackHistory] = {}
         self.frames, self.end_s, self._step_s = 0, 0.0, 0.0
@@ -126,7 +128,7 @@ class Timeline:
 
     def _step_to(self, time_s: float) -> None:
         if self.frames:
-            self._step_s = min(max(time_s - self.end_s, 0.0), _LONGEST_FRAME_S)
+            self._step_s = min(max(time_s - self.end_s, 0.0), self._longest_s)
             if self.frames == 1:  # the first frame lasts as long as the second
                 for track in self.tracks.values():
                     track.seconds *= self._step_s

@@ -64,7 +64,10 @@ class Track:
 
 
 class Tracker:
-    """Gives each face its number; a face that is gone for longer than ``max_lost_s`` comes back as a new one."""
+    """Gives each face its number; a face that is gone for longer than ``max_lost_s`` comes back as a new one.
+
+    Gone is what a look missed: a face that the last look saw is followed however long ago that was.
+    """
 
     def __init__(self, *, max_lost_s: float = 1.0) -> None:
         self.max_lost_s = max_lost_s
@@ -86,7 +89,7 @@ class Tracker:
             time_s: Of the frame.
             after_cut: The picture changed as a whole: only a face that looks the same at its place goes on.
         """
-        self.tracks = [track for track in self.tracks if time_s - track.seen_s <= self.max_lost_s]
+        self.tracks = [track for track in self.tracks if track.present or time_s - track.seen_s <= self.max_lost_s]
         looks = [remembered_look(crop) for crop in crops]
         matched = {
             column: self.tracks[row] for row, column in assign(self._costs(faces, looks, time_s, after_cut=after_cut))
