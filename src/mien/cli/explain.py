@@ -8,6 +8,7 @@ import typer
 
 from mien.cli.drawings import Drawings
 from mien.cli.formats import counted
+from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption
 from mien.recognition.explanation import explain as explain_face
 from mien.recognition.pipeline import load
 from mien.storage import file_key
@@ -17,9 +18,9 @@ def explain(
     photo: Annotated[Path, typer.Argument(help="The picture.")],
     save: Annotated[Path, typer.Option(help="Folder for a picture a face.")],
     expression: Annotated[str | None, typer.Option(help="Explain this expression instead of the top one.")] = None,
-    model: Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")] = "default",
-    detector: Annotated[str, typer.Option(help="blazeface, haar, yunet or whole.")] = "blazeface",
-    detector_file: Annotated[Path | None, typer.Option(help="The ONNX file of yunet.")] = None,
+    model: ModelOption = "default",
+    detector: DetectorOption = "blazeface",
+    detector_file: DetectorFileOption = None,
 ) -> None:
     """Draw for each face, from left to right, which parts speak for its expression (red) and against it (blue).
 

@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from mien.cli.drawings import Drawings
 from mien.cli.formats import Format, Outcome, choose_format, chunks
+from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption
 from mien.cli.sources import STDIN, Item, NamedSource, expand, is_single
 from mien.errors import ConfigError, SourceError
 from mien.expressions import USE_NOTICE
@@ -48,9 +49,9 @@ def predict(
     format: Annotated[Format | None, typer.Option(help="Default: by the ending of --out, else table.")] = None,  # noqa: A002
     out: Annotated[Path | None, typer.Option(help="Write to this .json, .jsonl, .csv or .txt file.")] = None,
     save: Annotated[Path | None, typer.Option(help="Write the pictures with boxes and bars into this folder.")] = None,
-    model: Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")] = "default",
-    detector: Annotated[str, typer.Option(help="blazeface, haar, yunet or whole.")] = "blazeface",
-    detector_file: Annotated[Path | None, typer.Option(help="The ONNX file of yunet.")] = None,
+    model: ModelOption = "default",
+    detector: DetectorOption = "blazeface",
+    detector_file: DetectorFileOption = None,
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Name no expression that is less probable than this.")
     ] = 0.0,

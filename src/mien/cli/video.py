@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mien.cli.formats import counted
+from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption, SmoothingOption, ThreadsOption
 from mien.expressions import USE_NOTICE, LabelSet
 from mien.imaging import readable_path
 from mien.recognition.pipeline import load
@@ -21,6 +22,7 @@ from mien.video.clock import StageClock
 from mien.video.open import open_video
 from mien.video.record import Listener, Outputs, VideoSummary, record_video
 from mien.video.results import FrameResult
+from mien.video.sequences import DEFAULT_RATE
 from mien.video.sources import VideoInfo
 from mien.video.tables import rows_text, table_format
 
@@ -55,17 +57,17 @@ def video(
     report: Annotated[Path | None, typer.Option(help="The same with a summary as one .html file.")] = None,
     stride: Annotated[int, typer.Option(help="Read every so many frames.")] = 1,
     fps: Annotated[float | None, typer.Option(help="Read at most so many frames a second.")] = None,
-    rate: Annotated[float, typer.Option(help="Frames a second of pictures in a row.")] = 25.0,
-    smoothing: Annotated[float, typer.Option(help="Time constant of smoothing in seconds; 0 is off.")] = 0.3,
+    rate: Annotated[float, typer.Option(help="Frames a second of pictures in a row.")] = DEFAULT_RATE,
+    smoothing: SmoothingOption = 0.3,
     detect_every: Annotated[
         int | None, typer.Option(help="Look for faces every so many frames; else as needed.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the table that a stopped run left.")] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Tell the time of each stage.")] = False,
-    model: Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")] = "default",
-    detector: Annotated[str, typer.Option(help="blazeface, haar, yunet or whole.")] = "blazeface",
-    detector_file: Annotated[Path | None, typer.Option(help="The ONNX file of yunet.")] = None,
-    threads: Annotated[int, typer.Option(help="Threads of each network.")] = 1,
+    model: ModelOption = "default",
+    detector: DetectorOption = "blazeface",
+    detector_file: DetectorFileOption = None,
+    threads: ThreadsOption = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     to_stdout = out == Path("-")

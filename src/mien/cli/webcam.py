@@ -14,6 +14,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption, SmoothingOption, ThreadsOption
 from mien.errors import StorageError
 from mien.expressions import USE_NOTICE, LabelSet
 from mien.recognition.pipeline import load
@@ -56,11 +57,11 @@ def webcam(
     save: Annotated[Path | None, typer.Option(help="The drawn video, .mp4.")] = None,
     jsonl: Annotated[Path | None, typer.Option(help="Rows as JSON lines into a file; - for standard output.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Stop after so long.")] = None,
-    smoothing: Annotated[float, typer.Option(help="Time constant of smoothing in seconds; 0 is off.")] = 0.3,
-    model: Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")] = "default",
-    detector: Annotated[str, typer.Option(help="blazeface, haar, yunet or whole.")] = "blazeface",
-    detector_file: Annotated[Path | None, typer.Option(help="The ONNX file of yunet.")] = None,
-    threads: Annotated[int, typer.Option(help="Threads of each network.")] = 1,
+    smoothing: SmoothingOption = 0.3,
+    model: ModelOption = "default",
+    detector: DetectorOption = "blazeface",
+    detector_file: DetectorFileOption = None,
+    threads: ThreadsOption = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="No display in the terminal.")] = False,
 ) -> None:
     source = _open(camera)

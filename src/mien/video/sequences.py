@@ -14,6 +14,8 @@ from mien.imaging import IMAGE_SUFFIXES, ImageSource, load_image
 from mien.video.clock import StageClock
 from mien.video.sources import MAX_RATE, MIN_RATE, Sampling, VideoFrame, VideoInfo
 
+#: Frames a second, where nobody says.
+DEFAULT_RATE = 25.0
 _NUMBERED = re.compile(r"%0?\d*d")
 
 
@@ -30,7 +32,7 @@ class ImageSequence:
         SourceError: There is no picture.
     """
 
-    def __init__(self, pictures: Sequence[ImageSource], *, rate: float = 25.0, name: str = "pictures") -> None:
+    def __init__(self, pictures: Sequence[ImageSource], *, rate: float = DEFAULT_RATE, name: str = "pictures") -> None:
         if not MIN_RATE <= rate <= MAX_RATE:
             raise ConfigError(f"rate is {rate:g}, expected frames a second from {MIN_RATE:g} to {MAX_RATE:g}")
         if not pictures:
@@ -75,7 +77,7 @@ def is_sequence(name: str) -> bool:
     return path.is_dir() or (not path.exists() and (has_magic(name) or bool(_NUMBERED.search(name))))
 
 
-def open_sequence(name: str, *, rate: float = 25.0) -> ImageSequence:
+def open_sequence(name: str, *, rate: float = DEFAULT_RATE) -> ImageSequence:
     """The pictures behind a folder or a pattern, numbers in names counted as numbers.
 
     Raises:
