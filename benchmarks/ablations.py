@@ -37,7 +37,7 @@ SETTINGS: dict[str, TrainingConfig] = {
     "drawn, rare expressions weigh more (frequency^-½)": replace(BASE, class_weight_power=0.5),
 }
 #: The capstone's other architectures and ours, towards all votes.
-NETWORKS = ("capstone", "resnet", "inception", "densenet", "vgg16")
+NETWORKS = ("capstone", "resnet", "inception", "densenet", "vgg16", "vit")
 INTRODUCTION = """# Ablations
 
 One setting changed at a time from `configs/ablation.toml`: {epochs} epochs, far from convergence, judged on the

@@ -13,6 +13,7 @@ from mien.errors import UnknownModelError
 from mien.models.classic import DenseNet, Inception, Vgg16
 from mien.models.cnn import Capstone, Tiny
 from mien.models.resnet import ResNet
+from mien.models.vit import VisionTransformer
 
 _BUILDERS: dict[str, Callable[[int], nn.Module]] = {
     "capstone": Capstone,
@@ -20,6 +21,7 @@ _BUILDERS: dict[str, Callable[[int], nn.Module]] = {
     "vgg16": Vgg16,
     "densenet": DenseNet,
     "inception": Inception,
+    "vit": VisionTransformer,
     "resnet": partial(ResNet, widths=(48, 96, 192, 384), blocks=(1, 1, 1, 1)),
     "resnet-wide": partial(ResNet, widths=(64, 128, 256, 512), blocks=(1, 1, 1, 1)),
     "resnet-deep": partial(ResNet, widths=(48, 96, 192, 384), blocks=(1, 2, 2, 1)),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mien.models.registry import build_model
+from mien.models.vit import DotProductAttention
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +92,7 @@ def _multiply_adds(layer: nn.Module, shape: tuple[int, ...]) -> int:
         return prod(shape) * layer.in_channels // layer.groups * prod(layer.kernel_size)
     if isinstance(layer, nn.Linear):
         return layer.in_features * layer.out_features
+    if isinstance(layer, DotProductAttention):
+        channels, *sides = shape
+        return 2 * channels * prod(sides) ** 2
     return 0
