@@ -30,7 +30,7 @@ def dataset() -> FerDataset:
         emotions=np.zeros(ROWS, np.uint8),
         votes=votes,
         panel_votes=votes.copy(),
-        manifest={"schema": 1, "rows": ROWS},
+        manifest={"schema": 1, "rows": ROWS, "splits": {}, "dropped": {}},
     )
 
 
