@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from threading import Thread
@@ -35,6 +35,7 @@ from mien.video.sources import VideoFile
 from mien.video.tables import read_rows
 from mien.weights import weight_path
 from tests.small_models import write_model
+from tests.video.recording import killed_at
 from tests.video.steps import EndedAtOnce, Steps
 from tests.videos import scene, write_video
 
@@ -113,14 +114,7 @@ def test_a_complete_table_of_another_detector_file_is_refused_by_resume(
 def test_resuming_is_proposed_where_it_is_possible(
     clip: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], is_told: bool
 ) -> None:
-    def interrupted(_progress: object, _labels: object) -> Callable[[FrameResult], None]:
-        def told(result: FrameResult) -> None:
-            if result.index == 3:
-                raise KeyboardInterrupt
-
-        return told
-
-    monkeypatch.setattr(video_module, "_listener", interrupted)
+    monkeypatch.setattr(video_module, "_listener", lambda *_: killed_at(3, by=KeyboardInterrupt))
     result = run(model, "video", clip, *(tmp_path / name if "." in name else name for name in names), "--quiet")
     assert result.exit_code == 130
     assert "interrupted" in result.stderr

@@ -25,9 +25,9 @@ class Killed(BaseException):
     """Stands for the end of the process in the middle of a run."""
 
 
-def killed_at(index: int) -> Listener:
+def killed_at(index: int, *, by: type[BaseException] = Killed) -> Listener:
     def listener(result: FrameResult) -> None:
         if result.index == index:
-            raise Killed
+            raise by
 
     return listener

@@ -8,7 +8,8 @@ import numpy as np
 from mien.detection.base import FaceDetection
 from mien.geometry import ByteArray
 from mien.video.clock import StageClock
-from mien.video.sources import Sampling, VideoFrame, VideoInfo
+from mien.video.sampling import Sampling
+from mien.video.sources import VideoFrame, VideoInfo
 
 FRAME_S = 0.04
 #: Seconds after which a test that waits in vain fails.

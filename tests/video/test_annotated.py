@@ -12,9 +12,8 @@ from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
 from mien.video.annotated import AnnotatedVideo
 from mien.video.record import Outputs, record_video
-from mien.video.results import FrameResult
 from mien.video.sources import VideoFile
-from tests.video.recording import record
+from tests.video.recording import killed_at, record
 from tests.video.steps import EndedAtOnce
 from tests.videos import RATE, scene, write_video
 
@@ -110,12 +109,10 @@ def test_sound_of_an_unknown_kind_is_left_out_and_told(tmp_path: Path) -> None:
 def test_an_interrupted_video_has_its_sound_up_to_the_last_frame(
     pipeline: ExpressionPipeline, tmp_path: Path, sound: str
 ) -> None:
-    def stop(result: FrameResult) -> None:
-        if result.index == 10:
-            raise KeyboardInterrupt
-
     source = write_video(tmp_path / "a.mkv", [scene([], (64, 48))] * 75, sound=sound)
-    summary = record(pipeline, source, Outputs(annotated=tmp_path / "out.mp4"), listener=stop)
+    summary = record(
+        pipeline, source, Outputs(annotated=tmp_path / "out.mp4"), listener=killed_at(10, by=KeyboardInterrupt)
+    )
     assert summary.stopped
     assert len(list(VideoFile(tmp_path / "out.mp4").frames())) == 11
     assert sound_of(tmp_path / "out.mp4")[1] == pytest.approx(11 / RATE, abs=0.1)

@@ -9,7 +9,8 @@ from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
 from mien.video.record import Outputs, record_video
 from mien.video.results import FrameResult
-from mien.video.sources import Sampling, VideoFrame, VideoInfo
+from mien.video.sampling import Sampling
+from mien.video.sources import VideoFrame, VideoInfo
 from tests.videos import scene
 
 FRAMES, SETTLED = 450, 150

@@ -244,12 +244,8 @@ def test_what_cannot_be_resumed_is_refused(
 def test_an_interruption_by_the_keyboard_keeps_what_is_there(
     pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path
 ) -> None:
-    def stop(result: FrameResult) -> None:
-        if result.index == 12:
-            raise KeyboardInterrupt
-
     outputs = Outputs(tmp_path / "a.csv", tmp_path / "a.mp4")
-    summary = record(pipeline, come_and_go, outputs, listener=stop)
+    summary = record(pipeline, come_and_go, outputs, listener=killed_at(12, by=KeyboardInterrupt))
     assert (summary.stopped, summary.frames) == (True, 13)
     assert len(list(VideoFile(tmp_path / "a.mp4").frames())) == 13
     record(pipeline, come_and_go, Outputs(tmp_path / "a.csv"), resume=True)

@@ -14,8 +14,9 @@ from mien.errors import ConfigError, SourceError
 from mien.video.analyzer import VideoSettings
 from mien.video.cameras import Camera
 from mien.video.open import open_video
+from mien.video.sampling import Sampling
 from mien.video.sequences import ImageSequence
-from mien.video.sources import Sampling, VideoFile
+from mien.video.sources import VideoFile
 from tests.videos import RATE, scene, set_clockwise_turn, write_tone, write_video
 
 SHARED_MEMORY = Path("/dev") / "shm"

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from mien.cli.drawings import Drawings
-from mien.cli.formats import counted
 from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption
 from mien.recognition.explanation import explain as explain_face
 from mien.recognition.pipeline import load
 from mien.storage import file_key
+from mien.wording import counted
 
 
 def explain(

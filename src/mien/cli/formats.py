@@ -12,6 +12,7 @@ from mien.errors import ConfigError
 from mien.expressions import LabelSet
 from mien.recognition.results import FailedImage, ImageResult
 from mien.video.tables import csv_line
+from mien.wording import counted
 
 Format = Literal["json", "jsonl", "csv", "table"]
 Outcome = ImageResult | FailedImage
@@ -79,11 +80,6 @@ def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:
             *scores.probabilities,
             "",
         ]
-
-
-def counted(count: int, what: str) -> str:
-    """``1 face``, ``2 faces``."""
-    return f"{count} {what if count == 1 else what + 's'}"
 
 
 def _table(outcome: Outcome) -> str:

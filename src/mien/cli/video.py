@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mien.cli.formats import counted
 from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption, SmoothingOption, ThreadsOption
 from mien.expressions import USE_NOTICE, LabelSet
 from mien.imaging import readable_path
@@ -22,9 +21,10 @@ from mien.video.clock import StageClock
 from mien.video.open import open_video
 from mien.video.record import Listener, Outputs, VideoSummary, record_video
 from mien.video.results import FrameResult
-from mien.video.sequences import DEFAULT_RATE
+from mien.video.sampling import DEFAULT_RATE
 from mien.video.sources import VideoInfo
 from mien.video.tables import rows_text, table_format
+from mien.wording import counted
 
 #: Exit code of what the keyboard ended (128 and the number of the signal).
 _INTERRUPTED = 130

@@ -125,7 +125,7 @@ def open_run(
 
 def same_data(record: Mapping[str, Any], dataset: FerDataset) -> bool:
     """Whether training and validation split of ``dataset`` are those of a run, whoever prepared them."""
-    seen: dict[str, str] = record.get("data", {})
+    seen: dict[str, str] = record["data"]
     return _splits(dataset).items() <= seen.items()
 
 

@@ -18,9 +18,10 @@ from mien.recognition.pipeline import ExpressionPipeline
 from mien.recognition.results import ExpressionScores
 from mien.video.clock import StageClock
 from mien.video.results import FrameResult, TrackedFace
+from mien.video.sampling import Sampling
 from mien.video.schedule import Look, LookSchedule
 from mien.video.smoothing import Smoother
-from mien.video.sources import MAX_RATE, MIN_RATE, Sampling, VideoFrame
+from mien.video.sources import MAX_RATE, MIN_RATE, VideoFrame
 from mien.video.tracking import Tracker
 
 #: A face that a look missed is looked for once more in a cut-out of this many face sizes around its expected place.

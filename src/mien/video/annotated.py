@@ -14,7 +14,9 @@ from typing import Any, Self
 from mien.errors import ConfigError, StorageError
 from mien.geometry import ByteArray
 from mien.storage import atomic_file
+from mien.video.sampling import DEFAULT_RATE
 from mien.video.sources import VideoInfo, load_av, open_container
+from mien.wording import counted
 
 #: Ticks of the written times a second, as broadcast uses.
 _TICKS = 90_000
@@ -98,7 +100,7 @@ class AnnotatedVideo:
 
     def _start(self, image: ByteArray) -> None:
         """Begin with the size of the first frame, made even as H.264 wants it."""
-        rate = Fraction(min(max(self._info.fps or 25, _RATES[0]), _RATES[1])).limit_denominator(1001)
+        rate = Fraction(min(max(self._info.fps or DEFAULT_RATE, _RATES[0]), _RATES[1])).limit_denominator(1001)
         self._stream = self._output.add_stream(self._encoder, rate=rate)
         self._stream.height, self._stream.width = (max(2, side // 2 * 2) for side in image.shape[:2])
         self._stream.pix_fmt = "yuv420p"
@@ -120,7 +122,7 @@ class AnnotatedVideo:
             raise StorageError(f"cannot write {self._path}: no frame was read")
         self._output.mux(self._stream.encode())
         if self._sound is not None:
-            end_s = self._last_tick / _TICKS + 1 / (self._info.fps or 25)
+            end_s = self._last_tick / _TICKS + 1 / (self._info.fps or DEFAULT_RATE)
             self._sound.finish(end_s if self._is_stopped else inf)
 
     @contextmanager
@@ -175,8 +177,7 @@ class _Sound:
                 self._encode(None)
                 self._output.mux(self._stream.encode())
         if self._left_out:
-            packets = "packet" if self._left_out == 1 else "packets"
-            self._problems.append(f"{self._left_out} {packets} of the sound left out")
+            self._problems.append(f"{counted(self._left_out, 'packet')} of the sound left out")
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from mien.errors import SourceError
 from mien.video.clock import StageClock
+from mien.video.sampling import Sampling
 from mien.video.sources import (
-    Sampling,
     VideoFrame,
     VideoInfo,
     VideoSource,
@@ -60,14 +60,13 @@ class Camera:
 
     def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
         """Frames as they are taken; their times count from the first one."""
-        index, start_s, kept_s = -1, None, None
+        index, start_s, wants = -1, None, sampling.chooser()
         while self._container is not None or self._reopened():
             for frame in self._session(clock):
                 taken_s = monotonic()
                 index, start_s = index + 1, taken_s if start_s is None else start_s
-                if sampling.wants(index, taken_s - start_s, kept_s):
+                if wants(index, taken_s - start_s):
                     yield VideoFrame(index, taken_s - start_s, to_rgb(frame), taken_s)
-                kept_s = taken_s - start_s if sampling.keeps(index) else kept_s
 
     def _session(self, clock: StageClock | None) -> Iterator[Any]:
         """Frames until the device is gone; it is back when one comes."""

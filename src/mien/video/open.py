@@ -10,7 +10,8 @@ from mien.errors import ConfigError
 from mien.imaging import readable_path
 from mien.storage import file_key
 from mien.video.cameras import Camera
-from mien.video.sequences import DEFAULT_RATE, ImageSequence, is_sequence, open_sequence
+from mien.video.sampling import DEFAULT_RATE
+from mien.video.sequences import ImageSequence, is_sequence, open_sequence
 from mien.video.sources import VideoFile, VideoSource
 
 AnySource = str | PathLike[str] | int | VideoSource

@@ -12,10 +12,9 @@ from pathlib import Path
 from mien.errors import ConfigError, ImageDecodeError, SourceError
 from mien.imaging import IMAGE_SUFFIXES, ImageSource, load_image
 from mien.video.clock import StageClock
-from mien.video.sources import MAX_RATE, MIN_RATE, Sampling, VideoFrame, VideoInfo
+from mien.video.sampling import DEFAULT_RATE, Sampling
+from mien.video.sources import MAX_RATE, MIN_RATE, VideoFrame, VideoInfo
 
-#: Frames a second, where nobody says.
-DEFAULT_RATE = 25.0
 _NUMBERED = re.compile(r"%0?\d*d")
 
 
@@ -53,10 +52,10 @@ class ImageSequence:
             SourceError: Not one picture can be read.
         """
         clock = clock or StageClock()
-        tried, failed = 0, list[str]()
+        tried, failed, wants = 0, list[str](), sampling.chooser()
         for index, picture in enumerate(self._pictures):
-            time_s, kept = index / self._rate, index - sampling.stride
-            if not sampling.wants(index, time_s, kept / self._rate if kept >= 0 else None):
+            time_s = index / self._rate
+            if not wants(index, time_s):
                 continue
             tried += 1
             try:

@@ -6,7 +6,6 @@ It does not know faces. Image sequences and cameras have files of their own and 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from math import floor
 from os import PathLike, fspath
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +17,8 @@ from mien.errors import SourceError, missing_extra
 from mien.geometry import ByteArray
 from mien.imaging import MAX_PIXELS
 from mien.video.clock import StageClock
+from mien.video.sampling import DEFAULT_RATE, Sampling
+from mien.wording import counted
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -71,37 +72,6 @@ class VideoInfo:
     formats: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """Which frames are read.
-
-    Attributes:
-        stride: Every so many frames.
-        fps: At most so many a second, by their times; None takes all.
-        after: Only frames with a higher index.
-    """
-
-    stride: int = 1
-    fps: float | None = None
-    after: int = -1
-
-    def keeps(self, index: int) -> bool:
-        """Whether the stride leaves frame ``index`` to choose from by its time."""
-        return index % self.stride == 0
-
-    def wants(self, index: int, time_s: float, previous_s: float | None) -> bool:
-        """Whether to read frame ``index`` at ``time_s``, where the kept frame before it was at ``previous_s``."""
-        if index <= self.after or not self.keeps(index):
-            return False
-        if self.fps is None or previous_s is None:
-            return True
-        return floor(time_s * self.fps + 1e-6) > floor(previous_s * self.fps + 1e-6)
-
-    def step_s(self, rate: float | None) -> float:
-        """Usual time between two wanted frames of a source with ``rate`` frames a second; 0 if unknown."""
-        return max(self.stride / rate if rate else 0.0, 1 / self.fps if self.fps else 0.0)
-
-
 class VideoSource(Protocol):
     """Anything that gives frames in order."""
 
@@ -140,30 +110,29 @@ class VideoFile:
             self.info = self._describe(self._container)
             undo.pop_all()
 
-    def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:
+    def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
         """The wanted frames in the order they are shown.
 
         Raises:
             SourceError: Not one frame can be read.
         """
         container, self._container = self._container or self._open(), None
-        last_index, last_s, kept_s = -1, None, None
+        last_index, last_s, wants = -1, None, sampling.chooser()
         with container:
             stream = video_stream(container, self._name)
             stream.codec_context.options = {"max_pixels": str(self._max_pixels)}  # frames may grow on the way
             for index, (frame, time_s) in enumerate(self._decoded(container, stream, clock)):
-                if sampling.wants(index, time_s, kept_s):
+                if wants(index, time_s):
                     with _stage(clock, "convert"):
                         image = to_rgb(frame)
                     yield VideoFrame(index, time_s, image)
                 last_index, last_s = index, time_s
-                kept_s = time_s if sampling.keeps(index) else kept_s
         self._check_end(last_index, last_s)
 
     def _decoded(self, container: Any, stream: Any, clock: StageClock | None) -> Iterator[tuple[Any, float]]:
         """Frames with their times, which never go back."""
         start_s = (container.start_time or 0) / 1e6
-        step_s = 1 / float(stream.average_rate or 25)
+        step_s = 1 / float(stream.average_rate or DEFAULT_RATE)
         previous_s = -step_s
         for frame in decoded_frames(container, stream, self.problems, clock):
             at_s = previous_s + step_s if frame.pts is None else float(frame.pts * frame.time_base) - start_s
@@ -175,7 +144,7 @@ class VideoFile:
             told = f" ({self.problems[0]})" if self.problems else ""
             raise SourceError(f"{self._name}: not one frame could be read{told}")
         length_s = self.info.duration_s
-        if length_s is not None and length_s - last_s > _MISSING_S + 1 / (self.info.fps or 25):
+        if length_s is not None and length_s - last_s > _MISSING_S + 1 / (self.info.fps or DEFAULT_RATE):
             self.problems.append(f"ends at {last_s:.1f} s although it says to be {length_s:.1f} s long")
 
     def _open(self) -> "InputContainer":
@@ -266,7 +235,7 @@ def decoded_frames(container: Any, stream: Any, problems: list[str], clock: Stag
             break
         yield from frames
     if damaged:
-        problems.append(f"{damaged} damaged {'packet' if damaged == 1 else 'packets'} left out")
+        problems.append(f"{counted(damaged, 'damaged packet')} left out")
 
 
 def to_rgb(frame: Any) -> ByteArray:
