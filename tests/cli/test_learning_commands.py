@@ -31,7 +31,9 @@ def test_the_whole_loop(fer_files: Path, tmp_path: Path, capsys: pytest.CaptureF
     shown = capsys.readouterr()
     assert "best epoch" in shown.out
     assert "epoch 2: training loss" in shown.err
-    assert run("export", folder, "--data", data, "--out", model, "--precision", "float16") == 0
+    assert run("average", folder, folder, "--out", tmp_path / "mean") == 0
+    assert "next: mien export" in capsys.readouterr().out
+    assert run("export", tmp_path / "mean", "--data", data, "--out", model, "--precision", "float16") == 0
     assert "largest difference" in capsys.readouterr().out
     assert run("evaluate", model, "--data", data, "--protocol", "votes", "--protocol", "majority", "--json") == 0
     scores = json.loads(capsys.readouterr().out)
@@ -93,6 +95,7 @@ def test_the_core_install_lists_what_ships(monkeypatch: pytest.MonkeyPatch, caps
         (["train", "none.toml", "--data", "d", "--out", "o"], 2, "none.toml: no such file"),
         (["export", "nowhere"], 3, "nowhere: not a run folder"),
         (["export", __file__], 3, "not a run folder"),
+        (["average", "nowhere", "--out", "o"], 2, "1 run to average"),
         (["train", str(Path(__file__).parent), "--data", "d", "--out", "o"], 2, "cannot be read"),
         (["models", "capstone", "--draw", "capstone.txt"], 2, "a drawing ends in .svg or .png"),
         (["models", "--draw", "capstone.svg"], 2, "--draw needs the name of a network"),

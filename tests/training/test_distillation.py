@@ -106,17 +106,16 @@ def test_a_run_begins_with_the_weights_it_is_told_to(made_dataset: FerDataset, t
         train(replace(still, model="capstone"), made_dataset, tmp_path / "other", origins=Origins(teachers[0]))
 
 
-def test_a_wider_network_begins_where_the_narrow_one_ended(made_dataset: FerDataset, tmp_path: Path) -> None:
+def test_a_larger_network_begins_where_the_smaller_one_ended(made_dataset: FerDataset, tmp_path: Path) -> None:
     still = replace(TINY, model="resnet", epochs=1, learning_rate=1e-12)
-    narrow = train(still, made_dataset, tmp_path / "narrow", precision="32-true")
-    begun = Origins(tmp_path / "narrow").build_network(replace(still, model="resnet-wide")).eval()
+    small = train(still, made_dataset, tmp_path / "small", precision="32-true")
     faces = torch.rand(4, 1, 48, 48)
-    with torch.no_grad():
-        assert torch.allclose(begun(faces), load_network(narrow.folder)[0](faces), atol=1e-5)
-    with pytest.raises(CheckpointError, match="holds a resnet network, the recipe wants resnet-deep"):
-        train(
-            replace(still, model="resnet-deep"), made_dataset, tmp_path / "deep", origins=Origins(tmp_path / "narrow")
-        )
+    for larger in ("resnet-wide", "resnet-deep", "resnet-wide-deep"):
+        begun = Origins(tmp_path / "small").build_network(replace(still, model=larger)).eval()
+        with torch.no_grad():
+            assert torch.allclose(begun(faces), load_network(small.folder)[0](faces), atol=1e-5)
+    with pytest.raises(CheckpointError, match="holds a resnet network, the recipe wants inception"):
+        train(replace(still, model="inception"), made_dataset, tmp_path / "other", origins=Origins(tmp_path / "small"))
 
 
 def test_small_epochs_see_reduced_faces_and_are_judged_on_whole_ones(made_dataset: FerDataset, tmp_path: Path) -> None:

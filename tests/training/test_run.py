@@ -222,7 +222,12 @@ def test_a_damaged_checkpoint_is_refused_and_the_best_weights_survive(made_datas
     assert weights(tmp_path / "run")
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"config": {}, "data": {}}'])
+#: All that a record must hold, and no network.
+RECORD = '{"config": {}, "data": {}, "precision": "32-true", "recipe_sha256": "0", "versions": {}}'
+NO_OBJECT = RECORD.replace("{}", "1", 1)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"config": {}, "data": {}}', RECORD, NO_OBJECT])
 def test_a_record_that_lacks_what_a_run_has_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / checkpoint.RECORD).write_text(text)
     with pytest.raises(CheckpointError, match="expected an object with config, data"):

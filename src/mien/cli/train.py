@@ -1,4 +1,4 @@
-"""``mien train`` and ``mien export``: from a recipe and a data set to a run folder and a model file."""
+"""``mien train``, ``mien average`` and ``mien export``: from a recipe and data to run folders and a model file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
@@ -61,6 +61,27 @@ def train(
     best = result.best
     print(f"best epoch {best.epoch} of {result.epochs}: validation loss {best.loss:.4f}, KL {best.kl:.4f},", end=" ")
     print(f"expected accuracy {best.accuracy:.4f}")
+    print(f"next: mien export {out}")
+
+
+def average(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders of one network, grown from the same weights.")],
+    *,
+    out: Annotated[Path, typer.Option(help="The run folder to write.")],
+) -> None:
+    """Average the best weights of several runs into a run folder of its own, to export or to start from.
+
+    It is worth something where the runs began from one run, or one of them from another: mien export --data says.
+
+    Examples:
+        mien average runs/first runs/second --out runs/mean
+
+        mien export runs/mean --data data/ferplus --precision int8 --mirror
+    """
+    with learning():
+        from mien.training.averaging import average_runs
+    average_runs(runs, out)
+    print(f"wrote {out}, the mean of {', '.join(str(run) for run in runs)}")
     print(f"next: mien export {out}")
 
 

@@ -24,6 +24,7 @@ _BUILDERS: dict[str, Callable[[int], nn.Module]] = {
     "vit": VisionTransformer,
     "resnet": partial(ResNet, widths=(48, 96, 192, 384), blocks=(1, 1, 1, 1)),
     "resnet-wide": partial(ResNet, widths=(64, 128, 256, 512), blocks=(1, 1, 1, 1)),
+    "resnet-wide-deep": partial(ResNet, widths=(64, 128, 256, 512), blocks=(1, 1, 2, 1)),
     "resnet-deep": partial(ResNet, widths=(48, 96, 192, 384), blocks=(1, 2, 2, 1)),
 }
 

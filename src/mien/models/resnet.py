@@ -59,6 +59,9 @@ class ResNet(nn.Module):
         widths: Channels of each stage; the first one keeps the stem's 24×24, each other halves it.
         blocks: Blocks of each stage.
         dropout: Probability before the dense layer.
+
+    Attributes:
+        depths: Blocks of each stage; :attr:`blocks` holds them one after the other.
     """
 
     def __init__(self, classes: int = 8, *, widths: Sequence[int], blocks: Sequence[int], dropout: float = 0.3) -> None:
@@ -66,7 +69,8 @@ class ResNet(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv2d(1, widths[0], 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
         )
-        layers: list[nn.Module] = []
+        self.depths = tuple(blocks)
+        layers: list[ResidualBlock] = []
         previous = widths[0]
         for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
             for position in range(count):

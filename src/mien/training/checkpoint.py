@@ -111,6 +111,11 @@ def open_run(
             f"{folder}: holds a run already", hint="add --resume to go on with it, or choose another folder"
         )
     old = read_record(folder)
+    if "averaged" in old:
+        raise CheckpointError(
+            f"{folder}: holds the mean of several runs, which has no next epoch",
+            hint=f"choose another folder, and --start {folder}",
+        )
     other = [what for key, what in _NAMES.items() if old.get(key) != new[key]]
     if not same_data(old, dataset):
         other.append("another data set")
@@ -153,7 +158,8 @@ def read_record(folder: Path) -> dict[str, Any]:
         ) from err
     except ValueError as err:
         raise CheckpointError(f"{folder / RECORD}: not JSON ({err})") from err
-    if not isinstance(record, dict) or not record.keys() >= _KEYS or "model" not in record["config"]:
+    whole = isinstance(record, dict) and record.keys() >= _KEYS
+    if not whole or not isinstance(record["config"], dict) or "model" not in record["config"]:
         raise CheckpointError(f"{folder / RECORD}: expected an object with {', '.join(sorted(_KEYS))} of a run")
     return record
 

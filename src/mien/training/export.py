@@ -108,7 +108,7 @@ def export_run(
         temperature=1.0 if dataset is None else fit_on_validation(network, dataset),
         training={key: record[key] for key in ("config", "data", "versions", "precision")}
         | {"recipe_sha256": config_from_dict(record["config"]).sha256}
-        | {key: record[key] for key in ("start", "teachers") if record.get(key)}
+        | {key: record[key] for key in ("start", "teachers", "averaged") if record.get(key)}
         | {"epoch": load_state(run / BEST)["epoch"], "mirrored": mirror, "file_precision": precision}
         | {"history": _history(run)},
         version=__version__,

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from mien.errors import CheckpointError, ConfigError
+from mien.models.growing import grow
 from mien.models.registry import build_model
-from mien.models.widening import widen
 from mien.training.checkpoint import BEST, read_record
 from mien.training.config import TrainingConfig
 from mien.training.trained import load_network
@@ -50,14 +50,14 @@ class Origins:
             CheckpointError: One of them is no run folder, or has not finished an epoch.
         """
         return {
-            "start": None if self.start is None else _describe(self.start),
-            "teachers": [_describe(teacher) for teacher in self.teachers],
+            "start": None if self.start is None else describe_run(self.start),
+            "teachers": [describe_run(teacher) for teacher in self.teachers],
         }
 
     def build_network(self, config: TrainingConfig) -> nn.Module:
         """The recipe's network with its first weights.
 
-        A start that is the same network with fewer channels is widened, see :func:`mien.models.widening.widen`.
+        A start that is the same network with fewer channels or blocks is grown, see :func:`mien.models.growing.grow`.
 
         Raises:
             CheckpointError: The start is no run folder, holds another network, or its weights are damaged.
@@ -69,10 +69,10 @@ class Origins:
         if (found := record["config"]["model"]) == config.model:
             return started
         network = build_model(config.model)
-        if not widen(started, network):
+        if not grow(started, network):
             raise CheckpointError(
                 f"{self.start}: holds a {found} network, the recipe wants {config.model}",
-                hint="start from a run of the same network or of a narrower one, or without --start",
+                hint="start from a run of the same network or of a narrower or shallower one, or without --start",
             )
         return network
 
@@ -80,7 +80,12 @@ class Origins:
 NO_ORIGINS = Origins()
 
 
-def _describe(run: Path) -> dict[str, str]:
+def describe_run(run: Path) -> dict[str, str]:
+    """Which run it is: its folder's name, its network, and the hashes of its recipe and of its best weights.
+
+    Raises:
+        CheckpointError: ``run`` is no run folder, or has not finished an epoch.
+    """
     record = read_record(run)
     if not (run / BEST).exists():
         raise CheckpointError(f"{run}: holds no weights yet", hint="let it finish an epoch first")
