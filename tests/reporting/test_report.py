@@ -89,6 +89,17 @@ def test_photos_that_are_not_there_are_named(prepared: Path, model: Path, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_an_earlier_report_in_the_folder_of_photos_is_not_read(prepared: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for place in (tmp_path / "portrait.png", out / "earlier.png"):
+        Image.fromarray(portrait()).save(place)
+    assert report(prepared, out, "--model", model, "--photo", tmp_path, "--resamples", 0) == 0
+    text = (out / "report.html").read_text(encoding="utf-8")
+    assert "portrait.png" in text
+    assert "earlier.png" not in text
+
+
 def test_a_photo_that_cannot_be_read_is_named_on_the_page(
     prepared: Path, made_dataset: FerDataset, model: Path, tmp_path: Path
 ) -> None:

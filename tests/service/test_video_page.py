@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.browsers import Browser, downloaded, emulated, opened
+from tests.service.proxies import proxied
 from tests.service.servers import Server, running
 from tests.videos import scene, write_video
 
@@ -28,9 +29,13 @@ def reading(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 @pytest.fixture
 def page(chromium: Browser, reading: Server) -> Browser:
     """The tab of videos, freshly opened by someone who has a token."""
-    page = opened(chromium, reading.url)
+    return visited(chromium, reading.url)
+
+
+def visited(browser: Browser, url: str) -> Browser:
+    page = opened(browser, url)
     page.driver.execute_script(f"sessionStorage.clear(); sessionStorage.setItem('mien-token', '{TOKEN}')")
-    opened(page, reading.url)
+    opened(page, url)
     page.wait(lambda: page.one("#model").text)
     page.one("#tab-video").click()
     return page
@@ -93,6 +98,21 @@ def test_the_progress_shows_and_a_video_can_be_cancelled(page: Browser, tmp_path
     page.wait(lambda: page.one("#video-status").text == "Cancelled.")
     assert not page.one("#video-work").is_displayed()
     assert page.complaints() == []
+
+
+def test_a_service_that_a_proxy_lost_is_waited_for(chromium: Browser, reading: Server, tmp_path: Path) -> None:
+    pictures = [scene([(20 + 20 * number, 120, 200)]) for number in range(10)]
+    with proxied(reading.url) as proxy:
+        page = visited(chromium, proxy.url)
+        choose(page, write_video(tmp_path / "long.mp4", (pictures[number % 10] for number in range(300))))
+        page.wait(lambda: page.one("#video-status").text == "Reading long.mp4 …", 60)
+        proxy.lost.set()
+        page.wait(lambda: "does not answer; asking again" in page.one("#video-status").text)
+        proxy.lost.clear()
+        page.wait(lambda: page.one("#video-status").text == "Done.", 120)
+        page.one("#video-forget").click()
+        page.wait(lambda: "deleted" in page.one("#video-status").text)
+        assert all("502" in complaint for complaint in page.complaints())
 
 
 def test_a_file_that_is_no_video_is_explained(page: Browser, tmp_path: Path) -> None:
