@@ -54,3 +54,11 @@ def test_the_bars_are_as_long_as_their_probabilities() -> None:
 
 def test_the_title_names_the_most_probable() -> None:
     assert faces(1)[0].title == "happiness 86%"
+
+
+@pytest.mark.parametrize(
+    ("probability", "shown"), [(0.994, "99%"), (0.996, "99%"), (0.99996, "99%"), (1.0, "100%"), (0.505, "50%")]
+)
+def test_only_certainty_is_a_hundred_percent(probability: float, shown: str) -> None:
+    likely = DrawnFace.without_box({"neutral": probability, "fear": 1 - probability})
+    assert likely.title == f"neutral {shown}"

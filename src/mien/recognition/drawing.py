@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mien.errors import StorageError
 from mien.geometry import Box, ByteArray, FloatArray
 from mien.storage import atomic_file
+from mien.wording import percent
 
 #: Smaller pictures are enlarged to this long side, larger ones shrunk to the other, so that text and face fit together.
 _LONG_SIDE = (640, 1600)
@@ -71,7 +72,7 @@ class DrawnFace:
         if not self.named:
             return "uncertain"
         name = max(self.probabilities, key=lambda key: self.probabilities[key])
-        return f"{name} {self.probabilities[name]:.0%}"
+        return f"{name} {percent(self.probabilities[name])}"
 
     @property
     def colour(self) -> str:

@@ -37,6 +37,7 @@ from mien.recognition.results import FailedImage
 from mien.reporting.page import Page
 from mien.storage import atomic_file, write_text
 from mien.training.curves import draw_curves
+from mien.wording import percent
 
 #: The name of the naive predictor's pictures.
 _NAIVE = "naive"
@@ -182,7 +183,7 @@ class _Story:
                 continue
             drawn = self._figure(f"photo_{number}_{photo.stem}", ".jpg")
             result.save(drawn)
-            said = ", ".join(f"{face.scores.top} {face.scores.probability:.0%}" for face in result.faces)
+            said = ", ".join(f"{face.scores.top} {percent(face.scores.probability)}" for face in result.faces)
             self.page.pictures([(drawn, f"{name}: {said or 'no face'}")])
 
     def _tell_network(self, network: NetworkSummary, name: str) -> None:
