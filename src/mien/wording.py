@@ -13,4 +13,4 @@ def percent(probability: float) -> str:
         >>> percent(0.996), percent(1.0)
         ('99%', '100%')
     """
-    return f"{probability if probability >= 1 else min(probability, 0.99):.0%}"
+    return "100%" if probability >= 1 else f"{min(probability, 0.99):.0%}"

@@ -45,6 +45,12 @@ def choose(page: Browser, file: Path) -> None:
     page.one("#video-file").send_keys(str(file))
 
 
+def long_video(folder: Path) -> Path:
+    """``long.mp4``: 300 frames of a face that moves, enough to be met while it is read."""
+    pictures = [scene([(20 + 20 * number, 120, 200)]) for number in range(10)]
+    return write_video(folder / "long.mp4", (pictures[number % 10] for number in range(300)))
+
+
 def show(page: Browser, file: Path) -> None:
     choose(page, file)
     page.wait(lambda: page.one("#video-status").text == "Done.", 120)
@@ -89,8 +95,7 @@ def test_every_result_is_downloaded_and_a_reloaded_page_finds_them_again(
 
 
 def test_the_progress_shows_and_a_video_can_be_cancelled(page: Browser, tmp_path: Path) -> None:
-    pictures = [scene([(20 + 20 * number, 120, 200)]) for number in range(10)]
-    choose(page, write_video(tmp_path / "long.mp4", (pictures[number % 10] for number in range(300))))
+    choose(page, long_video(tmp_path))
     page.wait(lambda: page.one("#video-status").text == "Reading long.mp4 …", 60)
     page.wait(lambda: page.one("#video-share").text not in {"0 %", "100 %"}, 60)
     page.shoot("video-progress")
@@ -101,10 +106,9 @@ def test_the_progress_shows_and_a_video_can_be_cancelled(page: Browser, tmp_path
 
 
 def test_a_service_that_a_proxy_lost_is_waited_for(chromium: Browser, reading: Server, tmp_path: Path) -> None:
-    pictures = [scene([(20 + 20 * number, 120, 200)]) for number in range(10)]
     with proxied(reading.url) as proxy:
         page = visited(chromium, proxy.url)
-        choose(page, write_video(tmp_path / "long.mp4", (pictures[number % 10] for number in range(300))))
+        choose(page, long_video(tmp_path))
         page.wait(lambda: page.one("#video-status").text == "Reading long.mp4 …", 60)
         proxy.lost.set()
         page.wait(lambda: "does not answer; asking again" in page.one("#video-status").text)
