@@ -13,8 +13,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from mien.models.registry import build_model, list_models
-from mien.models.summary import summarise
+from mien.networks.registry import build_network, list_networks
+from mien.networks.summary import summarize
 from mien.training.losses import cross_entropy
 from mien.training.precision import PRECISIONS, Precision
 
@@ -22,11 +22,11 @@ STEPS = 4
 
 
 class Stepper:
-    """A network with its optimiser."""
+    """A network with its optimizer."""
 
     def __init__(self, name: str, precision: Precision) -> None:
         self._fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
-        network: nn.Module = build_model(name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network: nn.Module = build_network(name).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = torch.optim.AdamW(network.parameters(), fused=True)
         self._network, self._optimizer = self._fabric.setup(network, optimizer)
 
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    names = given.networks or [name for name in list_models() if name != "tiny"]
+    names = given.networks or [name for name in list_networks() if name != "tiny"]
     faces = torch.rand(given.batch_size, 1, 48, 48).contiguous(memory_format=torch.channels_last)
     targets = torch.full((given.batch_size, 8), 1 / 8)
     steppers = {(name, precision): Stepper(name, precision) for name in names for precision in PRECISIONS}
@@ -57,7 +57,7 @@ def main() -> None:
         "| network | parameters | multiply-adds | images/s, float32 | images/s, bfloat16 |\n|---|---:|---:|---:|---:|"
     )
     for name in names:
-        summary = summarise(name)
+        summary = summarize(name)
         both = " | ".join(f"{speeds[name, precision]:.0f}" for precision in PRECISIONS)
         print(f"| {name} | {summary.total / 1e6:.2f} M | {summary.multiply_adds / 1e6:.0f} M | {both} |")
 

@@ -15,7 +15,7 @@ def main(folder: Path, photo: Path | None) -> None:
     result = mien.load().predict(photo)
     print(f"photo: {photo}")
     for number, face in enumerate(result.faces, 1):
-        likely = ", ".join(f"{label} {share:.1%}" for label, share in face.scores.ranked()[:3])
+        likely = ", ".join(f"{label} {share:.1%}" for label, share in face.probabilities.ranked()[:3])
         print(f"face {number}: {likely}")
     drawn = folder / f"{photo.stem}-read.png"
     result.save(drawn)

@@ -11,9 +11,9 @@ def main() -> None:
     last: dict[int | None, str] = {}
     for frame in mien.analyze_video(clip, pipeline=mien.load(*model, threads=1)):
         for face in frame.faces:
-            now = str(face.scores.top)
+            now = str(face.probabilities.top)
             if last.get(face.track_id) != now:
-                print(f"{frame.timestamp_s:7.2f} s  face {face.track_id}  {now} {face.scores.probability:.0%}")
+                print(f"{frame.timestamp_s:7.2f} s  face {face.track_id}  {now} {face.probability:.0%}")
                 last[face.track_id] = now
 
 

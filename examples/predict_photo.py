@@ -11,7 +11,7 @@ def main() -> None:
     result = mien.load(*model).predict(photo)
     for face in result.faces:
         left, top, _, _ = face.detection.box.xywh
-        best, second = face.scores.ranked()[:2]
+        best, second = face.probabilities.ranked()[:2]
         print(f"({left:.0f}, {top:.0f})  {best[0]} {best[1]:.1%}, then {second[0]} {second[1]:.1%}")
     result.plot().save("faces.png")
 

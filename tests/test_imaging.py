@@ -74,9 +74,9 @@ def test_each_exif_orientation_comes_out_upright(orientation: int) -> None:
     np.testing.assert_array_equal(load_image(encoded(stored, exif=exif)), upright)
 
 
-@pytest.mark.parametrize(("mode", "colour"), [("RGBA", (255, 0, 0, 0)), ("LA", (0, 0))])
-def test_transparent_parts_are_white(mode: str, colour: tuple[int, ...]) -> None:
-    assert load_image(encoded(Image.new(mode, (1, 1), colour)))[0, 0].tolist() == list(WHITE)
+@pytest.mark.parametrize(("mode", "color"), [("RGBA", (255, 0, 0, 0)), ("LA", (0, 0))])
+def test_transparent_parts_are_white(mode: str, color: tuple[int, ...]) -> None:
+    assert load_image(encoded(Image.new(mode, (1, 1), color)))[0, 0].tolist() == list(WHITE)
 
 
 def test_half_transparent_red_is_pink() -> None:
@@ -104,7 +104,7 @@ def test_gray_bilevel_and_cmyk_are_read() -> None:
 
 
 def test_of_an_animated_file_the_first_frame_is_read() -> None:
-    frames = [Image.new("RGB", (4, 4), colour) for colour in (RED, GREEN, BLUE)]
+    frames = [Image.new("RGB", (4, 4), color) for color in (RED, GREEN, BLUE)]
     animated = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert load_image(animated)[0, 0].tolist() == list(RED)
 
@@ -125,12 +125,12 @@ def test_gray_arrays_of_each_type_become_eight_bit_rgb(array: np.ndarray, expect
 
 
 def test_blue_first_arrays_are_turned_round_and_alpha_is_kept_in_its_place() -> None:
-    assert load_image(np.array([[BLUE]], np.uint8), colour="bgr").tolist() == [[list(RED)]]
-    assert load_image(np.array([[[255, 0, 0, 0]]], np.uint8), colour="bgr").tolist() == [[list(WHITE)]]
+    assert load_image(np.array([[BLUE]], np.uint8), color="bgr").tolist() == [[list(RED)]]
+    assert load_image(np.array([[[255, 0, 0, 0]]], np.uint8), color="bgr").tolist() == [[list(WHITE)]]
 
 
 @pytest.mark.parametrize(
-    ("array", "colour", "text"),
+    ("array", "color", "text"),
     [
         (np.zeros((2, 2, 5), np.uint8), "rgb", r"shape \(2, 2, 5\)"),
         (np.zeros((2, 2, 3), np.uint8), "gray", "as a gray picture"),
@@ -141,9 +141,9 @@ def test_blue_first_arrays_are_turned_round_and_alpha_is_kept_in_its_place() -> 
         (np.zeros((2, 2), np.int64), "rgb", "type int64"),
     ],
 )
-def test_other_arrays_are_refused_with_what_came(array: np.ndarray, colour: str, text: str) -> None:
+def test_other_arrays_are_refused_with_what_came(array: np.ndarray, color: str, text: str) -> None:
     with pytest.raises(ImageDecodeError, match=text):
-        load_image(array, colour=colour)  # type: ignore[arg-type]
+        load_image(array, color=color)  # type: ignore[arg-type]
 
 
 def test_a_picture_beyond_the_cap_is_refused_before_its_pixels_are_read() -> None:
@@ -278,10 +278,10 @@ def test_a_picture_of_several_strips_is_read_whole() -> None:
     gray = np.random.default_rng(0).integers(0, 2**16, (1100, 1500)).astype(np.uint16)
     expected = np.rint(gray * (255 / 65535)).astype(np.uint8)
     np.testing.assert_array_equal(load_image(encoded(Image.fromarray(gray)))[..., 1], expected)
-    colours = np.random.default_rng(0).integers(0, 256, (1100, 1500, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(load_image(encoded(Image.fromarray(colours))), colours)
+    colors = np.random.default_rng(0).integers(0, 256, (1100, 1500, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(load_image(encoded(Image.fromarray(colors))), colors)
 
 
-def test_an_unknown_colour_order_is_refused_with_those_that_are_known() -> None:
-    with pytest.raises(ConfigError, match="colour is 'BGR', expected one of rgb, bgr, gray"):
-        load_image(np.zeros((2, 2, 3), np.uint8), colour="BGR")  # type: ignore[arg-type]
+def test_an_unknown_color_order_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(ConfigError, match="color is 'BGR', expected one of rgb, bgr, gray"):
+        load_image(np.zeros((2, 2, 3), np.uint8), color="BGR")  # type: ignore[arg-type]

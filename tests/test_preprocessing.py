@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from skimage.transform import rotate
 
 from mien.errors import ShapeError
-from mien.geometry import WHOLE_FRAME, Box, Frame
+from mien.geometry import WHOLE_FRAME, Box, CropFrame
 from mien.metadata import InputSpec
 from mien.preprocessing import LUMA_601, crop_face, face_crop_box, to_model_input
 
@@ -59,7 +59,7 @@ def test_turning_agrees_with_scikit_image(roll_deg: float) -> None:
     assert np.abs(crop - expected).max() < 0.01
 
 
-def test_gray_is_the_luma_of_the_three_colours() -> None:
+def test_gray_is_the_luma_of_the_three_colors() -> None:
     for channel, weight in enumerate(LUMA_601):
         image = np.zeros((48, 48, 3), np.uint8)
         image[..., channel] = 255
@@ -92,7 +92,7 @@ def test_boxes_without_area_and_other_arrays_are_refused() -> None:
 
 
 def test_the_offset_of_the_frame_turns_with_the_face() -> None:
-    frame = Frame(0.25, 0.5, 0.5, 0.5)  # the box lies below the frame's centre, which therefore is above the box
+    frame = CropFrame(0.25, 0.5, 0.5, 0.5)  # the box lies below the frame's center
     box = Box(90, 90, 110, 110)
     assert face_crop_box(box, frame).center == pytest.approx((100, 90))
     assert face_crop_box(box, frame, roll_deg=90).center == pytest.approx((110, 100))

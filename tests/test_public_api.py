@@ -8,7 +8,7 @@ import pytest
 
 import mien
 
-LEARNING = {"build_model", "evaluate", "export_onnx", "open_dataset", "train"}
+LEARNING = {"build_network", "evaluate", "export_onnx", "open_dataset", "train"}
 HEAVY = {"torch", "matplotlib", "pandas", "sklearn", "fastapi", "onnxruntime", "cv2", "onnx", "scipy", "typer", "av"}
 
 
@@ -23,16 +23,16 @@ def test_the_public_names_are_these() -> None:
         "FERPLUS_LABELS",
         "USE_NOTICE",
         "Box",
+        "CropFrame",
         "Detector",
         "Explanation",
         "Expression",
         "ExpressionPipeline",
-        "ExpressionScores",
+        "ExpressionProbabilities",
         "FaceDetection",
         "FaceExpression",
         "FaceLandmarks",
         "FailedImage",
-        "Frame",
         "FrameResult",
         "ImageResult",
         "InputSpec",
@@ -43,7 +43,7 @@ def test_the_public_names_are_these() -> None:
         "__version__",
         "analyze_video",
         "build_detector",
-        "build_model",
+        "build_network",
         "crop_face",
         "evaluate",
         "explain",
@@ -71,8 +71,8 @@ def test_the_learning_side_has_its_own_function_under_each_name(name: str) -> No
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'analyse'"):
-        _ = mien.analyse
+    with pytest.raises(AttributeError, match="no attribute 'analyze'"):
+        _ = mien.analyze
 
 
 def test_importing_leaves_the_heavy_libraries_alone() -> None:
@@ -80,6 +80,6 @@ def test_importing_leaves_the_heavy_libraries_alone() -> None:
     assert "mien.recognition.pipeline" in loaded
     assert not HEAVY & loaded
     assert not any(
-        name.startswith(("mien.data", "mien.models", "mien.training", "mien.evaluation", "mien.video"))
+        name.startswith(("mien.data", "mien.networks", "mien.training", "mien.evaluation", "mien.video"))
         for name in loaded
     )

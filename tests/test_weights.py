@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mien.errors import ModelFileError, UnknownModelError
-from mien.sessions import open_session
+from mien.runtime.onnx import open_session
 from mien.weights import checked_path, list_weights, read_manifest, weight_path
 
 

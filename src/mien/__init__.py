@@ -4,10 +4,10 @@
 
     result = mien.load().predict("photo.jpg")
     for face in result.faces:
-        print(face.scores.top, face.scores.probability)
+        print(face.probabilities.top, face.probability)
 
 ``analyze_video`` reads videos and cameras and needs ``pip install 'mien[video]'``; the learning side
-(``open_dataset``, ``build_model``, ``train``, ``evaluate``, ``export_onnx``) needs ``pip install 'mien[train]'``.
+(``open_dataset``, ``build_network``, ``train``, ``evaluate``, ``export_onnx``) needs ``pip install 'mien[train]'``.
 Both are imported on their first use.
 """
 
@@ -25,21 +25,21 @@ from mien.expressions import (
     Expression,
     LabelSet,
 )
-from mien.geometry import Box, FaceLandmarks, Frame
+from mien.geometry import Box, CropFrame, FaceLandmarks
 from mien.imaging import load_image
 from mien.metadata import InputSpec, ModelMetadata
 from mien.preprocessing import crop_face, to_model_input
 from mien.recognition.explanation import Explanation, explain
 from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.recognition.recognizer import Recognizer, load_recognizer
-from mien.recognition.results import ExpressionScores, FaceExpression, FailedImage, ImageResult
+from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
 from mien.weights import list_weights
 
 if TYPE_CHECKING:
     from mien.data.dataset import open_dataset
     from mien.evaluation.run import evaluate
-    from mien.models.registry import build_model
-    from mien.training.export import export_onnx
+    from mien.networks.registry import build_network
+    from mien.training.export.onnx_export import export_onnx
     from mien.training.run import train
     from mien.version import __version__
     from mien.video.results import FrameResult
@@ -51,16 +51,16 @@ __all__ = [
     "FERPLUS_LABELS",
     "USE_NOTICE",
     "Box",
+    "CropFrame",
     "Detector",
     "Explanation",
     "Expression",
     "ExpressionPipeline",
-    "ExpressionScores",
+    "ExpressionProbabilities",
     "FaceDetection",
     "FaceExpression",
     "FaceLandmarks",
     "FailedImage",
-    "Frame",
     "FrameResult",
     "ImageResult",
     "InputSpec",
@@ -71,7 +71,7 @@ __all__ = [
     "__version__",
     "analyze_video",
     "build_detector",
-    "build_model",
+    "build_network",
     "crop_face",
     "evaluate",
     "explain",
@@ -90,9 +90,9 @@ _LAZY = {
     "FrameResult": "mien.video.results",
     "__version__": "mien.version",
     "analyze_video": "mien.video.run",
-    "build_model": "mien.models.registry",
+    "build_network": "mien.networks.registry",
     "evaluate": "mien.evaluation.run",
-    "export_onnx": "mien.training.export",
+    "export_onnx": "mien.training.export.onnx_export",
     "open_dataset": "mien.data.dataset",
     "train": "mien.training.run",
 }

@@ -1,6 +1,6 @@
 """Boxes, facial key points and the frame that a crop is taken in, in pixels with the origin top left.
 
-It knows neither images nor detectors. Pixel *centres* lie at half integers: pixel (0, 0) covers [0, 1) × [0, 1).
+It knows neither images nor detectors. Pixel *centers* lie at half integers: pixel (0, 0) covers [0, 1) × [0, 1).
 """
 
 from dataclasses import astuple, dataclass
@@ -96,13 +96,13 @@ class FaceLandmarks:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class CropFrame:
     """Where a detector puts its box inside the training frame, in fractions of the frame's side.
 
     A crop that shows a face as training did is the inverse of this map applied to a detected box.
 
     Examples:
-        >>> Frame(0.25, 0.25, 0.5, 0.5).crop_box(Box(100, 100, 200, 200))
+        >>> CropFrame(0.25, 0.25, 0.5, 0.5).crop_box(Box(100, 100, 200, 200))
         Box(left=50.0, top=50.0, right=250.0, bottom=250.0)
     """
 
@@ -121,7 +121,7 @@ class Frame:
 
 
 #: The detected box is the training frame: what ``whole`` and unmeasured detectors use.
-WHOLE_FRAME = Frame(0.0, 0.0, 1.0, 1.0)
+WHOLE_FRAME = CropFrame(0.0, 0.0, 1.0, 1.0)
 
 FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]

@@ -21,7 +21,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mien.errors import ConfigError, ImageDecodeError, ImageFormatError, ImageSizeError, SourceError
 from mien.geometry import ByteArray
 
-ColourOrder = Literal["rgb", "bgr", "gray"]
+ColorOrder = Literal["rgb", "bgr", "gray"]
 ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[Any]
 
 #: A picture with more pixels is refused before it is decoded (134 million; 400 MB as RGB).
@@ -55,7 +55,7 @@ _DECODER_ERRORS = (
 def load_image(
     source: ImageSource,
     *,
-    colour: ColourOrder = "rgb",
+    color: ColorOrder = "rgb",
     max_pixels: int = MAX_PIXELS,
     formats: tuple[str, ...] | None = None,
 ) -> ByteArray:
@@ -64,18 +64,18 @@ def load_image(
     Args:
         source: Path, encoded bytes, binary file object, PIL image, or array of shape (H, W), (H, W, 1), (H, W, 3) or
             (H, W, 4): uint8, uint16, bool, or float in [0, 1]. Of an animated file the first frame is read.
-        colour: Order of an array's last axis; a fourth channel is alpha. Files say their own order.
+        color: Order of an array's last axis; a fourth channel is alpha. Files say their own order.
         max_pixels: Pictures with more pixels are refused unread.
         formats: Pillow's names of the formats that files may have, as the content says; None allows all.
 
     Raises:
         SourceError: The file is not there or may not be read.
-        ConfigError: ``colour`` is none of these.
+        ConfigError: ``color`` is none of these.
         ImageDecodeError: The content is no readable picture; :class:`ImageFormatError` where its format is not known or
             allowed, :class:`ImageSizeError` where it has too many pixels.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source, colour, max_pixels)
+        return _from_array(source, color, max_pixels)
     if isinstance(source, Image.Image):
         return _decode(source, max_pixels, "PIL image", in_place=False)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -190,21 +190,21 @@ def _range_of(peak: float) -> float:
     return next((limit for limit in (1.0, 255.0, 65535.0) if peak <= limit), peak)
 
 
-def _from_array(array: npt.NDArray[Any], colour: ColourOrder, max_pixels: int) -> ByteArray:
-    orders = get_args(ColourOrder)
-    if colour not in orders:
-        raise ConfigError(f"colour is {colour!r}, expected one of {', '.join(orders)}")
+def _from_array(array: npt.NDArray[Any], color: ColorOrder, max_pixels: int) -> ByteArray:
+    orders = get_args(ColorOrder)
+    if color not in orders:
+        raise ConfigError(f"color is {color!r}, expected one of {', '.join(orders)}")
     channels = array.shape[2] if array.ndim == 3 else 1
-    allowed = (1,) if colour == "gray" else (1, 3, 4)
+    allowed = (1,) if color == "gray" else (1, 3, 4)
     if array.ndim not in {2, 3} or channels not in allowed:
         raise ImageDecodeError(
-            f"array of shape {array.shape} as a {colour} picture, expected (H, W) or (H, W, C) with C in {allowed}"
+            f"array of shape {array.shape} as a {color} picture, expected (H, W) or (H, W, C) with C in {allowed}"
         )
     _check_size(array.shape[1], array.shape[0], max_pixels, "array")
     pixels = _array_to_8_bit(array).reshape(*array.shape[:2], channels)
     if channels == 1:
         return np.repeat(pixels, 3, axis=2)
-    if colour == "bgr":
+    if color == "bgr":
         pixels = pixels[..., [2, 1, 0, *range(3, channels)]]
     if channels == 4:
         return _to_rgb(Image.fromarray(np.ascontiguousarray(pixels)))

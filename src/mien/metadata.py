@@ -10,21 +10,23 @@ from typing import Any
 
 from mien.errors import ConfigError, ModelFileError
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE, Expression, LabelSet
-from mien.geometry import Frame
+from mien.geometry import CropFrame
 
 #: Key of the record among the metadata strings of the ONNX file.
 METADATA_KEY = "mien"
 #: Names of the file's only input and only output.
 INPUT_NAME, OUTPUT_NAME = "images", "probabilities"
 #: Version of the record's layout.
-METADATA_SCHEMA = 1
+METADATA_SCHEMA = 2
+#: Keys of the first layout that have other names now.
+_RENAMED = {"licence": "license", "scores": "metrics"}
 
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
     """The input tensor: float32 of shape (N, channels, size, size) with values in [low, high].
 
-    Normalisation lies inside the network, so that this is the whole contract.
+    Normalization lies inside the network, so that this is the whole contract.
     """
 
     size: int = 48
@@ -50,22 +52,22 @@ class ModelMetadata:
         upright_from_deg: Roll from which a face is turned upright before it is cropped.
         temperature: By which the logits are divided inside the file; 1 is uncalibrated.
         training: Origin: data hashes, configuration, seed, recipe hash, versions.
-        scores: Figures on named protocols, as ``{"validation/votes": {"kl": …}}``.
+        metrics: Figures on named protocols, as ``{"validation/votes": {"kl": …}}``.
         version: Of the package that exported the file.
-        licence: Of the weights.
+        license: Of the weights.
         use_notice: What it is for and what it is not.
     """
 
     name: str
     labels: LabelSet = FERPLUS_LABELS
     input: InputSpec = field(default_factory=InputSpec)
-    frames: Mapping[str, Frame] = field(default_factory=dict)
+    frames: Mapping[str, CropFrame] = field(default_factory=dict)
     upright_from_deg: float = 0.0
     temperature: float = 1.0
     training: Mapping[str, Any] = field(default_factory=dict)
-    scores: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
-    licence: str = ""
+    license: str = ""
     use_notice: str = USE_NOTICE
 
     def __post_init__(self) -> None:
@@ -80,7 +82,7 @@ class ModelMetadata:
             "input": asdict(self.input),
             "frames": {name: asdict(frame) for name, frame in self.frames.items()},
             "training": dict(self.training),
-            "scores": dict(self.scores),
+            "metrics": dict(self.metrics),
         }
         return json.dumps(record, sort_keys=True)
 
@@ -94,14 +96,16 @@ class ModelMetadata:
         try:
             record = json.loads(text)
             schema = record.pop("schema")
-            if schema != METADATA_SCHEMA:
+            if schema == 1:
+                record = {_RENAMED.get(key, key): value for key, value in record.items()}
+            elif schema != METADATA_SCHEMA:
                 raise ModelFileError(
                     f"{source}: metadata of layout {schema}, this version reads {METADATA_SCHEMA}",
                     hint="upgrade mien, or export the model again",
                 )
             record["labels"] = LabelSet(tuple(Expression(label) for label in record["labels"]))
             record["input"] = InputSpec(**record["input"])
-            record["frames"] = {name: Frame(**frame) for name, frame in record["frames"].items()}
+            record["frames"] = {name: CropFrame(**frame) for name, frame in record["frames"].items()}
             return cls(**record)
         except (KeyError, TypeError, ValueError, AttributeError) as err:
             if isinstance(err, ModelFileError):

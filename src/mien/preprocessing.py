@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from mien.errors import ShapeError
-from mien.geometry import WHOLE_FRAME, Box, ByteArray, FloatArray, Frame
+from mien.geometry import WHOLE_FRAME, Box, ByteArray, CropFrame, FloatArray
 from mien.metadata import InputSpec
 
 #: Weights of red, green and blue in gray (ITU-R BT.601), the gray that FER2013 was made with.
@@ -22,7 +22,7 @@ LUMA_601 = (0.299, 0.587, 0.114)
 _MAX_SAMPLES = 16
 
 
-def face_crop_box(box: Box, frame: Frame, *, roll_deg: float = 0.0) -> Box:
+def face_crop_box(box: Box, frame: CropFrame, *, roll_deg: float = 0.0) -> Box:
     """The square that shows a detected face as training did, for :func:`crop_face` with the same ``roll_deg``.
 
     The frame's offset from the box is given for an upright face; it turns with the face.
@@ -42,7 +42,7 @@ def crop_face(image: ByteArray, box: Box, *, roll_deg: float = 0.0, size: int = 
     Args:
         image: RGB uint8 (H, W, 3).
         box: The part to show, in pixels; float and partly outside is fine.
-        roll_deg: Angle of the face, clockwise on the screen; the crop is turned back by it about the box's centre.
+        roll_deg: Angle of the face, clockwise on the screen; the crop is turned back by it about the box's center.
         size: Side of the result in pixels.
 
     Raises:
@@ -125,13 +125,14 @@ def _sampling_matrix(box: Box, roll_deg: float, side: int) -> tuple[float, float
     return a, b, center_x - (a + b) * half, d, e, center_y - (d + e) * half
 
 
-#: Where each detector puts its box in FER2013's frame: medians over its training images (benchmarks/crop_geometry.py).
-DEFAULT_FRAMES: Mapping[str, Frame] = {
-    "blazeface": Frame(0.069, 0.156, 0.864, 0.864),
-    "haar": Frame(0.010, 0.010, 0.974, 0.974),
-    "yunet": Frame(0.101, 0.036, 0.801, 0.979),
+#: Where each detector puts its box in FER2013's frame: medians over its training images
+#: (experiments/crop_geometry.py).
+DEFAULT_FRAMES: Mapping[str, CropFrame] = {
+    "blazeface": CropFrame(0.069, 0.156, 0.864, 0.864),
+    "haar": CropFrame(0.010, 0.010, 0.974, 0.974),
+    "yunet": CropFrame(0.101, 0.036, 0.801, 0.979),
     "whole": WHOLE_FRAME,
 }
 
-#: Roll from which a face is turned upright before it is cropped (benchmarks/crop_geometry.py).
+#: Roll from which a face is turned upright before it is cropped (experiments/crop_geometry.py).
 UPRIGHT_FROM_DEG = 0.0

@@ -23,8 +23,8 @@ def test_of_overlapping_boxes_the_best_stays() -> None:
 
 
 def test_a_box_inside_a_larger_one_is_dropped_even_if_its_score_is_higher() -> None:
-    whole, mouth, neighbour = face(0, 0, 100, 0.6), face(30, 60, 20, 0.9), face(95, 0, 50, 0.7)
-    assert drop_contained([mouth, whole, neighbour]) == [whole, neighbour]
+    whole, mouth, neighbor = face(0, 0, 100, 0.6), face(30, 60, 20, 0.9), face(95, 0, 50, 0.7)
+    assert drop_contained([mouth, whole, neighbor]) == [whole, neighbor]
 
 
 def test_moving_scales_first_and_keeps_absent_ears_absent() -> None:

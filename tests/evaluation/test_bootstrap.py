@@ -8,7 +8,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from mien.errors import ConfigError
 from mien.evaluation.bootstrap import Interval, intervals, resample_weights
-from mien.evaluation.figures import Judged
+from mien.evaluation.protocol_metrics import Judged
 
 from .made import random_votes
 

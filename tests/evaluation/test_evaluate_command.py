@@ -93,7 +93,7 @@ def test_a_folder_gets_report_and_pictures(capsys, naive, tmp_path):
     assert _run(*naive, "--protocol", "votes", "--json", "--out", str(tmp_path / "report")) == 0
     shown = capsys.readouterr()
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
-        *("confusion_votes.png", "confusion_votes_normalised.png"),
+        *("confusion_votes.png", "confusion_votes_normalized.png"),
         *("reliability_votes.png", "report.json", "report.md", "risk_coverage_votes.png"),
     ]
     assert json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8")) == json.loads(shown.out)

@@ -22,7 +22,7 @@ def _texts(ax):
 
 def test_an_empty_confusion_matrix_is_drawn_as_zeros():
     assert set(_texts(plot_confusion_matrix(np.zeros((8, 8))))) == {"0"}
-    assert set(_texts(plot_confusion_matrix(np.zeros((8, 8)), normalise=True))) == {"0.00"}
+    assert set(_texts(plot_confusion_matrix(np.zeros((8, 8)), normalize=True))) == {"0.00"}
 
 
 def test_a_reliability_diagram_without_images_is_drawn():
@@ -34,7 +34,7 @@ def test_cells_show_counts_or_shares_of_the_row():
     matrix = np.zeros((8, 8))
     matrix[0, :2] = 3, 1
     assert _texts(plot_confusion_matrix(matrix))[:2] == ["3", "1"]
-    assert _texts(plot_confusion_matrix(matrix, normalise=True))[:2] == ["0.75", "0.25"]
+    assert _texts(plot_confusion_matrix(matrix, normalize=True))[:2] == ["0.75", "0.25"]
 
 
 def test_pictures_are_drawn_into_axes_that_are_given():
@@ -54,8 +54,8 @@ def test_every_picture_of_a_result_opens_and_has_content(model, dataset, tmp_pat
                 assert min(picture.size) > 300
                 assert len(picture.convert("RGB").getcolors(2**24)) > 20
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *("confusion_drawn.png", "confusion_drawn_normalised.png"),
-        *("confusion_votes.png", "confusion_votes_normalised.png", "reliability_votes.png", "risk_coverage_votes.png"),
+        *("confusion_drawn.png", "confusion_drawn_normalized.png"),
+        *("confusion_votes.png", "confusion_votes_normalized.png", "reliability_votes.png", "risk_coverage_votes.png"),
     ]
 
 

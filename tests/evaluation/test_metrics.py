@@ -53,7 +53,7 @@ def test_an_absent_class_counts_in_macro_f1_and_not_in_balanced_accuracy():
     matrix = metrics.confusion_matrix(np.array([0, 1]), np.array([0, 1]), classes=3)
     assert metrics.macro_f1(matrix) == pytest.approx(2 / 3)
     assert metrics.balanced_accuracy(matrix) == 1
-    assert metrics.normalise_rows(matrix)[2].tolist() == [0, 0, 0]
+    assert metrics.normalize_rows(matrix)[2].tolist() == [0, 0, 0]
 
 
 def test_a_probability_of_zero_costs_the_floor_and_not_infinity():

@@ -47,7 +47,7 @@ def test_importance_is_the_fall_that_one_covered_call_shows(looks_top_left: Reco
     explanation = explain(looks_top_left, FACE, patch=48, stride=48)
     covered = np.full((1, 48, 48), FACE.mean(), np.float32)
     column = looks_top_left.labels.index(explanation.expression)
-    fall = explanation.scores.probability - looks_top_left.predict_proba(covered)[0, column]
+    fall = explanation.probabilities[explanation.expression] - looks_top_left.predict_proba(covered)[0, column]
     assert explanation.importance == pytest.approx(np.full((48, 48), fall), abs=1e-6)
 
 
@@ -63,6 +63,6 @@ def test_the_picture_shows_face_importance_and_bars(looks_top_left: Recognizer, 
     with Image.open(tmp_path / "explained.png") as picture:
         pixels = np.asarray(picture.convert("RGB"), int)
     assert pixels.shape[1] > 3 * 288 - 100
-    gray, coloured = pixels[:288, :288], pixels[:288, 288:576]
+    gray, colored = pixels[:288, :288], pixels[:288, 288:576]
     assert np.abs(gray[..., 0] - gray[..., 2]).max() == 0
-    assert (coloured[..., 0] - coloured[..., 2]).max() > 60
+    assert (colored[..., 0] - colored[..., 2]).max() > 60

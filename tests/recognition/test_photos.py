@@ -38,6 +38,6 @@ def test_the_shipped_network_says_what_was_reported_of_six_of_seven_single_faces
 ) -> None:
     pipeline = load()
     singles = {name: entry["reported"][0] for name, entry in expected.items() if entry["faces_by_eye"] == 1}
-    said = {name: pipeline.predict(shared / "photos" / name).faces[0].scores.top for name in singles}
+    said = {name: pipeline.predict(shared / "photos" / name).faces[0].probabilities.top for name in singles}
     assert len(singles) == 7
     assert sum(said[name] == singles[name] for name in singles) >= 6, said

@@ -30,10 +30,10 @@ def test_every_way_in_gives_the_same_result(pipeline: ExpressionPipeline, photo:
     assert expected.size == (512, 512)
     assert len(expected.faces) == 1
     sources = [photo.read_bytes(), BytesIO(photo.read_bytes()), Image.fromarray(portrait()), portrait()]
-    for result in [*pipeline.predict(sources), pipeline.predict(portrait()[..., ::-1], colour="bgr")]:
+    for result in [*pipeline.predict(sources), pipeline.predict(portrait()[..., ::-1], color="bgr")]:
         assert result.source is None
         assert result.faces[0].detection == expected.faces[0].detection
-        assert result.faces[0].scores.probabilities == pytest.approx(expected.faces[0].scores.probabilities, abs=1e-6)
+        assert result.faces[0].probabilities.row == pytest.approx(expected.faces[0].probabilities.row, abs=1e-6)
 
 
 def test_pictures_read_together_are_read_as_alone(pipeline: ExpressionPipeline) -> None:
@@ -44,7 +44,7 @@ def test_pictures_read_together_are_read_as_alone(pipeline: ExpressionPipeline) 
         alone = pipeline.predict(image)
         for first, second in zip(alone.faces, together[position + 3].faces, strict=True):
             assert first.detection == second.detection
-            assert first.scores.probabilities == pytest.approx(second.scores.probabilities, abs=1e-6)
+            assert first.probabilities.row == pytest.approx(second.probabilities.row, abs=1e-6)
 
 
 def test_faces_come_from_left_to_right(pipeline: ExpressionPipeline) -> None:

@@ -14,7 +14,7 @@ from mien.detection.base import FaceDetection
 from mien.errors import ImageDecodeError, ShapeError, StorageError
 from mien.expressions import FERPLUS_LABELS, Expression
 from mien.geometry import Box
-from mien.recognition.results import ExpressionScores, FaceExpression, FailedImage, ImageResult
+from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
 
 FLAT = (0.125,) * 8
 SURE = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
@@ -22,38 +22,38 @@ SURE = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 def face(probabilities: tuple[float, ...] = SURE, track_id: int | None = None) -> FaceExpression:
     detection = FaceDetection(Box(1.5, 2, 30, 40), 0.9)
-    return FaceExpression(detection, ExpressionScores(FERPLUS_LABELS, probabilities), track_id)
+    return FaceExpression(detection, ExpressionProbabilities(FERPLUS_LABELS, probabilities), track_id)
 
 
 def test_the_top_expression_is_the_most_probable_and_of_equals_the_first() -> None:
-    assert ExpressionScores(FERPLUS_LABELS, SURE).top is Expression.HAPPINESS
-    assert ExpressionScores(FERPLUS_LABELS, FLAT).top is Expression.NEUTRAL
+    assert ExpressionProbabilities(FERPLUS_LABELS, SURE).top is Expression.HAPPINESS
+    assert ExpressionProbabilities(FERPLUS_LABELS, FLAT).top is Expression.NEUTRAL
 
 
 @given(st.lists(st.floats(0, 1), min_size=8, max_size=8).filter(lambda values: sum(values) > 0.01))
 def test_entropy_agrees_with_scipy_and_ranking_falls(values: list[float]) -> None:
     shares = np.array(values) / sum(values)
-    scores = ExpressionScores.from_row(FERPLUS_LABELS, shares)
+    scores = ExpressionProbabilities.from_row(FERPLUS_LABELS, shares)
     assert scores.entropy == pytest.approx(float(entropy(shares)), abs=1e-9)
     ranked = [probability for _, probability in scores.ranked()]
     assert ranked == sorted(ranked, reverse=True)
-    assert scores.ranked()[0] == (scores.top, scores.probability)
+    assert scores.ranked()[0] == (scores.top, max(scores.values()))
 
 
 def test_certainty_has_no_entropy() -> None:
-    assert ExpressionScores(FERPLUS_LABELS, SURE).entropy == 0
-    assert ExpressionScores(FERPLUS_LABELS, FLAT).entropy == pytest.approx(np.log(8))
+    assert ExpressionProbabilities(FERPLUS_LABELS, SURE).entropy == 0
+    assert ExpressionProbabilities(FERPLUS_LABELS, FLAT).entropy == pytest.approx(np.log(8))
 
 
 def test_as_many_probabilities_as_labels_are_asked_for() -> None:
     with pytest.raises(ShapeError, match="2 probabilities for 8 labels"):
-        ExpressionScores(FERPLUS_LABELS, (0.5, 0.5))
+        ExpressionProbabilities(FERPLUS_LABELS, (0.5, 0.5))
 
 
 def test_the_json_is_the_documented_one_in_plain_numbers() -> None:
     result = ImageResult((640, 480), (face(FLAT),), "é.jpg")
     assert json.loads(result.to_json()) == {
-        "schema": 1,
+        "schema": 2,
         "source": "é.jpg",
         "width": 640,
         "height": 480,
@@ -77,7 +77,7 @@ def test_a_track_is_told_only_where_there_is_one() -> None:
 
 def test_a_failure_bears_its_error_in_place_of_faces() -> None:
     failed = FailedImage("x.jpg", ImageDecodeError("x.jpg: not a picture", hint="look"))
-    assert json.loads(failed.to_json()) == {"schema": 1, "source": "x.jpg", "error": "x.jpg: not a picture"}
+    assert json.loads(failed.to_json()) == {"schema": 2, "source": "x.jpg", "error": "x.jpg: not a picture"}
 
 
 def test_the_drawn_picture_is_written_in_the_format_of_its_name(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_without_its_picture_a_result_cannot_be_drawn() -> None:
 
 
 def test_a_face_below_the_wanted_confidence_gets_no_expression() -> None:
-    doubtful = FaceExpression(face().detection, ExpressionScores(FERPLUS_LABELS, FLAT), None, min_confidence=0.5)
+    doubtful = FaceExpression(face().detection, ExpressionProbabilities(FERPLUS_LABELS, FLAT), None, min_confidence=0.5)
     assert doubtful.expression is None
     assert doubtful.to_dict()["expression"] is None
     assert doubtful.to_dict()["probability"] == 0.125

@@ -12,10 +12,10 @@ from mien.errors import ConfigError
 from mien.evaluation.report import Table
 from mien.expressions import USE_NOTICE
 from mien.recognition.pipeline import load
+from mien.reporting.capstone_report import StoryOptions, write_story
 from mien.reporting.page import Page
-from mien.reporting.story import StoryOptions, write_story
 from mien.training.config import TrainingConfig
-from mien.training.export import export_run
+from mien.training.export.onnx_export import export_run
 from mien.training.run import train
 from tests.photos import portrait
 

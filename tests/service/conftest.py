@@ -22,7 +22,7 @@ from tests.videos import scene, write_video
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    metadata = ModelMetadata("small", frames=DEFAULT_FRAMES, version="1", licence="none")
+    metadata = ModelMetadata("small", frames=DEFAULT_FRAMES, version="1", license="none")
     return write_model(tmp_path_factory.mktemp("model") / "small.onnx", metadata)
 
 

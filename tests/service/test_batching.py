@@ -34,7 +34,7 @@ def test_any_mix_of_callers_gets_the_rows_of_single_calls(model: Path, faces: li
 
 def test_a_network_that_asks_for_another_range_gets_it_once(tmp_path: Path, faces: list[np.ndarray]) -> None:
     metadata = ModelMetadata("small", input=InputSpec(low=-1, high=1))
-    model = write_model(tmp_path / "centred.onnx", metadata)
+    model = write_model(tmp_path / "centerd.onnx", metadata)
     shared = BatchingRecognizer(model, at_work=lambda: 1, threads=1)
     every = np.concatenate(faces)
     given = shared.predict_proba(every)

@@ -71,8 +71,8 @@ def test_photos_show_the_librarys_faces_with_eight_bars_each(
     assert [len(one.find_elements("css selector", "section")) for one in (group, portrait)] == [3, 1]
     face = library.predict(files[0]).faces[0]
     shown = [float(meter.get_attribute("value") or -1) for meter in portrait.find_elements("css selector", "meter")]
-    assert shown == pytest.approx(face.scores.probabilities, abs=1e-5)
-    assert f"Face 1: {face.scores.top}" in portrait.text
+    assert shown == pytest.approx(face.probabilities.row, abs=1e-5)
+    assert f"Face 1: {face.probabilities.top}" in portrait.text
 
 
 def test_nothing_but_this_server_is_asked_and_the_console_stays_clean(
@@ -94,7 +94,7 @@ def test_results_are_downloaded_as_json_csv_and_picture(
         rows = list(csv.DictReader(stream))
     assert [row["source"] for row in rows] == ["portrait.jpg", *["group.jpg"] * 3, "notes, old.jpg"]
     first = [float(rows[0][label]) for label in FERPLUS_LABELS]
-    assert first == pytest.approx(library.predict(files[0]).faces[0].scores.probabilities, abs=1e-5)
+    assert first == pytest.approx(library.predict(files[0]).faces[0].probabilities.row, abs=1e-5)
     picture = downloaded(page, "*.png", page.all("#results .picture button")[-1].click)
     assert picture.name == "portrait-expressions.png"
     with Image.open(picture) as drawn:
@@ -195,6 +195,6 @@ def test_a_token_is_asked_for_where_one_is_needed(
         page.one("#camera").click()
 
 
-def test_the_pages_colours_are_the_librarys() -> None:
+def test_the_pages_colors_are_the_librarys() -> None:
     style = (STATIC / "style.css").read_text()
-    assert all(f"--{name}: {colour};" in style for name, colour in drawing.EXPRESSION_COLOURS.items())
+    assert all(f"--{name}: {color};" in style for name, color in drawing.EXPRESSION_COLORS.items())

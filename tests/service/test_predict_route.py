@@ -96,7 +96,7 @@ def test_a_bad_picture_among_good_ones_is_a_result_with_its_error(client: httpx.
     good, bad, worse, again = response.json()["results"]
     assert good == again
     assert "bad.jpg: damaged picture" in bad["error"]
-    assert worse == {"schema": 1, "source": "worse.jpg", "error": "worse.jpg: not a picture in a known format"}
+    assert worse == {"schema": 2, "source": "worse.jpg", "error": "worse.jpg: not a picture in a known format"}
 
 
 @pytest.mark.parametrize("name", HOSTILE)

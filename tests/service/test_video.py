@@ -1,4 +1,4 @@
-"""``/v1/video``: jobs are submitted, followed and cancelled, survive a killed server, and show no half result."""
+"""``/v1/video``: jobs are submitted, followed and canceled, survive a killed server, and show no half result."""
 
 import os
 import signal
@@ -51,15 +51,15 @@ def test_a_video_becomes_a_job_with_progress_and_results(videos: Server) -> None
     assert httpx.get(job).status_code == 404
 
 
-def test_a_running_job_shows_no_results_and_can_be_cancelled(videos: Server) -> None:
+def test_a_running_job_shows_no_results_and_can_be_canceled(videos: Server) -> None:
     job = submit(videos, LONG)
     record = wait(job, "running", at_least=0.02)
     assert record["files"] == []
     assert httpx.get(f"{job}/files/lines.txt").status_code == 404
     waiting = submit(videos, SHORT)
-    assert httpx.delete(job).json()["phase"] == "cancelled"
+    assert httpx.delete(job).json()["phase"] == "canceled"
     assert wait(waiting, "done")["files"] == ["lines.txt"]
-    assert httpx.get(job).json()["phase"] == "cancelled"
+    assert httpx.get(job).json()["phase"] == "canceled"
 
 
 def test_a_video_that_cannot_be_read_is_a_failed_job(videos: Server) -> None:
@@ -74,7 +74,7 @@ def test_more_videos_than_may_wait_are_turned_away(videos: Server) -> None:
     refused = httpx.post(f"{videos.url}/v1/video", content=SHORT)
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     assert [httpx.delete(job).status_code for job in jobs] == [200] * 3
-    wait(jobs[0], "cancelled")
+    wait(jobs[0], "canceled")
 
 
 def test_large_empty_and_cut_uploads_leave_nothing(videos: Server, tmp_path: Path) -> None:

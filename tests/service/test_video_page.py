@@ -1,4 +1,4 @@
-"""The page's tab of videos in a real browser: sent, followed, shown, played, fetched, cancelled and deleted."""
+"""The page's tab of videos in a real browser: sent, followed, shown, played, fetched, canceled and deleted."""
 
 import json
 from collections.abc import Iterator
@@ -94,13 +94,13 @@ def test_every_result_is_downloaded_and_a_reloaded_page_finds_them_again(
     page.wait(lambda: "deleted" in page.one("#video-status").text)
 
 
-def test_the_progress_shows_and_a_video_can_be_cancelled(page: Browser, tmp_path: Path) -> None:
+def test_the_progress_shows_and_a_video_can_be_canceled(page: Browser, tmp_path: Path) -> None:
     choose(page, long_video(tmp_path))
     page.wait(lambda: page.one("#video-status").text == "Reading long.mp4 …", 60)
     page.wait(lambda: page.one("#video-share").text not in {"0 %", "100 %"}, 60)
     page.shoot("video-progress")
     page.one("#video-cancel").click()
-    page.wait(lambda: page.one("#video-status").text == "Cancelled.")
+    page.wait(lambda: page.one("#video-status").text == "Canceled.")
     assert not page.one("#video-work").is_displayed()
     assert page.complaints() == []
 

@@ -107,13 +107,13 @@ def test_a_video_beyond_the_limits_fails(model: Path, tmp_path: Path, clip: Path
         assert not list((tmp_path / "jobs").rglob("*.csv"))
 
 
-def test_a_cancelled_video_leaves_nothing_and_the_next_is_read(reading: Server, clip: Path, tmp_path: Path) -> None:
+def test_a_canceled_video_leaves_nothing_and_the_next_is_read(reading: Server, clip: Path, tmp_path: Path) -> None:
     job = submit(reading, long_video(tmp_path / "long.mp4"))
     wait(job, "running", at_least=0.05)
     httpx.delete(job)
     wait(submit(reading, clip.read_bytes()), "done")
     left = {path.name for path in (jobs_folder(reading) / job.rsplit("/", 1)[1]).iterdir()}
-    assert left == {"job.json", "lock", "cancelled"}
+    assert left == {"job.json", "lock", "canceled"}
     assert "Traceback" not in reading.log.read_text()
 
 

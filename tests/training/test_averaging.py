@@ -7,11 +7,11 @@ import torch
 from mien.data.dataset import FerDataset
 from mien.errors import CheckpointError, ConfigError
 from mien.recognition.recognizer import load_recognizer
-from mien.training import checkpoint
+from mien.training import runs as run_files
 from mien.training.averaging import average_runs
 from mien.training.config import TrainingConfig
-from mien.training.export import export_run
-from mien.training.origins import Origins
+from mien.training.export.onnx_export import export_run
+from mien.training.initialization import Origins
 from mien.training.run import train
 from mien.training.trained import load_network
 
@@ -44,17 +44,17 @@ def test_it_is_a_run_folder_that_says_what_it_is_the_mean_of(
 ) -> None:
     out = tmp_path / "mean"
     average_runs(runs, out)
-    record, first = checkpoint.read_record(out), checkpoint.read_record(runs[0])
+    record, first = run_files.read_record(out), run_files.read_record(runs[0])
     assert [run["run"] for run in record["averaged"]] == ["first", "second"]
     assert record["config"] == first["config"]
     assert "best" not in record
     exported = export_run(out, tmp_path / "mean.onnx", dataset=made_dataset)
     training = load_recognizer(exported.path).metadata.training
     assert training["averaged"] == record["averaged"]
-    assert exported.metadata.scores["validation/votes"]["n"] > 0
+    assert exported.metadata.metrics["validation/votes"]["n"] > 0
     student = replace(TINY, teacher_share=0.5)
     train(student, made_dataset, tmp_path / "next", origins=Origins(start=out, teachers=(out,)), precision="32-true")
-    assert checkpoint.read_record(tmp_path / "next")["start"]["run"] == "mean"
+    assert run_files.read_record(tmp_path / "next")["start"]["run"] == "mean"
 
 
 def test_it_cannot_be_resumed(runs: Runs, made_dataset: FerDataset, tmp_path: Path) -> None:
@@ -72,9 +72,9 @@ def test_what_cannot_be_averaged_is_refused_and_nothing_written(runs: Runs, tmp_
         "data": lambda record: record["data"].update(validation="0"),
     }.items():
         other[name] = tmp_path / name
-        record = checkpoint.read_record(runs[1])
+        record = run_files.read_record(runs[1])
         change(record)
-        checkpoint.write_record(other[name], record)
+        run_files.write_record(other[name], record)
         (other[name] / "best.pt").write_bytes((runs[1] / "best.pt").read_bytes())
     for given, message in (
         ([runs[0], other["network"]], f"{other['network']}: holds a capstone network"),
@@ -91,4 +91,4 @@ def test_what_cannot_be_averaged_is_refused_and_nothing_written(runs: Runs, tmp_
 def test_a_folder_that_stands_there_is_kept(runs: Runs) -> None:
     with pytest.raises(CheckpointError, match="first: is there already"):
         average_runs(runs, runs[0])
-    assert checkpoint.read_record(runs[0])["best"]
+    assert run_files.read_record(runs[0])["best"]

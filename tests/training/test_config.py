@@ -3,18 +3,18 @@ from pathlib import Path
 import pytest
 
 from mien.errors import ConfigError
-from mien.models.registry import list_models
+from mien.networks.registry import list_networks
 from mien.training.config import TrainingConfig, config_from_dict, load_config
 from tests.conftest import REPOSITORY
 
 
-@pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "src/mien/recipes").rglob("*.toml")), ids=lambda path: path.stem)
 def test_every_recipe_reads_and_names_a_network(path: Path) -> None:
-    assert load_config(path).model in list_models()
+    assert load_config(path).model in list_networks()
 
 
 def test_the_capstones_recipe_is_the_reports() -> None:
-    config = load_config(REPOSITORY / "configs" / "ferplus_capstone.toml")
+    config = load_config(REPOSITORY / "src/mien/recipes/research/ferplus-cnn-capstone.toml")
     assert (config.model, config.target, config.batch_size, config.learning_rate) == ("capstone", "drawn", 512, 1e-3)
     assert (config.epochs, config.patience, config.plateau_patience) == (5000, 100, 20)
     assert (config.optimizer, config.schedule, config.ema_decay, config.weight_decay) == ("adam", "plateau", 0, 0)

@@ -10,12 +10,12 @@ from mien.data.augmentation import Augmentation
 from mien.data.dataset import FerDataset
 from mien.data.protocols import select
 from mien.errors import CheckpointError, ConfigError
-from mien.training import checkpoint
+from mien.training import runs
 from mien.training.batches import ImageBatches
 from mien.training.config import TrainingConfig
 from mien.training.distillation import Teachers
+from mien.training.initialization import Origins
 from mien.training.mixing import mix
-from mien.training.origins import Origins
 from mien.training.run import train
 from mien.training.trained import load_network
 
@@ -36,14 +36,14 @@ def test_a_student_is_trained_towards_the_mean_of_its_teachers(
     made_dataset: FerDataset, teachers: Runs, tmp_path: Path
 ) -> None:
     train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=teachers), precision="32-true")
-    kept = checkpoint.load_state(tmp_path / "run" / "teachers.pt")["probabilities"]
+    kept = runs.load_state(tmp_path / "run" / "teachers.pt")["probabilities"]
     rows = select(made_dataset, "votes", "train")
     faces = torch.from_numpy(made_dataset.images[rows.indices]).permute(0, 3, 1, 2) / 255
     with torch.no_grad():
         networks = [load_network(teacher)[0] for teacher in teachers]
         expected = sum(((net(faces) + net(faces.flip(3))) / 2).softmax(1) for net in networks) / 2
     assert torch.allclose(kept, expected, atol=1e-5)
-    record = checkpoint.read_record(tmp_path / "run")
+    record = runs.read_record(tmp_path / "run")
     assert [teacher["run"] for teacher in record["teachers"]] == ["0", "1"]
     assert record["teachers"][0]["weights_sha256"] == hashlib.sha256((teachers[0] / "best.pt").read_bytes()).hexdigest()
 
@@ -94,12 +94,11 @@ def test_a_run_begins_with_the_weights_it_is_told_to(made_dataset: FerDataset, t
     still = replace(TINY, epochs=1, learning_rate=1e-12)
     train(still, made_dataset, tmp_path / "run", origins=Origins(teachers[1]), precision="32-true")
     kept = [
-        checkpoint.load_state(run / "best.pt")["network"]["layers.logits.weight"]
-        for run in (tmp_path / "run", *teachers)
+        runs.load_state(run / "best.pt")["network"]["layers.logits.weight"] for run in (tmp_path / "run", *teachers)
     ]
     assert torch.allclose(kept[0], kept[2], atol=1e-6)
     assert not torch.allclose(kept[0], kept[1], atol=1e-2)
-    assert checkpoint.read_record(tmp_path / "run")["start"]["run"] == "1"
+    assert runs.read_record(tmp_path / "run")["start"]["run"] == "1"
     with pytest.raises(CheckpointError, match="was run with another start"):
         train(still, made_dataset, tmp_path / "run", origins=Origins(teachers[0]), resume=True)
     with pytest.raises(CheckpointError, match="holds a tiny network, the recipe wants capstone"):

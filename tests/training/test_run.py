@@ -14,7 +14,7 @@ from PIL import Image
 from mien.data.augmentation import Augmentation
 from mien.data.dataset import FerDataset
 from mien.errors import CheckpointError, ConfigError, StorageError
-from mien.training import checkpoint
+from mien.training import runs
 from mien.training.config import TrainingConfig
 from mien.training.progress import EpochFigures, Silent
 from mien.training.run import train
@@ -32,8 +32,8 @@ TINY = TrainingConfig(
 )
 
 
-def weights(folder: Path, name: str = checkpoint.BEST) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = checkpoint.load_state(folder / name)["network"]
+def weights(folder: Path, name: str = runs.BEST) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = runs.load_state(folder / name)["network"]
     return state
 
 
@@ -59,7 +59,7 @@ def test_the_tiny_network_learns_made_faces(made_dataset: FerDataset, tmp_path: 
 
 def test_a_run_folder_tells_what_was_run(made_dataset: FerDataset, tmp_path: Path) -> None:
     result = train(TINY, made_dataset, tmp_path / "run")
-    record = checkpoint.read_record(tmp_path / "run")
+    record = runs.read_record(tmp_path / "run")
     assert record["config"] == TINY.to_dict()
     assert record["data"]["manifest_sha256"] == made_dataset.manifest_sha256
     assert record["best"]["kl"] == result.best.kl
@@ -88,7 +88,7 @@ def test_a_resumed_run_ends_with_the_weights_of_one_that_never_stopped(
         train(config, made_dataset, tmp_path / "broken", precision="32-true", listener=Interrupted())
     result = train(config, made_dataset, tmp_path / "broken", resume=True)
     assert result.epochs == 4
-    for name in (checkpoint.BEST, checkpoint.LAST):
+    for name in (runs.BEST, runs.LAST):
         assert same(weights(tmp_path / "whole", name), weights(tmp_path / "broken", name))
 
 
@@ -107,17 +107,17 @@ def test_killed_in_the_middle_of_an_epoch_it_goes_on_to_the_same_weights(
     process = subprocess.Popen(
         [*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    last = tmp_path / "killed" / checkpoint.LAST
+    last = tmp_path / "killed" / runs.LAST
     while not last.exists() and process.poll() is None:
         time.sleep(0.005)
     time.sleep(0.02)
     assert process.poll() is None, "it was over before it could be killed"
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    done = len(checkpoint.load_state(last)["history"])
+    done = len(runs.load_state(last)["history"])
     assert 1 <= done < 6
     subprocess.run([*command, str(tmp_path / "killed"), "--resume"], check=True, capture_output=True)
-    for name in (checkpoint.BEST, checkpoint.LAST):
+    for name in (runs.BEST, runs.LAST):
         assert same(weights(tmp_path / "whole", name), weights(tmp_path / "killed", name))
 
 
@@ -125,8 +125,8 @@ def test_a_kill_before_the_last_record_is_mended_by_resuming(made_dataset: FerDa
     train(TINY, made_dataset, tmp_path / "run")
     record, history = (tmp_path / "run" / name for name in ("run.json", "history.csv"))
     whole = record.read_text(), history.read_text()
-    stale = {key: value for key, value in checkpoint.read_record(tmp_path / "run").items() if key != "best"}
-    checkpoint.write_record(tmp_path / "run", stale | {"epochs": 3})
+    stale = {key: value for key, value in runs.read_record(tmp_path / "run").items() if key != "best"}
+    runs.write_record(tmp_path / "run", stale | {"epochs": 3})
     history.write_text("".join(history.read_text().splitlines(keepends=True)[:-1]))
     train(TINY, made_dataset, tmp_path / "run", resume=True)
     assert (record.read_text(), history.read_text()) == whole
@@ -136,7 +136,7 @@ def test_early_stopping_keeps_the_best_epoch(made_dataset: FerDataset, tmp_path:
     config = replace(TINY, epochs=60, patience=2, learning_rate=1.0, schedule="constant", ema_decay=0.0)
     result = train(config, made_dataset, tmp_path / "run")
     assert result.epochs == result.best.epoch + 2
-    assert checkpoint.load_state(tmp_path / "run" / checkpoint.BEST)["epoch"] == result.best.epoch
+    assert runs.load_state(tmp_path / "run" / runs.BEST)["epoch"] == result.best.epoch
 
 
 def test_a_run_is_not_overwritten_and_not_resumed_with_another_recipe(made_dataset: FerDataset, tmp_path: Path) -> None:
@@ -175,11 +175,11 @@ def test_a_run_that_diverges_says_so_and_keeps_what_it_had(made_dataset: FerData
 
         def finished_epoch(self, figures: EpochFigures) -> None:
             if figures.epoch == 2:
-                state = checkpoint.load_state(tmp_path / "run" / checkpoint.LAST)
+                state = runs.load_state(tmp_path / "run" / runs.LAST)
                 for weight in (*state["network"].values(), *state["mean"].values()):
                     if weight.is_floating_point():
                         weight.fill_(float("nan"))
-                checkpoint.save_state(state, tmp_path / "run" / checkpoint.LAST)
+                runs.save_state(state, tmp_path / "run" / runs.LAST)
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -188,7 +188,7 @@ def test_a_run_that_diverges_says_so_and_keeps_what_it_had(made_dataset: FerData
     with pytest.raises(ConfigError, match="epoch 3: validation kl is nan, the run has diverged"):
         train(TINY, made_dataset, tmp_path / "run", resume=True)
     assert same(best, weights(tmp_path / "run"))
-    assert len(checkpoint.load_state(tmp_path / "run" / checkpoint.LAST)["history"]) == 2
+    assert len(runs.load_state(tmp_path / "run" / runs.LAST)["history"]) == 2
 
 
 def test_the_same_faces_prepared_by_another_version_are_the_same_data(made_dataset: FerDataset, tmp_path: Path) -> None:
@@ -204,9 +204,9 @@ def test_the_same_faces_prepared_by_another_version_are_the_same_data(made_datas
 def test_a_run_from_before_a_setting_existed_goes_on(made_dataset: FerDataset, tmp_path: Path) -> None:
     config = replace(TINY, epochs=1, mixup=0.0)
     train(config, made_dataset, tmp_path / "run")
-    record = checkpoint.read_record(tmp_path / "run")
+    record = runs.read_record(tmp_path / "run")
     del record["config"]["mixup"]
-    checkpoint.write_record(tmp_path / "run", record | {"recipe_sha256": "of that time"})
+    runs.write_record(tmp_path / "run", record | {"recipe_sha256": "of that time"})
     assert train(config, made_dataset, tmp_path / "run", resume=True).epochs == 1
     with pytest.raises(CheckpointError, match="was run with another recipe"):
         train(replace(config, mixup=0.2), made_dataset, tmp_path / "run", resume=True)
@@ -214,11 +214,11 @@ def test_a_run_from_before_a_setting_existed_goes_on(made_dataset: FerDataset, t
 
 def test_a_damaged_checkpoint_is_refused_and_the_best_weights_survive(made_dataset: FerDataset, tmp_path: Path) -> None:
     train(TINY, made_dataset, tmp_path / "run")
-    last = tmp_path / "run" / checkpoint.LAST
+    last = tmp_path / "run" / runs.LAST
     last.write_bytes(last.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="damaged or cut short") as caught:
         train(TINY, made_dataset, tmp_path / "run", resume=True)
-    assert checkpoint.BEST in str(caught.value.hint)
+    assert runs.BEST in str(caught.value.hint)
     assert weights(tmp_path / "run")
 
 
@@ -229,9 +229,9 @@ NO_OBJECT = RECORD.replace("{}", "1", 1)
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"config": {}, "data": {}}', RECORD, NO_OBJECT])
 def test_a_record_that_lacks_what_a_run_has_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / checkpoint.RECORD).write_text(text)
+    (tmp_path / runs.RECORD).write_text(text)
     with pytest.raises(CheckpointError, match="expected an object with config, data"):
-        checkpoint.read_record(tmp_path)
+        runs.read_record(tmp_path)
 
 
 def test_a_full_disk_is_named_and_the_previous_checkpoint_survives(tmp_path: Path) -> None:
@@ -239,14 +239,14 @@ def test_a_full_disk_is_named_and_the_previous_checkpoint_survives(tmp_path: Pat
     if not full.exists():
         pytest.skip("needs /dev/full, a device that is always full")
     path = tmp_path / "last.pt"
-    checkpoint.save_state({"epoch": 1}, path)
+    runs.save_state({"epoch": 1}, path)
     (tmp_path / f".last.pt.{os.getpid()}.part").symlink_to(full)
     with pytest.raises(StorageError, match=r"cannot write .*last.pt: No space left on device"):
-        checkpoint.save_state({"epoch": 2}, path)
-    assert checkpoint.load_state(path) == {"epoch": 1}
+        runs.save_state({"epoch": 2}, path)
+    assert runs.load_state(path) == {"epoch": 1}
 
 
 def test_nothing_but_tensors_and_plain_values_is_unpickled(tmp_path: Path) -> None:
     torch.save({"network": Path("x")}, tmp_path / "evil.pt")
     with pytest.raises(CheckpointError, match="damaged"):
-        checkpoint.load_state(tmp_path / "evil.pt")
+        runs.load_state(tmp_path / "evil.pt")

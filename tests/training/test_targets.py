@@ -78,7 +78,7 @@ def test_both_panels_are_added(made_dataset: FerDataset) -> None:
     assert np.allclose(both.votes[both.indices == position].numpy(), pooled / pooled.sum())
 
 
-def test_weights_favour_rare_expressions_and_keep_the_mean() -> None:
+def test_weights_favor_rare_expressions_and_keep_the_mean() -> None:
     votes = torch.eye(8)[torch.tensor([0] * 9 + [7])]
     weights = image_weights(votes, 0.5)
     assert torch.allclose(weights.mean(), torch.tensor(1.0))

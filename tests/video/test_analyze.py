@@ -42,8 +42,8 @@ def test_a_video_of_one_frame_equals_the_photo_bit_for_bit(pipeline: ExpressionP
     photo = pipeline.predict(tmp_path / "one.png")
     assert len(photo.faces) == 1
     assert [face.detection for face in frame.faces] == [face.detection for face in photo.faces]
-    assert [face.scores for face in frame.faces] == [face.scores for face in photo.faces]
-    assert [face.raw_scores for face in frame.faces] == [face.scores for face in photo.faces]
+    assert [face.probabilities for face in frame.faces] == [face.probabilities for face in photo.faces]
+    assert [face.raw_probabilities for face in frame.faces] == [face.probabilities for face in photo.faces]
     assert (frame.size, frame.timestamp_s) == (photo.size, 0.0)
 
 
@@ -127,11 +127,11 @@ def test_looking_at_every_frame_detects_every_face(pipeline: ExpressionPipeline)
 
 def test_without_smoothing_the_scores_are_the_raw_ones(pipeline: ExpressionPipeline, pan: Path) -> None:
     raw = list(analyze_video(pan, pipeline=pipeline, settings=VideoSettings(smoothing_s=0, stride=4)))
-    assert all(face.scores == face.raw_scores for result in raw for face in result.faces)
+    assert all(face.probabilities == face.raw_probabilities for result in raw for face in result.faces)
     smooth = list(analyze_video(pan, pipeline=pipeline, settings=VideoSettings(stride=4)))
-    assert any(face.scores != face.raw_scores for result in smooth for face in result.faces)
+    assert any(face.probabilities != face.raw_probabilities for result in smooth for face in result.faces)
     for result in smooth:
-        assert sum(result.faces[0].scores.probabilities) == pytest.approx(1, abs=1e-5)
+        assert sum(result.faces[0].probabilities.row) == pytest.approx(1, abs=1e-5)
 
 
 def test_smoothing_is_the_closed_form_of_a_step() -> None:

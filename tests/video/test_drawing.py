@@ -6,31 +6,31 @@ from PIL import Image
 from mien.detection.base import FaceDetection
 from mien.expressions import FERPLUS_LABELS
 from mien.geometry import Box
-from mien.recognition.drawing import DrawnFace, draw_boxes, tag_box
-from mien.recognition.results import ExpressionScores
-from mien.video.drawing import draw_frame, track_colour
+from mien.recognition.results import ExpressionProbabilities
+from mien.render.faces import DrawnFace, draw_boxes, tag_box
+from mien.video.drawing import draw_frame, track_color
 from mien.video.results import FrameResult, TrackedFace
 
-SCORES = ExpressionScores(FERPLUS_LABELS, (0.9, 0.04, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01))
+SCORES = ExpressionProbabilities(FERPLUS_LABELS, (0.9, 0.04, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01))
 
 
-def test_the_bars_of_a_face_do_not_hide_the_name_of_its_neighbour() -> None:
+def test_the_bars_of_a_face_do_not_hide_the_name_of_its_neighbor() -> None:
     boxes = [Box(400, 100, 560, 260), Box(640, 260, 800, 420)]  # the bars would end on the second one's name
     faces = tuple(
-        TrackedFace(FaceDetection(box, 0.9), SCORES, number, raw_scores=SCORES)
+        TrackedFace(FaceDetection(box, 0.9), SCORES, number, raw_probabilities=SCORES)
         for number, box in enumerate(boxes, start=1)
     )
     picture = np.full((720, 1280, 3), 200, np.uint8)
     drawn = draw_frame(FrameResult(0, 0.0, (1280, 720), faces, image=picture))
     tag = tag_box(Image.fromarray(picture), DrawnFace(boxes[1], SCORES.to_dict(), 2), 2)
     edge = drawn[int(tag.top) + 1, int(tag.left) + 1 : int(tag.right) - 1]
-    assert (edge == tuple(bytes.fromhex(track_colour(2)[1:]))).all()
+    assert (edge == tuple(bytes.fromhex(track_color(2)[1:]))).all()
 
 
 def test_a_doubtful_face_is_drawn_without_a_name() -> None:
     box, picture = Box(40, 60, 240, 260), np.full((300, 640, 3), 200, np.uint8)
-    face = TrackedFace(FaceDetection(box, 0.9), SCORES, 1, min_confidence=0.95, raw_scores=SCORES)
-    unnamed = DrawnFace(box, SCORES.to_dict(), 1, track_colour(1), named=False)
+    face = TrackedFace(FaceDetection(box, 0.9), SCORES, 1, min_confidence=0.95, raw_probabilities=SCORES)
+    unnamed = DrawnFace(box, SCORES.to_dict(), 1, track_color(1), named=False)
     tag = tag_box(Image.fromarray(picture), unnamed, 1)
     place = slice(int(tag.top), int(tag.bottom)), slice(int(tag.left), int(tag.right))
     drawn = draw_frame(FrameResult(0, 0.0, (640, 300), (face,), image=picture))

@@ -15,7 +15,7 @@ from mien.expressions import FERPLUS_LABELS
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
 from mien.video.annotated import AnnotatedVideo
-from mien.video.drawing import draw_frame, track_colour
+from mien.video.drawing import draw_frame, track_color
 from mien.video.open import spare_source
 from mien.video.record import Outputs, record_video
 from mien.video.results import table_columns
@@ -230,13 +230,13 @@ def test_a_failed_annotated_video_leaves_nothing_behind(tmp_path: Path) -> None:
         AnnotatedVideo(tmp_path / "a.avi", VideoInfo("made"))
 
 
-def test_a_drawn_frame_shows_the_box_in_the_tracks_colour_and_keeps_its_size(
+def test_a_drawn_frame_shows_the_box_in_the_tracks_color_and_keeps_its_size(
     pipeline: ExpressionPipeline, pan: Path
 ) -> None:
     result = next(iter(analyze_video(pan, pipeline=pipeline)))
     drawn = draw_frame(result)
     assert drawn.shape == result.image.shape
     box = result.faces[0].detection.box
-    wanted = tuple(bytes.fromhex(track_colour(1)[1:]))
+    wanted = tuple(bytes.fromhex(track_color(1)[1:]))
     assert tuple(drawn[round(box.bottom) - 1, round(box.center[0])]) == wanted
     assert np.array_equal(drawn[:60, :60], result.image[:60, :60])

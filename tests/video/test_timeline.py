@@ -11,7 +11,7 @@ from mien.detection.base import FaceDetection
 from mien.errors import StorageError
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE, Expression
 from mien.geometry import Box
-from mien.recognition.results import ExpressionScores
+from mien.recognition.results import ExpressionProbabilities
 from mien.video.plots import MAX_TRACKS, plot_timeline, timeline_figure
 from mien.video.report import report_html, write_report
 from mien.video.results import FrameResult, TrackedFace
@@ -20,15 +20,15 @@ from mien.video.timeline import MAX_BINS, Timeline
 PICTURE = np.full((60, 80, 3), 90, np.uint8)
 
 
-def scores(name: str) -> ExpressionScores:
+def scores(name: str) -> ExpressionProbabilities:
     row = np.full(8, 0.02)
     row[FERPLUS_LABELS.index(name)] = 0.86
-    return ExpressionScores(FERPLUS_LABELS, tuple(row.tolist()))
+    return ExpressionProbabilities(FERPLUS_LABELS, tuple(row.tolist()))
 
 
 def frame(index: int, time_s: float, *faces: tuple[int, str]) -> FrameResult:
     read = tuple(
-        TrackedFace(FaceDetection(Box(2, 10, 32, 40), 0.9), scores(name), track_id, raw_scores=scores(name))
+        TrackedFace(FaceDetection(Box(2, 10, 32, 40), 0.9), scores(name), track_id, raw_probabilities=scores(name))
         for track_id, name in faces
     )
     return FrameResult(index, time_s, (80, 60), read, image=PICTURE)
@@ -83,7 +83,7 @@ def test_rows_of_a_table_give_the_same_figures() -> None:
 def test_curves_are_empty_where_a_face_was_not_seen() -> None:
     curve = timeline_of(FRAMES).curves(2)
     assert np.isnan(curve).all(axis=1).sum() == len(curve) - 1
-    assert curve[10] == pytest.approx(scores("fear").probabilities)
+    assert curve[10] == pytest.approx(scores("fear").row)
 
 
 def test_a_long_video_needs_no_more_bins_than_a_short_one() -> None:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from mien.cli.tables import table_console
+from mien.render.tables import table_console
 
 if TYPE_CHECKING:
     from mien.data.dataset import FerDataset
@@ -69,7 +69,7 @@ def show(
 
 
 def _draw(dataset: "FerDataset", out: Path) -> None:
-    from mien.cli.extras import extra
+    from mien.runtime.optional import extra
 
     with extra("plots"):
         from mien.data.plots import draw_distribution, draw_faces

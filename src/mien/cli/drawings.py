@@ -6,7 +6,7 @@ It does not draw.
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
-from mien.storage import file_key
+from mien.runtime.files import file_key
 
 
 class Drawings:
@@ -17,7 +17,7 @@ class Drawings:
 
     Args:
         folder: Made with the first drawing.
-        read: The keys (:func:`mien.storage.file_key`) of the pictures that are read.
+        read: The keys (:func:`mien.runtime.files.file_key`) of the pictures that are read.
     """
 
     def __init__(self, folder: Path, read: set[Hashable]) -> None:

@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as RichTable
 
-from mien.cli.tables import table_console
 from mien.data.protocols import PROTOCOLS, Split
 from mien.errors import ConfigError
 from mien.evaluation.bootstrap import RESAMPLES
-from mien.plotting import load_figure
+from mien.render.plots import load_figure
+from mien.render.tables import table_console
 
 if TYPE_CHECKING:
     from mien.data.dataset import FerDataset

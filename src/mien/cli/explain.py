@@ -10,8 +10,8 @@ from mien.cli.drawings import Drawings
 from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption
 from mien.recognition.explanation import explain as explain_face
 from mien.recognition.pipeline import load
-from mien.storage import file_key
-from mien.wording import counted
+from mien.render.text import counted
+from mien.runtime.files import file_key
 
 
 def explain(
@@ -43,5 +43,5 @@ def explain(
         explanation = explain_face(pipeline.recognizer, pipeline.crop(result.image, face.detection), expression=wanted)
         stem = f"{photo.stem}-{number}" if wanted is None else f"{photo.stem}-{number}-{wanted}"
         path = drawings.add(stem, partial(explanation.save, number=number))
-        shown = explanation.scores.to_dict()[str(explanation.expression)]
+        shown = explanation.probabilities.to_dict()[str(explanation.expression)]
         print(f"  {number}  {explanation.expression} {shown:.1%}  drawn: {path}")

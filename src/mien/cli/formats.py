@@ -11,8 +11,8 @@ from typing import Any, Literal, get_args
 from mien.errors import ConfigError
 from mien.expressions import LabelSet
 from mien.recognition.results import FailedImage, ImageResult
+from mien.render.text import counted
 from mien.video.tables import csv_line
-from mien.wording import counted
 
 Format = Literal["json", "jsonl", "csv", "table"]
 Outcome = ImageResult | FailedImage
@@ -69,15 +69,15 @@ def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:
     if not outcome.faces:
         yield [*start, *empty, ""]
     for number, face in enumerate(outcome.faces, start=1):
-        box, scores = face.detection.box.to_dict().values(), face.scores
+        box = face.detection.box.to_dict().values()
         yield [
             *start,
             number,
             *box,
             face.detection.score,
             face.expression,
-            scores.probability,
-            *scores.probabilities,
+            face.probability,
+            *face.probabilities.row,
             "",
         ]
 
@@ -88,8 +88,8 @@ def _table(outcome: Outcome) -> str:
     lines = [f"Found {counted(len(outcome.faces), 'face')} in {outcome.source}"]
     for number, face in enumerate(outcome.faces, start=1):
         x, y = (round(value) for value in face.detection.box.center)
-        second, likelihood = face.scores.ranked()[1] if len(face.scores.labels) > 1 else ("", 0.0)
+        second, likelihood = face.probabilities.ranked()[1] if len(face.probabilities.labels) > 1 else ("", 0.0)
         rest = f"then {second} {likelihood:.1%}"
-        name = face.expression or f"uncertain, {face.scores.top}"
-        lines.append(f"  {number}  {name:<10} {face.scores.probability:6.1%}   {rest:<24} at ({x}, {y})")
+        name = face.expression or f"uncertain, {face.probabilities.top}"
+        lines.append(f"  {number}  {name:<10} {face.probability:6.1%}   {rest:<24} at ({x}, {y})")
     return "\n".join(lines) + "\n"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from mien.cli.extras import learning
-from mien.cli.tables import table_console
 from mien.errors import ConfigError
+from mien.render.tables import table_console
+from mien.runtime.optional import learning
 
 if TYPE_CHECKING:
-    from mien.models.summary import NetworkSummary
+    from mien.networks.summary import NetworkSummary
 
 
 def models(
@@ -38,9 +38,9 @@ def models(
         _print_list()
     else:
         with learning():
-            from mien.models.diagram import draw_network
-            from mien.models.summary import summarise
-        summary = summarise(_network_of(name))
+            from mien.networks.diagram import draw_network
+            from mien.networks.summary import summarize
+        summary = summarize(_network_of(name))
         _print_layers(summary)
         if draw is not None:
             draw_network(summary, draw)
@@ -71,9 +71,9 @@ def _print_list() -> None:
         table.add_row(name, settings.get("model", "?"), settings.get("target", "?"), size)
     console.print(table)
     if find_spec("torch"):
-        from mien.models.registry import list_models
+        from mien.networks.registry import list_networks
 
-        console.print("Networks for mien train:", ", ".join(list_models()))
+        console.print("Networks for mien train:", ", ".join(list_networks()))
 
 
 def _print_layers(summary: "NetworkSummary") -> None:

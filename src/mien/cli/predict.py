@@ -22,7 +22,7 @@ from mien.errors import ConfigError, SourceError
 from mien.expressions import USE_NOTICE
 from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.recognition.results import FailedImage, ImageResult
-from mien.storage import check_writable, file_key, write_text
+from mien.runtime.files import check_writable, file_key, write_text
 
 HELP = f"""Name the expression on every face of pictures, from left to right.
 

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mien.cli.extras import learning
 from mien.cli.sources import expand
 from mien.data.protocols import Split
 from mien.errors import SourceError
 from mien.evaluation.bootstrap import RESAMPLES
 from mien.recognition.results import FailedImage
+from mien.runtime.optional import learning
 
 
 def report(
@@ -34,7 +34,7 @@ def report(
         mien report --data data/ferplus --out report --model capstone --model runs/mine/model.onnx --split validation
     """
     with learning():
-        from mien.reporting.story import StoryOptions, write_story
+        from mien.reporting.capstone_report import StoryOptions, write_story
     from mien.data.dataset import open_dataset
     from mien.recognition.pipeline import load
     from mien.weights import list_weights

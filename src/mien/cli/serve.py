@@ -5,7 +5,7 @@ Its options are the settings of the service, which define them once; without the
 
 import typer
 
-from mien.cli.extras import extra
+from mien.runtime.optional import extra
 
 #: The settings read the options themselves, ``--help`` included.
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

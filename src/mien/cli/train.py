@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mien.cli.extras import learning
+from mien.runtime.optional import learning
 
 if TYPE_CHECKING:
     from mien.training.progress import EpochFigures
@@ -31,19 +31,19 @@ def train(
     """Train a network by a recipe; the run folder keeps the best weights, history, curves and record.
 
     Examples:
-        mien train configs/ferplus_capstone_fast.toml --data data/ferplus --out runs/capstone
+        mien train recipes/shipped/ferplus-cnn-fast.toml --data data/ferplus --out runs/capstone
 
-        mien train configs/ferplus_capstone_fast.toml --data data/ferplus --out runs/capstone --resume
+        mien train recipes/shipped/ferplus-cnn-fast.toml --data data/ferplus --out runs/capstone --resume
 
-        mien train configs/ferplus_distilled.toml --data data/ferplus --out runs/distilled --start runs/resnet
-        --teacher runs/capstone --teacher runs/resnet
+        mien train recipes/shipped/ferplus-resnet-distilled.toml --data data/ferplus --out runs/distilled
+        --start runs/resnet --teacher runs/capstone --teacher runs/resnet
     """
     with learning():
         import torch
 
         from mien.data.dataset import open_dataset
         from mien.training.config import load_config
-        from mien.training.origins import Origins
+        from mien.training.initialization import Origins
         from mien.training.run import train as run_training
     if threads:
         torch.set_num_threads(threads)
@@ -112,13 +112,13 @@ def export(
     """
     with learning():
         from mien.data.dataset import open_dataset
-        from mien.training.export import export_run
+        from mien.training.export.onnx_export import export_run
     dataset = open_dataset(data) if data is not None else None
     target = out or run / "model.onnx"
     result = export_run(run, target, name=name, dataset=dataset, precision=precision, mirror=mirror)
     print(f"wrote {result.path} ({result.bytes / 1e6:.1f} MB), temperature {result.metadata.temperature:.3f},", end=" ")
     print(f"largest difference to the network {result.largest_difference:.1e}")
-    for protocol, figures in result.metadata.scores.items():
+    for protocol, figures in result.metadata.metrics.items():
         print(f"{protocol}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures.items()))
 
 

@@ -16,6 +16,7 @@ from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption, Sm
 from mien.expressions import USE_NOTICE, LabelSet
 from mien.imaging import readable_path
 from mien.recognition.pipeline import load
+from mien.render.text import counted
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
 from mien.video.clock import StageClock
 from mien.video.open import open_video
@@ -24,7 +25,6 @@ from mien.video.results import FrameResult
 from mien.video.sampling import DEFAULT_RATE
 from mien.video.sources import VideoInfo
 from mien.video.tables import rows_text, table_format
-from mien.wording import counted
 
 #: Exit code of what the keyboard ended (128 and the number of the signal).
 _INTERRUPTED = 130

@@ -21,7 +21,7 @@ from mien.recognition.pipeline import load
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
 from mien.video.annotated import AnnotatedVideo
 from mien.video.cameras import Camera, PlayedLive
-from mien.video.drawing import draw_frame, track_colour
+from mien.video.drawing import draw_frame, track_color
 from mien.video.live import LiveReading
 from mien.video.open import open_video, spare_source
 from mien.video.page import LivePage
@@ -115,9 +115,9 @@ def terminal_view(result: FrameResult, reading: LiveReading) -> Group:
         return Group(*lines, "no face")
     texts = [Text(line) for line in lines]
     for face in result.faces:
-        named, tint = face.expression or "uncertain", track_colour(face.track_id or 1)
+        named, tint = face.expression or "uncertain", track_color(face.track_id or 1)
         texts.append(Text(f"face {face.track_id}  {named}", style=f"bold {tint}"))
-        for name, value in face.scores.to_dict().items():
+        for name, value in face.probabilities.to_dict().items():
             texts.append(Text(f"  {name:<10} {'█' * round(_BAR * value):<{_BAR}} {value:6.1%}"))
     return Group(*texts)
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from mien.data.protocols import SPLITS, Split
 from mien.errors import DatasetFormatError, DatasetNotFoundError, StorageError
-from mien.storage import atomic_folder
+from mien.runtime.files import atomic_folder
 
 MANIFEST_SCHEMA = 1
 _ARRAYS = ("images", "splits", "rows", "emotions", "votes", "panel_votes")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from mien.data.dataset import FerDataset
 from mien.data.protocols import SPLITS, Split, distribution, select
 from mien.expressions import FERPLUS_LABELS
-from mien.storage import atomic_file
+from mien.runtime.files import atomic_file
 
 
 def draw_distribution(dataset: FerDataset, path: Path) -> None:

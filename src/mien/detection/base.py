@@ -22,7 +22,7 @@ class FaceDetection:
 
     Attributes:
         box: In pixels of the picture; it may reach a little beyond the edge. A rolled face fills it when turned upright
-            about its centre.
+            about its center.
         score: The detector's confidence in [0, 1]; scores of different detectors do not compare.
         landmarks: Key points, None where the detector gives none.
     """
@@ -59,7 +59,7 @@ class FollowingDetector(Detector, Protocol):
 
 
 def in_reading_order(faces: Iterable[FaceDetection]) -> tuple[FaceDetection, ...]:
-    """Faces from left to right by the centre of their boxes; at the same place from top to bottom, then by score."""
+    """Faces from left to right by the center of their boxes; at the same place from top to bottom, then by score."""
     return tuple(sorted(faces, key=lambda face: (*face.box.center, -face.score)))
 
 
@@ -71,7 +71,7 @@ def moved(face: FaceDetection, dx: float, dy: float, scale: float = 1.0) -> Face
 
 
 def turned(face: FaceDetection, pivot: Point, angle_deg: float) -> FaceDetection:
-    """The face turned clockwise about ``pivot``; its box keeps its size and is turned about its own centre unseen."""
+    """The face turned clockwise about ``pivot``; its box keeps its size and is turned about its own center unseen."""
     turn_cos, turn_sin = cos(radians(angle_deg)), sin(radians(angle_deg))
 
     def at(x: float, y: float) -> Point:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from mien.detection.base import FaceDetection, in_reading_order, moved
 from mien.geometry import Box, ByteArray, FaceLandmarks, FloatArray
-from mien.sessions import open_session
+from mien.runtime.onnx import open_session
 from mien.weights import weight_path
 
 _SIDE = 256
@@ -52,7 +52,7 @@ class BlazeFace:
 
 
 def anchor_centers() -> FloatArray:
-    """Centres of the 896 anchors in pixels of the 256-pixel input, (896, 2) as x, y.
+    """Centers of the 896 anchors in pixels of the 256-pixel input, (896, 2) as x, y.
 
     Layers of the same stride share their cells, so that a cell's anchors follow each other.
     """
@@ -86,8 +86,8 @@ def decode_points(regressors: FloatArray, anchors: FloatArray) -> FloatArray:
     """Two corners and six key points of each box in pixels of the input, (N, 8, 2).
 
     Args:
-        regressors: (N, 16): box centre, box size, then six points, all but the size relative to the anchor.
-        anchors: (N, 2) centres.
+        regressors: (N, 16): box center, box size, then six points, all but the size relative to the anchor.
+        anchors: (N, 2) centers.
     """
     center = regressors[:, 0:2] + anchors
     half = regressors[:, 2:4] / 2

@@ -10,7 +10,7 @@ from pathlib import Path
 from mien.detection.base import Detector
 from mien.detection.blazeface import BlazeFace
 from mien.detection.haar import HaarCascade
-from mien.detection.tiling import Tiled
+from mien.detection.multiscale import Tiled
 from mien.detection.whole import WholePicture
 from mien.detection.yunet import YuNet
 from mien.errors import ConfigError, UnknownDetectorError

@@ -11,7 +11,7 @@ from PIL import Image
 from mien.detection.base import FaceDetection, in_reading_order, merge_overlapping, moved
 from mien.errors import ModelFileError
 from mien.geometry import Box, ByteArray, FaceLandmarks, FloatArray
-from mien.sessions import open_session
+from mien.runtime.onnx import open_session
 
 _STRIDES = (8, 16, 32)
 _KINDS = ("cls", "obj", "bbox", "kps")
@@ -78,7 +78,7 @@ def decode_level(
     Args:
         classes: (cells, 1) probability of a face.
         objects: (cells, 1) probability that the box fits; the score is the geometric mean of both.
-        boxes: (cells, 4) centre relative to the cell and logarithm of the size, in strides.
+        boxes: (cells, 4) center relative to the cell and logarithm of the size, in strides.
         points: (cells, 10) right eye, left eye, nose, right and left corner of the mouth, in strides.
         stride: Pixels a cell.
         columns: Cells in a row.

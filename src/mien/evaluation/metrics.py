@@ -112,7 +112,7 @@ def balanced_accuracy(matrix: FloatArray) -> FloatArray:
     return _ratio(recall(matrix).sum(axis=-1), (matrix.sum(axis=-1) > 0).sum(axis=-1))
 
 
-def normalise_rows(matrix: FloatArray) -> FloatArray:
+def normalize_rows(matrix: FloatArray) -> FloatArray:
     """Each row of a confusion matrix as shares of the true class; an absent class keeps a row of zeros."""
     return _ratio(matrix, matrix.sum(axis=-1, keepdims=True))
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mien.evaluation import metrics
-from mien.evaluation.abstaining import THRESHOLDS, RiskCoverage
 from mien.evaluation.metrics import FloatArray
 from mien.evaluation.report import EvaluationResult, Reliability
+from mien.evaluation.selective import THRESHOLDS, RiskCoverage
 from mien.expressions import FERPLUS_LABELS, LabelSet
-from mien.plotting import load_figure
-from mien.storage import atomic_file
+from mien.render.plots import load_figure
+from mien.runtime.files import atomic_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ _DPI = 120
 def plot_confusion_matrix(
     matrix: FloatArray,
     *,
-    normalise: bool = False,
+    normalize: bool = False,
     labels: LabelSet = FERPLUS_LABELS,
     title: str = "",
     ax: "Axes | None" = None,
@@ -35,20 +35,20 @@ def plot_confusion_matrix(
 
     Args:
         matrix: Counts, or expected counts.
-        normalise: Show each row as shares of the true class.
+        normalize: Show each row as shares of the true class.
         labels: What rows and columns mean.
         title: Above the picture.
         ax: Where to draw; None makes a figure.
     """
     ax = _axes(ax, width=6.4, height=5.6)
-    shares = metrics.normalise_rows(matrix)
-    shown = shares if normalise else matrix
+    shares = metrics.normalize_rows(matrix)
+    shown = shares if normalize else matrix
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     names = [str(label) for label in labels]
     ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
     ax.set_yticks(range(len(names)), names)
     for row, column in np.ndindex(matrix.shape):
-        text = f"{shown[row, column]:.2f}" if normalise else f"{shown[row, column]:.0f}"
+        text = f"{shown[row, column]:.2f}" if normalize else f"{shown[row, column]:.0f}"
         color = "white" if shares[row, column] > 0.5 else "black"
         ax.text(column, row, text, ha="center", va="center", color=color, fontsize=8)
     ax.set(xlabel="predicted", ylabel="true", title=title)
@@ -106,14 +106,14 @@ def save_plots(result: EvaluationResult, folder: Path) -> tuple[Path, ...]:
     """Write the pictures of ``result`` as PNG, each all or nothing; an older picture of that name is replaced.
 
     Returns:
-        ``confusion_PROTOCOL.png`` and ``confusion_PROTOCOL_normalised.png``, and where the protocol has a calibration
+        ``confusion_PROTOCOL.png`` and ``confusion_PROTOCOL_normalized.png``, and where the protocol has a calibration
         error ``reliability_PROTOCOL.png`` and ``risk_coverage_PROTOCOL.png``.
     """
     title = f"{result.protocol}, {result.split} split"
     drawn = {
         f"confusion_{result.protocol}.png": plot_confusion_matrix(result.confusion_matrix, title=title),
-        f"confusion_{result.protocol}_normalised.png": plot_confusion_matrix(
-            result.confusion_matrix, normalise=True, title=f"{title}, shares of the row"
+        f"confusion_{result.protocol}_normalized.png": plot_confusion_matrix(
+            result.confusion_matrix, normalize=True, title=f"{title}, shares of the row"
         ),
     }
     if result.reliability is not None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from mien.data.protocols import Split
-from mien.evaluation.abstaining import THRESHOLDS, RiskCoverage
 from mien.evaluation.bootstrap import Interval
-from mien.evaluation.drawn import DrawnFigures, Scores
-from mien.evaluation.figures import CLASS_FIGURES, class_figure
 from mien.evaluation.metrics import FloatArray
-from mien.storage import write_text
+from mien.evaluation.protocol_metrics import CLASS_FIGURES, class_figure
+from mien.evaluation.sampled_labels import DrawnFigures, Scores
+from mien.evaluation.selective import THRESHOLDS, RiskCoverage
+from mien.runtime.files import write_text
 
 #: Said with every score, so that nobody tunes on the test split.
 TEST_SPLIT_NOTICE = (

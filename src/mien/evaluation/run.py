@@ -15,12 +15,12 @@ from mien.data import protocols as rules
 from mien.data.protocols import Selection, Split, Voted
 from mien.errors import ProtocolError, ShapeError
 from mien.evaluation import metrics
-from mien.evaluation.abstaining import RiskCoverage, risk_coverage
 from mien.evaluation.bootstrap import RESAMPLES, intervals
-from mien.evaluation.drawn import drawn_figures
-from mien.evaluation.figures import CLASS_FIGURES, Judged, class_figure
 from mien.evaluation.metrics import FloatArray
+from mien.evaluation.protocol_metrics import CLASS_FIGURES, Judged, class_figure
 from mien.evaluation.report import ClassFigures, EvaluationResult, Reliability
+from mien.evaluation.sampled_labels import drawn_figures
+from mien.evaluation.selective import RiskCoverage, risk_coverage
 from mien.expressions import FERPLUS_LABELS, LabelSet
 
 #: Called with the images done and the images in all.

@@ -12,9 +12,9 @@ from PIL import Image
 from mien.errors import ShapeError
 from mien.expressions import Expression
 from mien.geometry import FloatArray
-from mien.recognition.drawing import DrawnFace, draw_explanation, save_picture
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.results import ExpressionScores
+from mien.recognition.results import ExpressionProbabilities
+from mien.render.faces import DrawnFace, draw_explanation, save_picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,23 +24,23 @@ class Explanation:
     Attributes:
         crop: The face as the network saw it, float32 (H, W) in [0, 1].
         expression: What is explained.
-        scores: All probabilities of the face as it is.
+        probabilities: All probabilities of the face as it is.
         importance: float32 (H, W); by how much the expression's probability falls when the place is covered, averaged
             over the patches that cover it. Negative where covering helps it.
     """
 
     crop: FloatArray
     expression: Expression
-    scores: ExpressionScores
+    probabilities: ExpressionProbabilities
     importance: FloatArray
 
     def plot(self, *, number: int = 1) -> Image.Image:
-        """The face, the face with its importance in colour (red speaks for, blue against), and the probabilities.
+        """The face, the face with its importance in color (red speaks for, blue against), and the probabilities.
 
         Args:
             number: What the face is called.
         """
-        face = replace(DrawnFace.without_box(self.scores.to_dict()), number=number)
+        face = replace(DrawnFace.without_box(self.probabilities.to_dict()), number=number)
         return draw_explanation(self.crop, self.importance, face, str(self.expression))
 
     def save(self, path: str | Path, *, number: int = 1) -> None:
@@ -82,15 +82,15 @@ def explain(
     for face, (top, left) in zip(covered, corners, strict=True):
         face[top : top + patch, left : left + patch] = crop.mean()
     probabilities = recognizer.predict_proba(np.concatenate([crop[None], covered]).astype(np.float32))
-    scores = ExpressionScores.from_row(recognizer.labels, probabilities[0])
-    column = recognizer.labels.index(expression or scores.top)
+    face = ExpressionProbabilities.from_row(recognizer.labels, probabilities[0])
+    column = recognizer.labels.index(expression or face.top)
     falls = probabilities[0, column] - probabilities[1:, column]
     total, count = np.zeros((size, size)), np.zeros((size, size))
     for fall, (top, left) in zip(falls, corners, strict=True):
         total[top : top + patch, left : left + patch] += fall
         count[top : top + patch, left : left + patch] += 1
     importance = (total / count).astype(np.float32)
-    return Explanation(crop, recognizer.labels[column], scores, importance)
+    return Explanation(crop, recognizer.labels[column], face, importance)
 
 
 def _corners(size: int, patch: int, stride: int) -> list[tuple[int, int]]:

@@ -17,10 +17,10 @@ from mien.detection.base import Detector, FaceDetection
 from mien.detection.registry import build_detector
 from mien.errors import ConfigError, ImageDecodeError, SourceError
 from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
-from mien.imaging import ColourOrder, ImageSource, describe_source, load_image
+from mien.imaging import ColorOrder, ImageSource, describe_source, load_image
 from mien.preprocessing import DEFAULT_FRAMES, crop_face, face_crop_box
 from mien.recognition.recognizer import Recognizer, load_recognizer
-from mien.recognition.results import ExpressionScores, FaceExpression, FailedImage, ImageResult
+from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
 
 #: So many pictures are held at a time while their faces go through the network together.
 PICTURES_AT_A_TIME = 8
@@ -40,21 +40,19 @@ class ExpressionPipeline:
         self._frame = recognizer.metadata.frames.get(detector.name) or DEFAULT_FRAMES.get(detector.name, WHOLE_FRAME)
 
     @overload
-    def predict(self, source: list[Any], *, colour: ColourOrder = ...) -> list[ImageResult]: ...
+    def predict(self, source: list[Any], *, color: ColorOrder = ...) -> list[ImageResult]: ...
     @overload
-    def predict(self, source: ImageSource, *, colour: ColourOrder = ...) -> ImageResult: ...
-    def predict(
-        self, source: ImageSource | list[Any], *, colour: ColourOrder = "rgb"
-    ) -> ImageResult | list[ImageResult]:
-        """The faces of a picture and their expressions; a list gives a list. ``colour`` is the order of arrays.
+    def predict(self, source: ImageSource, *, color: ColorOrder = ...) -> ImageResult: ...
+    def predict(self, source: ImageSource | list[Any], *, color: ColorOrder = "rgb") -> ImageResult | list[ImageResult]:
+        """The faces of a picture and their expressions; a list gives a list. ``color`` is the order of arrays.
 
         Raises:
             SourceError: A file is not there or may not be read.
             ImageDecodeError: A picture cannot be read.
         """
         if not isinstance(source, list):
-            return self._read_together([source], colour)[0]
-        return [result for part in _parts(source) for result in self._read_together(part, colour)]
+            return self._read_together([source], color)[0]
+        return [result for part in _parts(source) for result in self._read_together(part, color)]
 
     def stream(self, sources: Iterable[ImageSource]) -> Iterator[ImageResult | FailedImage]:
         """Results one after the other, in constant memory; a picture that cannot be read gives its error instead."""
@@ -65,8 +63,8 @@ class ExpressionPipeline:
             for item in loaded:
                 yield item if isinstance(item, FailedImage) else next(results)
 
-    def _read_together(self, sources: Sequence[ImageSource], colour: ColourOrder) -> list[ImageResult]:
-        return self._read_pictures([(describe_source(s), load_image(s, colour=colour)) for s in sources])
+    def _read_together(self, sources: Sequence[ImageSource], color: ColorOrder) -> list[ImageResult]:
+        return self._read_pictures([(describe_source(s), load_image(s, color=color)) for s in sources])
 
     def _read_pictures(self, pictures: Sequence[tuple[str | None, ByteArray]]) -> list[ImageResult]:
         """Find all faces, then read them together; (source, image) pairs become results in the same order."""
@@ -76,8 +74,10 @@ class ExpressionPipeline:
         rows = iter(self.recognizer.predict_proba(np.array(crops, np.float32).reshape(-1, size, size)))
         results, labels = [], self.recognizer.labels
         for (source, image), faces in zip(pictures, found, strict=True):
-            scores = [ExpressionScores.from_row(labels, next(rows)) for _ in faces]
-            read = tuple(FaceExpression(f, s, None, self.min_confidence) for f, s in zip(faces, scores, strict=True))
+            probabilities = [ExpressionProbabilities.from_row(labels, next(rows)) for _ in faces]
+            read = tuple(
+                FaceExpression(f, s, None, self.min_confidence) for f, s in zip(faces, probabilities, strict=True)
+            )
             results.append(ImageResult((image.shape[1], image.shape[0]), read, source, image))
         return results
 

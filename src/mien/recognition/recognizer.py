@@ -14,7 +14,7 @@ from mien.expressions import LabelSet
 from mien.geometry import FloatArray
 from mien.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, ModelMetadata
 from mien.preprocessing import to_model_input
-from mien.sessions import open_session
+from mien.runtime.onnx import open_session
 from mien.weights import weight_path
 
 

@@ -4,6 +4,7 @@ It does not know how a prediction was made.
 """
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,66 +16,72 @@ from mien.detection.base import FaceDetection
 from mien.errors import MienError, ShapeError
 from mien.expressions import Expression, LabelSet
 from mien.geometry import ByteArray, FloatArray
-from mien.recognition.drawing import DrawnFace, draw_panels, save_picture
+from mien.render.faces import DrawnFace, draw_panels, save_picture
 
 #: Version of the JSON layout.
-RESULT_SCHEMA = 1
+RESULT_SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True)
-class ExpressionScores:
-    """The probability of each expression on one face.
+class ExpressionProbabilities(Mapping[Expression, float]):
+    """The probability of each expression on one face, a mapping in label order.
 
     Attributes:
         labels: What the probabilities stand for, in order.
-        probabilities: In [0, 1], unrounded; they sum to one.
+        row: The probabilities in the order of ``labels``, in [0, 1], unrounded; they sum to one.
 
     Raises:
         ShapeError: There are not as many probabilities as labels.
 
     Examples:
         >>> from mien.expressions import Expression, LabelSet
-        >>> scores = ExpressionScores(LabelSet((Expression.NEUTRAL, Expression.FEAR)), (0.25, 0.75))
-        >>> scores.top, scores.probability
-        (<Expression.FEAR: 'fear'>, 0.75)
+        >>> probabilities = ExpressionProbabilities(LabelSet((Expression.NEUTRAL, Expression.FEAR)), (0.25, 0.75))
+        >>> probabilities["fear"], probabilities.top
+        (0.75, <Expression.FEAR: 'fear'>)
     """
 
     labels: LabelSet
-    probabilities: tuple[float, ...]
+    row: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if len(self.probabilities) != len(self.labels):
-            raise ShapeError(f"{len(self.probabilities)} probabilities for {len(self.labels)} labels")
+        if len(self.row) != len(self.labels):
+            raise ShapeError(f"{len(self.row)} probabilities for {len(self.labels)} labels")
 
     @classmethod
-    def from_row(cls, labels: LabelSet, row: FloatArray) -> "ExpressionScores":
+    def from_row(cls, labels: LabelSet, row: FloatArray) -> "ExpressionProbabilities":
         """From one row of a network's output, (classes,)."""
         return cls(labels, tuple(float(value) for value in row))
+
+    def __getitem__(self, label: Expression | str) -> float:
+        for known, value in zip(self.labels, self.row, strict=True):
+            if known == label:
+                return value
+        raise KeyError(label)
+
+    def __iter__(self) -> Iterator[Expression]:
+        return iter(self.labels)
+
+    def __len__(self) -> int:
+        return len(self.row)
 
     @property
     def top(self) -> Expression:
         """The most probable expression; of equals the first in label order."""
-        return self.labels[int(np.argmax(self.probabilities))]
-
-    @property
-    def probability(self) -> float:
-        """Of the most probable expression."""
-        return max(self.probabilities)
+        return self.labels[int(np.argmax(self.row))]
 
     @property
     def entropy(self) -> float:
         """Shannon entropy in nats: 0 is certain, ``log(8)`` = 2.08 knows nothing."""
-        shares = np.array([p for p in self.probabilities if p > 0])
+        shares = np.array([p for p in self.row if p > 0])
         return float(max(0.0, -(shares * np.log(shares)).sum()))
 
     def ranked(self) -> tuple[tuple[Expression, float], ...]:
         """Expressions with their probabilities, most probable first."""
-        pairs = zip(self.labels, self.probabilities, strict=True)
-        return tuple(sorted(pairs, key=lambda pair: -pair[1]))
+        return tuple(sorted(self.items(), key=lambda pair: -pair[1]))
 
     def to_dict(self) -> dict[str, float]:
         """Probability by name, in label order."""
-        return {str(label): value for label, value in zip(self.labels, self.probabilities, strict=True)}
+        return {str(label): value for label, value in self.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +90,25 @@ class FaceExpression:
 
     Attributes:
         detection: Box, detector's score and key points.
-        scores: The expressions' probabilities.
+        probabilities: Of each expression.
         track_id: The same face in other frames of a video has the same number; None for single pictures.
         min_confidence: Below this probability of the top expression no expression is named, in [0, 1].
     """
 
     detection: FaceDetection
-    scores: ExpressionScores
+    probabilities: ExpressionProbabilities
     track_id: int | None = None
     min_confidence: float = 0.0
 
     @property
+    def probability(self) -> float:
+        """Of the most probable expression."""
+        return max(self.probabilities.row)
+
+    @property
     def expression(self) -> Expression | None:
         """The most probable expression; None where its probability is below ``min_confidence``."""
-        return self.scores.top if self.scores.probability >= self.min_confidence else None
+        return self.probabilities.top if self.probability >= self.min_confidence else None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, nothing rounded; ``track_id`` only where there is one."""
@@ -104,14 +116,14 @@ class FaceExpression:
             "box": self.detection.box.to_dict(),
             "detector_score": self.detection.score,
             "expression": None if self.expression is None else str(self.expression),
-            "probability": self.scores.probability,
-            "probabilities": self.scores.to_dict(),
+            "probability": self.probability,
+            "probabilities": self.probabilities.to_dict(),
         }
         return record if self.track_id is None else {"track_id": self.track_id, **record}
 
     def drawn(self) -> DrawnFace:
         """What is drawn of this face."""
-        return DrawnFace(self.detection.box, self.scores.to_dict(), named=self.expression is not None)
+        return DrawnFace(self.detection.box, self.probabilities.to_dict(), named=self.expression is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +132,7 @@ class ImageResult:
 
     Attributes:
         size: (width, height) in pixels, upright.
-        faces: In the order of their boxes' centres, left to right; at the same place top to bottom.
+        faces: In the order of their boxes' centers, left to right; at the same place top to bottom.
         source: Path as it was given; None for bytes, arrays and other objects.
         image: The picture itself, RGB uint8 (H, W, 3), for :meth:`plot`.
     """

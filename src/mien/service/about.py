@@ -38,7 +38,7 @@ async def readyz(engine: TheEngine) -> JSONResponse:
 
 @router.get("/v1/model", responses={401: {"model": ProblemSchema}}, dependencies=[NEEDS_TOKEN])
 async def model(engine: TheEngine) -> ModelSchema:
-    """The model that answers: labels, input, scores, hash, licence, use notice; and the limits of requests."""
+    """The model that answers: labels, input, scores, hash, license, use notice; and the limits of requests."""
     recognizer = engine.reader.recognizer
     metadata = recognizer.metadata
     shape = metadata.input
@@ -50,8 +50,8 @@ async def model(engine: TheEngine) -> ModelSchema:
         input=InputSchema(size=shape.size, channels=shape.channels, low=shape.low, high=shape.high),
         detector=engine.reader.pipeline.detector.name,
         temperature=metadata.temperature,
-        scores=dict(metadata.scores),
-        licence=metadata.licence,
+        metrics=dict(metadata.metrics),
+        license=metadata.license,
         use_notice=metadata.use_notice,
         limits=_limits(engine),
     )

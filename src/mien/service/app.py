@@ -17,7 +17,7 @@ from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
 from mien.expressions import USE_NOTICE
-from mien.heap import keep_memory_steady
+from mien.runtime.memory import keep_memory_steady
 from mien.service import about, predict, problems, stream, video
 from mien.service.engine import Engine, MakeRunner
 from mien.service.settings import ServiceSettings, read_settings

@@ -44,7 +44,7 @@ class Engine:
         self.reader.close()
 
     def wake_jobs(self) -> None:
-        """A job was submitted or cancelled."""
+        """A job was submitted or canceled."""
         if self._job_thread is not None:
             self._job_thread.wake()
 

@@ -3,7 +3,7 @@
 It does not do the work, ``work.py`` does. All that is known of a job lies in its folder.
 
     jobs/ID/job.json     its state, replaced whole
-            cancelled    there when it is no longer wanted
+            canceled    there when it is no longer wanted
             lock         held by whoever receives its upload or works on it
             source       the upload; removed at the end
             work/        what the runner writes; named results/ when it is whole
@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mien.errors import BusyError, ConfigError, LimitError, StorageError
-from mien.storage import write_text
+from mien.runtime.files import write_text
 
-Phase = Literal["uploading", "waiting", "running", "done", "failed", "cancelled"]
+Phase = Literal["uploading", "waiting", "running", "done", "failed", "canceled"]
 
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
@@ -58,7 +58,7 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        return self.phase in {"done", "failed", "cancelled"}
+        return self.phase in {"done", "failed", "canceled"}
 
 
 class JobFolder:
@@ -132,8 +132,8 @@ class JobFolder:
             job = Job(**record | {"files": tuple(record["files"])})
         except (OSError, ValueError, TypeError, KeyError):
             return None
-        unwanted = not job.ended and (self._folder / job_id / "cancelled").exists()
-        return replace(job, phase="cancelled") if unwanted else job
+        unwanted = not job.ended and (self._folder / job_id / "canceled").exists()
+        return replace(job, phase="canceled") if unwanted else job
 
     def all(self) -> list[Job]:
         """Every job, the oldest first."""
@@ -168,7 +168,7 @@ class JobFolder:
     def cancel(self, job: Job) -> None:
         """Ask that it ends; whoever works on it sees that at its next step."""
         with suppress(OSError):
-            (self._folder / job.id / "cancelled").touch()
+            (self._folder / job.id / "canceled").touch()
 
     def publish(self, job: Job) -> None:
         """What was written are its results now.
@@ -192,7 +192,7 @@ class JobFolder:
         self.source(job).unlink(missing_ok=True)
 
     def tidy(self) -> None:
-        """Forget jobs that are too old or whose upload was cut off, and end those cancelled before work began."""
+        """Forget jobs that are too old or whose upload was cut off, and end those canceled before work began."""
         for job in self.all():
             too_old = job.ended and time.time() - job.created_s > self._keep_s
             if too_old:

@@ -46,8 +46,8 @@ _FACE = {
 }
 _EXAMPLE = {
     "results": [
-        {"schema": 1, "source": "photo.jpg", "width": 512, "height": 512, "faces": [_FACE]},
-        {"schema": 1, "source": "notes.txt", "error": "notes.txt: not a picture in a known format"},
+        {"schema": 2, "source": "photo.jpg", "width": 512, "height": 512, "faces": [_FACE]},
+        {"schema": 2, "source": "notes.txt", "error": "notes.txt: not a picture in a known format"},
     ]
 }
 _ANSWERS: dict[int | str, dict[str, Any]] = {

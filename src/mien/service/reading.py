@@ -17,11 +17,11 @@ from mien.detection.base import Detector, FaceDetection, FollowingDetector
 from mien.detection.registry import build_detector
 from mien.errors import BusyError, LimitError, MienError, OverdueError
 from mien.geometry import ByteArray
-from mien.heap import give_back_freed_memory
 from mien.imaging import load_image
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.recognition.recognizer import model_path
 from mien.recognition.results import FailedImage, ImageResult
+from mien.runtime.memory import give_back_freed_memory
 from mien.service.batching import BatchingRecognizer
 from mien.service.metrics import Metrics
 from mien.service.settings import ServiceSettings

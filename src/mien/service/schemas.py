@@ -72,7 +72,7 @@ class JobSchema(Schema):
 
     id: str = Field(description="Cannot be guessed; who knows it may read the results")
     name: str
-    phase: Literal["uploading", "waiting", "running", "done", "failed", "cancelled"]
+    phase: Literal["uploading", "waiting", "running", "done", "failed", "canceled"]
     progress: float = Field(ge=0, le=1)
     created_s: float = Field(description="Seconds since 1970")
     attempts: int
@@ -124,7 +124,7 @@ class ModelSchema(Schema):
     input: InputSchema
     detector: str
     temperature: float
-    scores: dict[str, Any]
-    licence: str
+    metrics: dict[str, Any]
+    license: str
     use_notice: str
     limits: LimitsSchema

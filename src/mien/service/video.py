@@ -82,7 +82,7 @@ async def cancel(engine: TheEngine, job: TheJob, jobs: TheJobs) -> JSONResponse:
         return JSONResponse(job.to_dict())
     jobs.cancel(job)
     engine.wake_jobs()
-    return JSONResponse(replace(job, phase="cancelled").to_dict())
+    return JSONResponse(replace(job, phase="canceled").to_dict())
 
 
 @router.get("/{job_id}/files/{name}", responses=_NOT_THERE, response_class=FileResponse)

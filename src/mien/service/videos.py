@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from mien.errors import MissingDependencyError, OverdueError
-from mien.plotting import load_figure
 from mien.recognition.pipeline import ExpressionPipeline
+from mien.render.plots import load_figure
+from mien.runtime.files import write_text
 from mien.service.engine import MakeRunner
 from mien.service.settings import ServiceSettings
-from mien.storage import write_text
 from mien.video.analyzer import FrameAnalyzer, VideoSettings
 from mien.video.plots import MAX_TRACKS
 from mien.video.record import Outputs, VideoSummary, record_video

@@ -1,4 +1,4 @@
-"""The thread that works on jobs: one after the other, followed, cancelled, and begun again after a killed server.
+"""The thread that works on jobs: one after the other, followed, canceled, and begun again after a killed server.
 
 It does not know videos: a runner reads them.
 """
@@ -23,11 +23,11 @@ _NOTE_EVERY_S = 0.5
 _LOG = logging.getLogger("mien.service")
 
 
-class JobCancelled(Exception):  # noqa: N818 - nothing went wrong
+class JobCanceled(Exception):  # noqa: N818 - nothing went wrong
     """Raised in a runner, by its progress call, when its job is no longer wanted."""
 
 
-class _Postponed(JobCancelled):
+class _Postponed(JobCanceled):
     """The server is about to end; the next one begins the job again."""
 
 
@@ -38,7 +38,7 @@ class VideoRunner(Protocol):
         """Write result files into ``folder``, which may hold what an earlier attempt wrote.
 
         ``name`` is what the client calls the video. ``progress`` takes the share that is done, in [0, 1]; it is called
-        often and raises :class:`JobCancelled`.
+        often and raises :class:`JobCanceled`.
         """
 
 
@@ -97,8 +97,8 @@ class JobThread:
             report.see_if_wanted()
         except _Postponed:
             self._jobs.save(replace(job, phase="waiting", attempts=job.attempts - 1))
-        except JobCancelled:
-            self._jobs.end(replace(job, phase="cancelled"))
+        except JobCanceled:
+            self._jobs.end(replace(job, phase="canceled"))
         except MienError as err:
             self._jobs.end(replace(job, phase="failed", error=self._without_paths(str(err), job)))
         except Exception:  # noqa: BLE001 - a damaged video must not end the thread; the log tells what happened
@@ -134,9 +134,9 @@ class _Reporter:
         """What is known of the job now.
 
         Raises:
-            JobCancelled: It was cancelled or removed.
+            JobCanceled: It was canceled or removed.
         """
         now = self._jobs.find(self._job.id)
         if now is None or now.phase != "running":
-            raise JobCancelled
+            raise JobCanceled
         return now

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from mien.errors import CheckpointError, ConfigError
-from mien.storage import atomic_folder
-from mien.training import checkpoint
-from mien.training.origins import describe_run
-from mien.wording import counted
+from mien.render.text import counted
+from mien.runtime.files import atomic_folder
+from mien.training import runs as run_files
+from mien.training.initialization import describe_run
 
 
 def average_runs(runs: Sequence[Path], out: Path) -> None:
@@ -38,19 +38,19 @@ def average_runs(runs: Sequence[Path], out: Path) -> None:
         raise ConfigError(f"{counted(len(runs), 'run')} to average", hint="give two run folders or more")
     if out.exists():
         raise CheckpointError(f"{out}: is there already", hint="choose another folder")
-    first = checkpoint.read_record(runs[0])
+    first = run_files.read_record(runs[0])
     described = [describe_run(run) for run in runs]
     for run in runs[1:]:
-        _check_alike(first, runs[0], checkpoint.read_record(run), run)
-    states = [checkpoint.load_state(run / checkpoint.BEST) for run in runs]
+        _check_alike(first, runs[0], run_files.read_record(run), run)
+    states = [run_files.load_state(run / run_files.BEST) for run in runs]
     mean = {name: _mean([state["network"][name] for state in states]) for name in states[0]["network"]}
     own = {key: value for key, value in first.items() if key not in {"best", "epochs"}}
     with atomic_folder(out) as folder:
-        checkpoint.write_record(folder, own | {"averaged": described})
-        for name in (checkpoint.HISTORY, checkpoint.CURVES):
+        run_files.write_record(folder, own | {"averaged": described})
+        for name in (run_files.HISTORY, run_files.CURVES):
             if (runs[0] / name).exists():
                 shutil.copyfile(runs[0] / name, folder / name)
-        checkpoint.save_state({"network": mean, "epoch": states[0]["epoch"]}, folder / checkpoint.BEST)
+        run_files.save_state({"network": mean, "epoch": states[0]["epoch"]}, folder / run_files.BEST)
 
 
 def _check_alike(first: dict[str, Any], named: Path, other: dict[str, Any], run: Path) -> None:

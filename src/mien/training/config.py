@@ -43,7 +43,7 @@ class TrainingConfig:
     """Everything that decides a run; the file that holds it is a recipe.
 
     Attributes:
-        model: Name of the network, see :func:`mien.models.list_models`.
+        model: Name of the network, see :func:`mien.networks.list_networks`.
         target: What an image is trained towards: one label ``drawn`` from its votes anew in every epoch, drawn once
             (``fixed``), the ``majority`` label, or all votes (``soft``).
         panels: Votes of the ``first`` file, or of ``both`` panels added (they differ where an image occurs twice);

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mien.training.batches import ImageBatches
-from mien.training.checkpoint import ANSWERS, load_state, save_state
+from mien.training.runs import ANSWERS, load_state, save_state
 from mien.training.trained import load_network
 
 

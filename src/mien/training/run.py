@@ -16,16 +16,16 @@ from torch import Tensor, nn
 
 from mien.data.dataset import FerDataset
 from mien.errors import ConfigError
-from mien.training import checkpoint
+from mien.training import runs
 from mien.training.batches import ImageBatches
 from mien.training.config import TrainingConfig
 from mien.training.distillation import Teachers, teachers_distribution
+from mien.training.initialization import NO_ORIGINS, Origins
 from mien.training.losses import cross_entropy, expected_hits, validation_figures
 from mien.training.mixing import mix
-from mien.training.origins import NO_ORIGINS, Origins
+from mien.training.optim import LearningRate, build_optimizer, running_mean
 from mien.training.precision import Precision, fastest_precision
 from mien.training.progress import EpochFigures, Listener, Silent
-from mien.training.schedule import LearningRate, build_optimizer, running_mean
 from mien.training.targets import image_weights, split_targets
 
 
@@ -53,7 +53,7 @@ def train(
     Args:
         config: The recipe.
         dataset: A prepared data set; only its train and validation splits are read.
-        folder: The run folder, see :mod:`mien.training.checkpoint`.
+        folder: The run folder, see :mod:`mien.training.runs`.
         resume: Go on from the last whole epoch in ``folder`` instead of refusing to overwrite it.
         origins: Runs to begin from and to learn from.
         precision: Arithmetic of a new run; None takes the faster one, measured. A resumed run keeps its own.
@@ -67,7 +67,7 @@ def train(
         StorageError: The disk is full; what was saved before is untouched.
     """
     origins.check(config)
-    record = checkpoint.open_run(folder, config, dataset, origins=origins.describe(), resume=resume)
+    record = runs.open_run(folder, config, dataset, origins=origins.describe(), resume=resume)
     record["precision"] = record["precision"] or precision
     run = Run(config, dataset, folder, origins=origins, record=record, listener=listener or Silent())
     while not run.finished:
@@ -106,10 +106,10 @@ class Run:
         self.mean = running_mean(self.network.module, config.ema_decay) if config.ema_decay else None
         steps = -(-len(self.train_targets) // config.batch_size)
         self.learning_rate = LearningRate(self.optimizer.optimizer, config, steps_per_epoch=steps)
-        checkpoint.write_record(folder, record)  # nothing refuses the recipe any more
+        runs.write_record(folder, record)  # nothing refuses the recipe any more
         self._hear(origins)
-        if (folder / checkpoint.LAST).exists():
-            self._restore(checkpoint.load_state(folder / checkpoint.LAST))
+        if (folder / runs.LAST).exists():
+            self._restore(runs.load_state(folder / runs.LAST))
             self._report()  # a kill may have fallen between the state and the files that tell of it
         listener.started(
             epochs=config.epochs,
@@ -216,7 +216,7 @@ class Run:
         kept = self.network.module if self.mean is None else self.mean.module
         if gained:
             best = {"network": kept.state_dict(), "epoch": len(self.history)}
-            checkpoint.save_state(best, self.folder / checkpoint.BEST)
+            runs.save_state(best, self.folder / runs.BEST)
         state = {
             "network": self.network.module.state_dict(),
             "mean": None if self.mean is None else self.mean.state_dict(),
@@ -225,14 +225,14 @@ class Run:
             "history": self.history,
             "epochs_without_gain": self.epochs_without_gain,
         }
-        checkpoint.save_state(state, self.folder / checkpoint.LAST)
+        runs.save_state(state, self.folder / runs.LAST)
         self._report()
 
     def _report(self) -> None:
         """Write the files that tell people of the epochs so far."""
-        checkpoint.write_history(self.folder, self.history)
+        runs.write_history(self.folder, self.history)
         record = self.record | {"epochs": len(self.history), "best": asdict(self.best)}
-        checkpoint.write_record(self.folder, record)
+        runs.write_record(self.folder, record)
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.network.module.load_state_dict(state["network"])

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mien.models.registry import build_model
-from mien.training.checkpoint import BEST, load_state, read_record
+from mien.networks.registry import build_network
+from mien.training.runs import BEST, load_state, read_record
 
 
 class Mirrored(nn.Module):
@@ -34,6 +34,6 @@ def load_network(run: Path, *, mirror: bool = False) -> tuple[nn.Module, dict[st
         CheckpointError: ``run`` is no run folder, or its weights are damaged.
     """
     record = read_record(run)
-    network = build_model(record["config"]["model"])
+    network = build_network(record["config"]["model"])
     network.load_state_dict(load_state(run / BEST)["network"])
     return (Mirrored(network) if mirror else network).eval(), record

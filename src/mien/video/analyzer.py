@@ -15,7 +15,7 @@ from mien.detection.base import FaceDetection, FollowingDetector, in_reading_ord
 from mien.errors import ConfigError
 from mien.geometry import ByteArray, FloatArray, iou
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.recognition.results import ExpressionScores
+from mien.recognition.results import ExpressionProbabilities
 from mien.video.clock import StageClock
 from mien.video.results import FrameResult, TrackedFace
 from mien.video.sampling import Sampling
@@ -144,7 +144,7 @@ class FrameAnalyzer:
         return ids
 
     def _coasted(self, frame: VideoFrame) -> tuple[list[int], tuple[FaceDetection, ...]]:
-        """The followed faces where their motion takes them, as far as their centre is in the picture."""
+        """The followed faces where their motion takes them, as far as their center is in the picture."""
         height, width = frame.image.shape[:2]
         with self.clock.stage("track"):
             expected = [
@@ -175,11 +175,11 @@ class FrameAnalyzer:
             rows = recognizer.predict_proba(np.array(crops, np.float32).reshape(-1, size, size))
         read = []
         for face, track_id, row in zip(faces, ids, rows, strict=True):
-            raw = ExpressionScores.from_row(labels, row)
-            mean = self._smoother.smoothed(track_id, np.array(raw.probabilities), time_s)
-            scores = replace(raw, probabilities=tuple(mean.tolist()))
+            raw = ExpressionProbabilities.from_row(labels, row)
+            mean = self._smoother.smoothed(track_id, np.array(raw.row), time_s)
+            smoothed = replace(raw, row=tuple(mean.tolist()))
             least = self.pipeline.min_confidence
-            read.append(TrackedFace(face, scores, track_id, least, raw_scores=raw, detected=detected))
+            read.append(TrackedFace(face, smoothed, track_id, least, raw_probabilities=raw, detected=detected))
         return tuple(read)
 
     def to_dict(self) -> dict[str, Any]:

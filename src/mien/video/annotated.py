@@ -13,10 +13,10 @@ from typing import Any, Self
 
 from mien.errors import ConfigError, StorageError
 from mien.geometry import ByteArray
-from mien.storage import atomic_file
+from mien.render.text import counted
+from mien.runtime.files import atomic_file
 from mien.video.sampling import DEFAULT_RATE
 from mien.video.sources import VideoInfo, load_av, open_container
-from mien.wording import counted
 
 #: Ticks of the written times a second, as broadcast uses.
 _TICKS = 90_000
@@ -196,7 +196,7 @@ class _Sound:
             return
         for frame in packet.decode():
             kind = frame.format.name, frame.layout.name, frame.sample_rate
-            if kind != self._kind:  # as where a programme of another kind begins
+            if kind != self._kind:  # as where a program of another kind begins
                 self._encode(None)
                 self._kind, self._resampler = kind, self._new_resampler()
             self._encode(self._retimed(frame))

@@ -1,4 +1,4 @@
-"""Drawing on frames: boxes as on photos in the colour of each track, and beside each face its probability bars.
+"""Drawing on frames: boxes as on photos in the color of each track, and beside each face its probability bars.
 
 It does not know networks, files or screens.
 """
@@ -11,25 +11,23 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mien.geometry import Box, ByteArray, iou
-from mien.recognition.drawing import EXPRESSION_COLOURS, DrawnFace, draw_boxes, tag_box
+from mien.render.faces import EXPRESSION_COLORS, DrawnFace, draw_boxes, tag_box
 from mien.video.results import FrameResult
 
-#: Told apart by people with any colour vision (Wong 2011, without black and yellow), then again from the start.
-_TRACK_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+#: Told apart by people with any color vision (Wong 2011, without black and yellow), then again from the start.
+_TRACK_COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 #: Bars are drawn beside faces of at least this share of the frame's height.
 _BARS_FROM = 0.08
 
 
-def track_colour(track_id: int) -> str:
-    """The colour of a track as ``#rrggbb``, the same in every frame and plot."""
-    return _TRACK_COLOURS[(track_id - 1) % len(_TRACK_COLOURS)]
+def track_color(track_id: int) -> str:
+    """The color of a track as ``#rrggbb``, the same in every frame and plot."""
+    return _TRACK_COLORS[(track_id - 1) % len(_TRACK_COLORS)]
 
 
 def draw_frame(result: FrameResult) -> ByteArray:
     """The frame with each face's box, number, expression and bars; RGB uint8 (H, W, 3) of the same size."""
-    faces = [
-        replace(face.drawn(), number=face.track_id, tint=track_colour(face.track_id or 1)) for face in result.faces
-    ]
+    faces = [replace(face.drawn(), number=face.track_id, tint=track_color(face.track_id or 1)) for face in result.faces]
     canvas = draw_boxes(result.image, faces)
     taken = [face.box for face in faces]
     taken += [tag_box(canvas, face, face.number or place) for place, face in enumerate(faces, start=1)]
@@ -62,7 +60,7 @@ def _panel(probabilities: Mapping[str, float], unit: int) -> Image.Image:
     for line, (name, value) in enumerate(probabilities.items()):
         top = unit * 0.4 + row * line
         length = full * min(max(value, 0.0), 1.0)
-        draw.rectangle((start, top, start + length, top + unit), fill=EXPRESSION_COLOURS.get(name, "#ffffff"))
+        draw.rectangle((start, top, start + length, top + unit), fill=EXPRESSION_COLORS.get(name, "#ffffff"))
     return panel
 
 

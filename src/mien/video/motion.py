@@ -1,4 +1,4 @@
-"""Where a face will be: a Kalman filter of constant velocity over a box's centre and size (Kalman 1960).
+"""Where a face will be: a Kalman filter of constant velocity over a box's center and size (Kalman 1960).
 
 It does not know which box belongs to which face. Times are in seconds, so frames may come at any rate.
 """
@@ -13,7 +13,7 @@ from mien.geometry import Box
 
 Vector = npt.NDArray[np.float64]
 
-#: Standard deviation of a detected centre in face sizes, and of the logarithm of its size.
+#: Standard deviation of a detected center in face sizes, and of the logarithm of its size.
 _MEASURED = np.array([0.03, 0.03, 0.04])
 #: Of the acceleration, in face sizes per second squared; the size's in 1 per second squared.
 _ACCELERATION = np.array([8.0, 8.0, 3.0])
@@ -23,7 +23,7 @@ _FIRST_VELOCITY = np.array([2.0, 2.0, 0.5])
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """A belief about a face's place: centre x, centre y and log of the size, each with its velocity.
+    """A belief about a face's place: center x, center y and log of the size, each with its velocity.
 
     Attributes:
         time_s: When the belief holds.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mien.errors import ConfigError
 from mien.imaging import readable_path
-from mien.storage import file_key
+from mien.runtime.files import file_key
 from mien.video.cameras import Camera
 from mien.video.sampling import DEFAULT_RATE
 from mien.video.sequences import ImageSequence, is_sequence, open_sequence

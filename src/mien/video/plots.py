@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mien.errors import StorageError
-from mien.plotting import load_figure
-from mien.recognition.drawing import EXPRESSION_COLOURS
-from mien.storage import atomic_file
-from mien.video.drawing import track_colour
+from mien.render.faces import EXPRESSION_COLORS
+from mien.render.plots import load_figure
+from mien.runtime.files import atomic_file
+from mien.video.drawing import track_color
 from mien.video.timeline import Timeline, TrackSummary
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _draw_face(ax: "Axes", timeline: Timeline, summary: TrackSummary) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():
-        spine.set_color(track_colour(summary.track_id))
+        spine.set_color(track_color(summary.track_id))
         spine.set_linewidth(3)
     ax.set_ylabel(f"face {summary.track_id}\n{summary.seconds:.1f} s", rotation=0, ha="right", va="center")
 
@@ -104,7 +104,7 @@ def _draw_curves(ax: "Axes", timeline: Timeline, summary: TrackSummary) -> None:
     below = np.zeros(len(curves))
     for column, label in enumerate(timeline.labels):
         values = np.nan_to_num(curves[:, column])
-        ax.stairs(below + values, edges, baseline=below, fill=True, color=EXPRESSION_COLOURS[label])
+        ax.stairs(below + values, edges, baseline=below, fill=True, color=EXPRESSION_COLORS[label])
         below += values
     ax.set_xlim(0, max(timeline.end_s, timeline.bin_s))
     ax.set_ylim(0, 1)
@@ -114,5 +114,5 @@ def _draw_curves(ax: "Axes", timeline: Timeline, summary: TrackSummary) -> None:
 def _add_legend(figure: "Figure", timeline: Timeline) -> None:
     from matplotlib.patches import Patch  # noqa: PLC0415 - an extra
 
-    patches = [Patch(color=EXPRESSION_COLOURS[label], label=str(label)) for label in timeline.labels]
+    patches = [Patch(color=EXPRESSION_COLORS[label], label=str(label)) for label in timeline.labels]
     figure.legend(handles=patches, loc="outside upper center", ncols=len(patches), frameon=False, fontsize=9)

@@ -13,9 +13,9 @@ from time import monotonic
 from typing import Any
 
 from mien.errors import CheckpointError, ConfigError
-from mien.heap import give_back_freed_memory
-from mien.plotting import load_figure
-from mien.storage import check_writable
+from mien.render.plots import load_figure
+from mien.runtime.files import check_writable
+from mien.runtime.memory import give_back_freed_memory
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.annotated import AnnotatedVideo, h264_encoder
 from mien.video.drawing import draw_frame

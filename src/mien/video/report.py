@@ -11,9 +11,9 @@ from pathlib import Path
 from PIL import Image
 
 from mien.expressions import USE_NOTICE
-from mien.recognition.drawing import EXPRESSION_COLOURS
-from mien.storage import write_text
-from mien.video.drawing import track_colour
+from mien.render.faces import EXPRESSION_COLORS
+from mien.runtime.files import write_text
+from mien.video.drawing import track_color
 from mien.video.plots import MAX_TRACKS, timeline_png
 from mien.video.timeline import Timeline, TrackSummary
 
@@ -89,7 +89,7 @@ def _table(timeline: Timeline, summaries: list[TrackSummary]) -> str:
 
 def _row(timeline: Timeline, summary: TrackSummary) -> str:
     bars = "".join(
-        f'<span style="width:{share:.2%};background:{EXPRESSION_COLOURS[name]}" title="{name} {share:.0%}"></span>'
+        f'<span style="width:{share:.2%};background:{EXPRESSION_COLORS[name]}" title="{name} {share:.0%}"></span>'
         for name, share in summary.shares.items()
     )
     times = "".join(f"<td>{value:.1f}</td>" for value in (summary.seconds, summary.first_s, summary.last_s))
@@ -106,5 +106,5 @@ def _thumbnail(timeline: Timeline, track_id: int) -> str:
     encoded = BytesIO()
     Image.fromarray(picture).save(encoded, "JPEG", quality=85)
     data = b64encode(encoded.getvalue()).decode()
-    colour = track_colour(track_id)
-    return f'<img alt="face {track_id}" style="border-color:{colour}" src="data:image/jpeg;base64,{data}">'
+    color = track_color(track_id)
+    return f'<img alt="face {track_id}" style="border-color:{color}" src="data:image/jpeg;base64,{data}">'

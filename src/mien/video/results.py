@@ -8,7 +8,7 @@ from typing import Any
 
 from mien.expressions import LabelSet
 from mien.geometry import ByteArray
-from mien.recognition.results import ExpressionScores, FaceExpression
+from mien.recognition.results import ExpressionProbabilities, FaceExpression
 
 #: Columns of a table before those of the probabilities.
 PLACE_COLUMNS = ("frame", "timestamp_s", "track_id", "left", "top", "right", "bottom", "detector_score")
@@ -18,21 +18,21 @@ Row = dict[str, int | float | str | None]
 
 @dataclass(frozen=True, slots=True)
 class TrackedFace(FaceExpression):
-    """A face of a video: ``scores`` are smoothed over its track, ``raw_scores`` are of this frame alone.
+    """A face of a video: ``probabilities`` are smoothed over its track, ``raw_probabilities`` are of this frame alone.
 
     Attributes:
-        raw_scores: What the network says of this frame.
+        raw_probabilities: What the network says of this frame.
         detected: Whether the detector saw the face in this frame; else the box is where its motion takes it.
     """
 
-    raw_scores: ExpressionScores = field(kw_only=True)
+    raw_probabilities: ExpressionProbabilities = field(kw_only=True)
     detected: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """As of a photo's face, with the raw probabilities; no ``detector_score`` where the detector did not look."""
         record = FaceExpression.to_dict(self)
         record["detector_score"] = self.detection.score if self.detected else None
-        return {**record, "raw_probabilities": self.raw_scores.to_dict()}
+        return {**record, "raw_probabilities": self.raw_probabilities.to_dict()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class FrameResult:
         index: Number of the frame in its source, from 0.
         timestamp_s: When it is shown, in seconds from the start of its source.
         size: (width, height) in pixels, upright.
-        faces: In the order of their boxes' centres, left to right.
+        faces: In the order of their boxes' centers, left to right.
         image: The frame itself, RGB uint8 (H, W, 3).
         captured_s: Of a live source, when the frame was taken, on :func:`time.monotonic`'s clock.
     """
@@ -68,11 +68,11 @@ class FrameResult:
         return [dict(zip(columns, self._row(face), strict=True)) for face in self.faces]
 
     def _row(self, face: TrackedFace) -> list[int | float | str | None]:
-        box, scores = face.detection.box.to_dict().values(), face.scores
+        box = face.detection.box.to_dict().values()
         seen = face.detection.score if face.detected else None
         named = None if face.expression is None else str(face.expression)
-        start = [self.index, self.timestamp_s, face.track_id, *box, seen, named, scores.probability]
-        return [*start, *scores.probabilities, *face.raw_scores.probabilities]
+        start = [self.index, self.timestamp_s, face.track_id, *box, seen, named, face.probability]
+        return [*start, *face.probabilities.row, *face.raw_probabilities.row]
 
 
 def table_columns(labels: LabelSet) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.errors import CheckpointError, ConfigError
-from mien.storage import write_text
+from mien.runtime.files import write_text
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.sources import VideoInfo
 from mien.video.tables import START_AGAIN

@@ -13,7 +13,7 @@ from mien.geometry import ByteArray
 
 Thumbnail = npt.NDArray[np.float32]
 
-#: Mean difference of gray levels between neighbouring frames from which it is a cut, and since the last look from
+#: Mean difference of gray levels between neighboring frames from which it is a cut, and since the last look from
 #: which the picture has moved.
 _CUT_LEVELS, _MOVED_LEVELS = 28.0, 9.0
 #: Overlap of expected and found boxes from which the motion is understood.

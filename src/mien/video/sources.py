@@ -16,9 +16,9 @@ import numpy as np
 from mien.errors import SourceError, missing_extra
 from mien.geometry import ByteArray
 from mien.imaging import MAX_PIXELS
+from mien.render.text import counted
 from mien.video.clock import StageClock
 from mien.video.sampling import DEFAULT_RATE, Sampling
-from mien.wording import counted
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Literal, Self
 
 from mien.errors import CheckpointError, ConfigError, StorageError, missing_extra
 from mien.expressions import LabelSet
-from mien.storage import atomic_file
+from mien.runtime.files import atomic_file
 from mien.video.results import FrameResult, Row, table_columns
 
 TableFormat = Literal["csv", "jsonl", "parquet"]

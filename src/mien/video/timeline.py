@@ -101,7 +101,7 @@ class Timeline:
         self._step_to(result.timestamp_s)
         for face in result.faces:
             if face.track_id is not None:
-                track = self._seen(face.track_id, np.array(face.scores.probabilities))
+                track = self._seen(face.track_id, np.array(face.probabilities.row))
                 _keep_best_picture(track, result.image, face.detection.box, face.detection.score)
 
     def add_rows(self, rows: Iterable[Row]) -> None:

@@ -41,7 +41,7 @@ class Track:
         track_id: From 1, in the order of appearance, never used again.
         face: As it was last detected.
         motion: Where it goes.
-        look: Its normalised crop, averaged over time, (256,).
+        look: Its normalized crop, averaged over time, (256,).
         present: Whether the last look of the detector saw it.
     """
 

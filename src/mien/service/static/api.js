@@ -51,7 +51,7 @@ export function sendVideo(file, onShare, signal) {
       else reject(new Problem(request.status, request.response ?? {}));
     });
     request.addEventListener("error", () => reject(unreachable()));
-    request.addEventListener("abort", () => reject(new DOMException("cancelled", "AbortError")));
+    request.addEventListener("abort", () => reject(new DOMException("canceled", "AbortError")));
     signal.addEventListener("abort", () => request.abort());
     request.send(file);
   });

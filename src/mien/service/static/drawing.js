@@ -2,7 +2,7 @@
 
 const style = getComputedStyle(document.documentElement);
 
-export const colourOf = (expression) => style.getPropertyValue(`--${expression}`).trim() || "#4a90e2";
+export const colorOf = (expression) => style.getPropertyValue(`--${expression}`).trim() || "#4a90e2";
 
 export const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
@@ -17,10 +17,10 @@ export function drawBoxes(canvas, faces, mirrored = false) {
   faces.forEach((face, index) => {
     const { left, right, top, bottom } = face.box;
     const x = mirrored ? canvas.width - right : left;
-    pen.strokeStyle = pen.fillStyle = colourOf(face.expression);
+    pen.strokeStyle = pen.fillStyle = colorOf(face.expression);
     pen.strokeRect(x, top, right - left, bottom - top);
     const texts = [`${index + 1} ${face.expression} ${Math.round(100 * face.probability)} %`, `${index + 1} ${face.expression}`];
-    const room = Math.max(1.2 * (right - left), faces.length === 1 ? canvas.width : 0); // so that neighbours stay legible
+    const room = Math.max(1.2 * (right - left), faces.length === 1 ? canvas.width : 0); // so that neighbors stay legible
     const text = texts.find((one) => pen.measureText(one).width + unit * 0.8 <= room) ?? `${index + 1}`;
     const width = pen.measureText(text).width + unit * 0.8;
     const tagX = Math.max(0, Math.min(x, canvas.width - width));

@@ -1,6 +1,6 @@
 // The last minute of the largest face: a line for each expression.
 
-import { colourOf } from "./drawing.js";
+import { colorOf } from "./drawing.js";
 
 const SPAN_MS = 60_000;
 
@@ -26,7 +26,7 @@ export class Timeline {
     pen.lineJoin = "round";
     const last = this.points.findLast((point) => point.probabilities)?.probabilities ?? {};
     for (const name of Object.keys(last)) {
-      pen.strokeStyle = colourOf(name);
+      pen.strokeStyle = colorOf(name);
       pen.beginPath();
       let drawing = false;
       for (const { at, probabilities } of this.points) {

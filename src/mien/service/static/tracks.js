@@ -1,6 +1,6 @@
 // What a video came to: a row of figures for each face, and its expressions stacked over time.
 
-import { colourOf } from "./drawing.js";
+import { colorOf } from "./drawing.js";
 
 const MOST_ROWS = 50, LEAST_SHARE = 0.005, WIDTH = 1200, HEIGHT = 96;
 
@@ -31,7 +31,7 @@ export function trackTable(tracks) {
   return table;
 }
 
-/** A picture for each face with the mean probabilities in each bin of time, and the names of the colours. */
+/** A picture for each face with the mean probabilities in each bin of time, and the names of the colors. */
 export function drawCurves(timeline) {
   if (!timeline.tracks.length) return [paragraph("No face was seen.")];
   const axis = document.createElement("div");
@@ -46,11 +46,11 @@ function curve(track, { labels }) {
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `Face ${track.track_id}: its expressions over time`);
   const pen = canvas.getContext("2d"), bins = track.probabilities.length;
-  const colours = labels.map(colourOf), at = (bin) => Math.round((bin * WIDTH) / bins);
+  const colors = labels.map(colorOf), at = (bin) => Math.round((bin * WIDTH) / bins);
   track.probabilities.forEach((shares, bin) => {
     let top = HEIGHT;
     shares?.forEach((share, index) => {
-      pen.fillStyle = colours[index];
+      pen.fillStyle = colors[index];
       pen.fillRect(at(bin), top - share * HEIGHT, at(bin + 1) - at(bin), share * HEIGHT);
       top -= share * HEIGHT;
     });

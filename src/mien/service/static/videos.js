@@ -65,7 +65,7 @@ async function follow(id) {
     try {
       const job = await findVideo(id);
       if (current !== id) return;
-      if (["done", "failed", "cancelled"].includes(job.phase)) return await end(job);
+      if (["done", "failed", "canceled"].includes(job.phase)) return await end(job);
       progress(job.phase === "running" ? `Reading ${job.name} …` : `${job.name} waits for its turn …`, job.progress);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     } catch (problem) {
@@ -79,7 +79,7 @@ async function follow(id) {
 async function end(job) {
   by("video-work").hidden = true;
   if (job.phase !== "done") {
-    const why = job.phase === "failed" ? `${job.name} could not be read: ${job.error}` : `${job.name} was cancelled.`;
+    const why = job.phase === "failed" ? `${job.name} could not be read: ${job.error}` : `${job.name} was canceled.`;
     clear();
     return say(why, job.phase === "failed");
   }
@@ -122,7 +122,7 @@ async function cancel() {
   const id = current;
   if (sending) sending.abort();
   clear();
-  say("Cancelled.");
+  say("Canceled.");
   if (id) await deleteVideo(id);
 }
 

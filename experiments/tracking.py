@@ -1,0 +1,87 @@
+"""Our tracker beside those of the package `trackers`, on simulated people whose true numbers are known.
+
+    pip install trackers            # in an environment of its own: it brings OpenCV with windows and more
+    PYTHONPATH=src:. python experiments/tracking.py
+
+Two people of like looks walk past each other, or meet and turn back, a hundred times each; the detector trembles,
+misses one face in twenty and sees one face where they overlap. A switch is a face that bears another number than its
+person did before.
+"""
+
+from collections.abc import Callable
+from time import process_time
+from typing import Any
+
+import numpy as np
+from tests.video.walks import Glance, meeting
+
+from mien.video.tracking import Tracker
+
+SEEDS = 100
+#: From what was seen to a number for each face, -1 for none.
+Follow = Callable[[Glance], list[int]]
+
+
+def ours() -> Follow:
+    tracker = Tracker()
+    return lambda glance: tracker.update(glance.faces, glance.crops, glance.time_s)
+
+
+def theirs(kind: type[Any]) -> Callable[[], Follow]:
+    """A tracker of the package, told the frame rate, with a memory of a second and tracks from the first frame on."""
+    import supervision
+
+    def make() -> Follow:
+        tracker = kind(lost_track_buffer=30, frame_rate=25.0, minimum_consecutive_frames=1)
+
+        def follow(glance: Glance) -> list[int]:
+            boxes = [(f.box.left, f.box.top, f.box.right, f.box.bottom) for f in glance.faces]
+            seen = supervision.Detections(
+                xyxy=np.array(boxes, np.float32).reshape(-1, 4),
+                confidence=np.array([f.score for f in glance.faces], np.float32),
+                data={"place": np.arange(len(boxes))},
+            )
+            found = tracker.update(seen)
+            numbers = dict(zip(found.data.get("place", ()), found.tracker_id, strict=True)) if len(found) else {}
+            return [int(numbers.get(place, -1)) for place in range(len(boxes))]
+
+        return follow
+
+    return make
+
+
+def judge(make: Callable[[], Follow], *, turn_back: bool) -> tuple[int, float, float, float]:
+    """Meetings after which both have their first numbers; switches and numberless faces a meeting; ms a frame."""
+    kept, switches, numberless, frames, seconds = 0, 0, 0, 0, 0.0
+    for seed in range(SEEDS):
+        follow, first, last = make(), dict[int, int](), dict[int, int]()
+        for glance in meeting(seed, turn_back=turn_back):
+            started = process_time()
+            numbers = follow(glance)
+            seconds += process_time() - started
+            frames += 1
+            for who, number in zip(glance.people, numbers, strict=True):
+                numberless += number < 0
+                if number >= 0:
+                    switches += last.get(who, number) != number
+                    first.setdefault(who, number)
+                    last[who] = number
+        kept += first == last
+    return kept, switches / SEEDS, numberless / SEEDS, seconds / frames * 1e3
+
+
+def main() -> None:
+    import trackers
+
+    kinds = ("SORTTracker", "ByteTrackTracker", "OCSORTTracker")
+    makers = {"mien": ours} | {kind: theirs(getattr(trackers, kind)) for kind in kinds}
+    print("| tracker | people | kept of 100 | switches a meeting | faces without a number | ms a frame |")
+    print("|---|---|---:|---:|---:|---:|")
+    for name, make in makers.items():
+        for turn_back, what in ((False, "walk past"), (True, "turn back")):
+            kept, switches, numberless, ms = judge(make, turn_back=turn_back)
+            print(f"| {name} | {what} | {kept} | {switches:.2f} | {numberless:.2f} | {ms:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Names of networks and how to build them.
+
+It does not know what they are trained on; every network maps float32 (N, 1, 48, 48) in [0, 1] to logits (N, classes).
+"""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import partial
+
+from torch import nn
+
+from mien.errors import UnknownModelError
+from mien.networks.classic import DenseNet, Inception, Vgg16
+from mien.networks.cnn import Capstone, Tiny
+from mien.networks.resnet import ResNet
+from mien.networks.vit import VisionTransformer
+
+_BUILDERS: dict[str, Callable[[int], nn.Module]] = {
+    "capstone": Capstone,
+    "tiny": Tiny,
+    "vgg16": Vgg16,
+    "densenet": DenseNet,
+    "inception": Inception,
+    "vit": VisionTransformer,
+    "resnet": partial(ResNet, widths=(48, 96, 192, 384), blocks=(1, 1, 1, 1)),
+    "resnet-wide": partial(ResNet, widths=(64, 128, 256, 512), blocks=(1, 1, 1, 1)),
+    "resnet-wide-deep": partial(ResNet, widths=(64, 128, 256, 512), blocks=(1, 1, 2, 1)),
+    "resnet-deep": partial(ResNet, widths=(48, 96, 192, 384), blocks=(1, 2, 2, 1)),
+}
+
+
+def list_networks() -> tuple[str, ...]:
+    """Names that :func:`build_network` understands, sorted.
+
+    Examples:
+        >>> "capstone" in list_networks()
+        True
+    """
+    return tuple(sorted(_BUILDERS))
+
+
+def build_network(name: str, *, classes: int = 8) -> nn.Module:
+    """A freshly initialized network.
+
+    Args:
+        name: One of :func:`list_networks`.
+        classes: Columns of the logits.
+
+    Raises:
+        UnknownModelError: No network of that name; near names are in the hint.
+    """
+    if name not in _BUILDERS:
+        near = get_close_matches(name, _BUILDERS) or list_networks()
+        raise UnknownModelError(f"no network called {name!r}", hint=f"did you mean {', '.join(near)}?")
+    return _BUILDERS[name](classes)

@@ -1,0 +1,88 @@
+"""A residual network sized for 48×48 faces: pre-pooled shortcuts, squeeze-and-excitation, standardized input.
+
+It does not know how it is trained.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class SqueezeExcitation(nn.Module):
+    """Channel weights from the channel means (Hu et al. 2018, section 3)."""
+
+    def __init__(self, channels: int, reduction: int = 8) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, channels // reduction)
+        self.excite = nn.Linear(channels // reduction, channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Scale (N, C, H, W) by weights in (0, 1) of shape (N, C, 1, 1)."""
+        means = features.mean(dim=(2, 3))
+        weights = self.excite(functional.relu(self.squeeze(means))).sigmoid()
+        scaled: Tensor = features * weights[:, :, None, None]
+        return scaled
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions with a shortcut; where ``pool`` is set both paths see the average-pooled input.
+
+    Pooling before the block (the "D" of He et al. 2019, section 4.2, for both paths) is anti-aliased, unlike a stride.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, pool: bool) -> None:
+        super().__init__()
+        self.pool = nn.AvgPool2d(2) if pool else nn.Identity()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.attention = SqueezeExcitation(outputs)
+        self.shortcut: nn.Module = nn.Identity()
+        if inputs != outputs:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, H, W), half the size where it pools."""
+        pooled = self.pool(features)
+        inner = functional.relu(self.norm1(self.conv1(pooled)))
+        outer = self.attention(self.norm2(self.conv2(inner)))
+        return functional.relu(outer + self.shortcut(pooled))
+
+
+class ResNet(nn.Module):
+    """A 5×5 stem of stride 2, stages of residual blocks, global average, dropout and one dense layer.
+
+    Args:
+        classes: Columns of the logits.
+        widths: Channels of each stage; the first one keeps the stem's 24×24, each other halves it.
+        blocks: Blocks of each stage.
+        dropout: Probability before the dense layer.
+
+    Attributes:
+        depths: Blocks of each stage; :attr:`blocks` holds them one after the other.
+    """
+
+    def __init__(self, classes: int = 8, *, widths: Sequence[int], blocks: Sequence[int], dropout: float = 0.3) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, widths[0], 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
+        )
+        self.depths = tuple(blocks)
+        layers: list[ResidualBlock] = []
+        previous = widths[0]
+        for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+            for position in range(count):
+                layers.append(ResidualBlock(previous, width, pool=stage > 0 and position == 0))
+                previous = width
+        self.blocks = nn.Sequential(*layers)
+        self.head = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(previous, classes)
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map float32 (N, 1, 48, 48) in [0, 1] to logits (N, classes)."""
+        standardized = (images - 0.5) * 4.0
+        logits: Tensor = self.head(self.blocks(self.stem(standardized)))
+        return logits

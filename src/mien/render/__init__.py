@@ -1,0 +1,1 @@
+"""Everything that turns results into pictures, pages and text."""

@@ -1,0 +1,247 @@
+"""Drawing: boxes on a picture, and beside it a panel of probability bars for each face, legible at any size.
+
+It does not know networks or results, only boxes and probabilities by name.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mien.errors import StorageError
+from mien.geometry import Box, ByteArray, FloatArray
+from mien.render.text import percent
+from mien.runtime.files import atomic_file
+
+#: Smaller pictures are enlarged to this long side, larger ones shrunk to the other, so that text and face fit together.
+_LONG_SIDE = (640, 1600)
+
+#: The color of each expression, in all pictures.
+EXPRESSION_COLORS = {
+    "neutral": "#8d99ae",
+    "happiness": "#f4b400",
+    "surprise": "#e67ef0",
+    "sadness": "#4a90e2",
+    "anger": "#e0402f",
+    "disgust": "#5aa84c",
+    "fear": "#9467e0",
+    "contempt": "#c98b4b",
+}
+#: Height of a panel with eight bars and of the smallest legible letter, in heights of a letter and in pixels.
+_PANEL_HEIGHT, _SMALLEST_LETTER = 14.5, 13
+
+#: Side of a face that is shown alone.
+_FACE_SIDE = 288
+
+_PAPER, _INK, _FAINT = "#ffffff", "#1c1f24", "#e6e8ec"
+#: Of a face whose expression is not named, and of expressions that are not ours.
+_UNNAMED = "#5b6270"
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnFace:
+    """One face to draw.
+
+    Attributes:
+        box: In pixels of the picture.
+        probabilities: By name.
+        number: What it is called; None for its place in the order.
+        tint: Color of its box as ``#rrggbb``; None for that of its expression.
+        named: Whether to name the most probable expression.
+    """
+
+    box: Box
+    probabilities: Mapping[str, float]
+    number: int | None = None
+    tint: str | None = None
+    named: bool = True
+
+    @classmethod
+    def without_box(cls, probabilities: Mapping[str, float]) -> "DrawnFace":
+        """Only the probabilities, for a panel."""
+        return cls(Box(0, 0, 0, 0), probabilities)
+
+    @property
+    def title(self) -> str:
+        if not self.named:
+            return "uncertain"
+        name = max(self.probabilities, key=lambda key: self.probabilities[key])
+        return f"{name} {percent(self.probabilities[name])}"
+
+    @property
+    def color(self) -> str:
+        return self.tint or EXPRESSION_COLORS.get(self.title.split()[0], _UNNAMED)
+
+
+def draw_boxes(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
+    """The picture with each face's box, number and expression; the size stays.
+
+    Args:
+        image: RGB uint8 (H, W, 3).
+        faces: In the order of their numbers, from 1.
+    """
+    canvas = Image.fromarray(image)
+    _mark_faces(canvas, faces, 1.0)
+    return canvas
+
+
+def draw_panels(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
+    """The picture with boxes and, on its right, a panel of bars for each face; scaled to a legible size.
+
+    Args:
+        image: RGB uint8 (H, W, 3).
+        faces: In the order of their numbers, from 1.
+    """
+    height, width = image.shape[:2]
+    smallest, largest = _LONG_SIDE
+    scale = min(max(smallest / max(width, height), 1.0), largest / max(width, height))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    picture = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
+    _mark_faces(picture, faces, scale)
+    if not faces:
+        return picture
+    unit = min(_unit(picture), max(_SMALLEST_LETTER, int(picture.height / (_PANEL_HEIGHT * len(faces)))))
+    panels = [_panel(number, face, unit) for number, face in enumerate(faces, start=1)]
+    return _beside(picture, panels)
+
+
+def draw_explanation(crop: FloatArray, importance: FloatArray, face: DrawnFace, explained: str) -> Image.Image:
+    """A face, the same face with its importance in color and what the colors mean, and its bars.
+
+    Args:
+        crop: Gray (H, W) in [0, 1].
+        importance: Signed (H, W); its largest absolute value gets the full color, red for and blue against.
+        face: Number and probabilities.
+        explained: Name of the expression.
+    """
+    against, favor = EXPRESSION_COLORS["sadness"], EXPRESSION_COLORS["anger"]
+    strength = np.clip(importance / max(float(np.abs(importance).max()), 1e-6), -1, 1)[..., None]
+    color = np.where(strength > 0, _rgb(favor), _rgb(against))
+    gray = np.repeat(crop[..., None] * 255, 3, axis=2)
+    mixed = gray * (1 - 0.75 * np.abs(strength)) + color * 0.75 * np.abs(strength)
+    sides = [
+        Image.fromarray(a.round().astype(np.uint8)).resize((_FACE_SIDE,) * 2, Image.Resampling.BICUBIC)
+        for a in (gray, mixed)
+    ]
+    unit = round(_FACE_SIDE / _PANEL_HEIGHT)
+    picture = Image.new("RGB", (2 * _FACE_SIDE, _FACE_SIDE + 2 * unit), _PAPER)
+    for position, side in enumerate(sides):
+        picture.paste(side, (position * _FACE_SIDE, 0))
+    draw, line = ImageDraw.Draw(picture), _FACE_SIDE + unit * 0.4
+    for left, words, shade in (
+        (0.4, f"speaks for {explained}", favor),
+        (15.0, f"speaks against {explained}", against),
+    ):
+        draw.rectangle((left * unit, line + unit * 0.1, (left + 0.9) * unit, line + unit), fill=shade)
+        draw.text(((left + 1.4) * unit, line - unit * 0.1), words, font=_font(unit), fill=_INK)
+    return _beside(picture, [_panel(face.number or 1, face, unit)])
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write ``picture`` in the format of the name's ending, all or nothing.
+
+    Raises:
+        StorageError: The ending is unknown, or the place cannot be written.
+    """
+    formats = Image.registered_extensions()
+    if path.suffix.lower() not in formats:
+        raise StorageError(f"cannot write {path}: no picture format ends in {path.suffix!r}", hint="use .png or .jpg")
+    encoded = BytesIO()
+    try:
+        picture.save(encoded, formats[path.suffix.lower()])
+    except (OSError, ValueError, KeyError) as err:
+        raise StorageError(f"cannot write {path}: {err}", hint="use .png or .jpg") from err
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(encoded.getvalue())
+
+
+def _mark_faces(canvas: Image.Image, faces: Sequence[DrawnFace], scale: float) -> None:
+    """Boxes with number and expression; the tag keeps inside the picture."""
+    draw = ImageDraw.Draw(canvas)
+    unit = _unit(canvas)
+    font, line = _font(unit), max(2, unit // 6)
+    for place, face in enumerate(faces, start=1):
+        number = place if face.number is None else face.number
+        draw.rectangle([edge * scale for edge in _edges(face.box)], outline=face.color, width=line)
+        text, tag = _tag(canvas, face, number, scale)
+        draw.rectangle(_edges(tag), fill=face.color)
+        ink = _INK if np.mean(_rgb(face.color)) > 110 else _PAPER
+        draw.text((tag.left + unit * 0.3, tag.top + unit * 0.15), text, font=font, fill=ink)
+
+
+def tag_box(canvas: Image.Image, face: DrawnFace, number: int) -> Box:
+    """Where :func:`draw_boxes` writes what it says of a face."""
+    return _tag(canvas, face, number, 1.0)[1]
+
+
+def _tag(canvas: Image.Image, face: DrawnFace, number: int, scale: float) -> tuple[str, Box]:
+    """What is written at a face, above its box or below it, and where."""
+    left, top, right, bottom = (edge * scale for edge in _edges(face.box))
+    unit = _unit(canvas)
+    told = (f"{number} {face.title}", f"{number} {face.title.split()[0]}", str(number))
+    room = max(right - left, 3 * unit) * 1.5  # a tag may reach beyond its box, not over the next face
+    text = next((text for text in told if _font(unit).getlength(text) <= room), told[-1])
+    length = _font(unit).getlength(text)
+    tag_left = min(max(left, 0), max(0, canvas.width - length - unit))
+    tag_top = top - 1.5 * unit if top >= 1.5 * unit else min(bottom, canvas.height - 1.5 * unit)
+    return text, Box(tag_left, tag_top, tag_left + length + unit * 0.6, tag_top + 1.5 * unit)
+
+
+def _beside(picture: Image.Image, panels: Sequence[Image.Image]) -> Image.Image:
+    """The picture with the panels on its right, or below it where they would take more width than the picture."""
+    width, height = panels[0].size
+    rows = max(1, picture.height // height)
+    columns = -(-len(panels) // rows)
+    if columns * width > picture.width >= width:
+        columns = picture.width // width
+        places = [(k % columns * width, picture.height + k // columns * height) for k in range(len(panels))]
+    else:
+        places = [(picture.width + k // rows * width, k % rows * height) for k in range(len(panels))]
+    right, bottom = max(left for left, _ in places) + width, max(top for _, top in places) + height
+    canvas = Image.new("RGB", (max(right, picture.width), max(bottom, picture.height)), _PAPER)
+    canvas.paste(picture, (0, 0))
+    for panel, place in zip(panels, places, strict=True):
+        canvas.paste(panel, place)
+    return canvas
+
+
+def _panel(number: int, face: DrawnFace, unit: int) -> Image.Image:
+    """Number, expression and a bar for each probability."""
+    row, names = round(unit * 1.45), list(face.probabilities)
+    panel = Image.new("RGB", (unit * 20, row * (len(names) + 2)), _PAPER)
+    draw = ImageDraw.Draw(panel)
+    draw.rectangle((unit * 0.5, row * 0.5, unit * 0.9, row * 1.5), fill=face.color)
+    draw.text((unit * 1.3, row * 0.5), f"{number}  {face.title}", font=_font(round(unit * 1.15)), fill=_INK)
+    for line, name in enumerate(names):
+        top, value = row * (line + 1.8), min(max(face.probabilities[name], 0.0), 1.0)
+        draw.text((unit * 0.5, top), name, font=_font(unit), fill=_INK)
+        full = (unit * 7.0, top + row * 0.15, unit * 15.5, top + row * 0.75)
+        draw.rectangle(full, fill=_FAINT)
+        filled = max(1, (full[2] - full[0]) * value)
+        draw.rectangle((*full[:2], full[0] + filled, full[3]), fill=EXPRESSION_COLORS.get(name, _INK))
+        draw.text((unit * 16, top), f"{value:.1%}", font=_font(unit), fill=_INK)
+    return panel
+
+
+def _edges(box: Box) -> tuple[float, float, float, float]:
+    return box.left, box.top, box.right, box.bottom
+
+
+def _unit(picture: Image.Image) -> int:
+    """Height of letters in pixels."""
+    return max(_SMALLEST_LETTER, round(max(picture.size) / 52))
+
+
+@cache
+def _font(size: int) -> Font:
+    return ImageFont.load_default(size)
+
+
+def _rgb(color: str) -> tuple[int, int, int]:
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)

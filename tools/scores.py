@@ -1,0 +1,77 @@
+"""Every score of the shipped models in README.md and MODEL_CARD.md, made anew.
+
+    python tools/scores.py DATA [--check]
+
+DATA is the prepared data set with both vote files. With --check nothing is written and a difference is an error.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from mien.data.dataset import FerDataset, open_dataset
+from mien.data.protocols import PROTOCOLS
+from mien.evaluation.report import EvaluationResult, class_table, with_interval
+from mien.evaluation.run import EvaluationOptions, evaluate
+from mien.recognition.recognizer import load_recognizer
+from mien.runtime.files import write_text
+from mien.weights import list_weights
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- {name}: made by tools/scores.py -->\n", "<!-- end of {name} -->"
+
+
+def results_of(name: str, dataset: FerDataset, protocols: tuple[str, ...]) -> dict[str, EvaluationResult]:
+    recognizer = load_recognizer(name)
+    options = EvaluationOptions(labels=recognizer.labels)
+    return {result.protocol: result for result in evaluate(recognizer, dataset, protocols=protocols, options=options)}
+
+
+def score_table(results: dict[str, EvaluationResult], names: tuple[str, ...]) -> str:
+    titles = {"macro_f1": "macro-F1", "balanced_accuracy": "balanced accuracy", "kl": "KL", "js": "JS", "ece": "ECE"}
+    lines = ["| protocol | images | " + " | ".join(titles.get(name, name) for name in names) + " |"]
+    lines.append("|---|---:|" + "---:|" * len(names))
+    for protocol, result in results.items():
+        cells = " | ".join(with_interval(result, name) for name in names)
+        lines.append(f"| `{protocol}` | {result.n:,} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def replaced(text: str, name: str, block: str) -> str:
+    begin, end = BEGIN.format(name=name), END.format(name=name)
+    before, _, rest = text.partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise SystemExit(f"no block {name!r} between {begin.strip()} and {end}")
+    return before + begin + "\n" + block + "\n" + end + after
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--check", action="store_true")
+    given = parser.parse_args()
+    dataset = open_dataset(given.data)
+    models = list(list_weights(aliases=False))
+    short, full = "", ""
+    for name in models:
+        results = results_of(name, dataset, PROTOCOLS)
+        few = {protocol: results[protocol] for protocol in ("drawn", "votes", "majority", "majority-unique", "argmax")}
+        short += f"**{name}**\n\n" + score_table(few, ("accuracy", "macro_f1", "kl", "js", "ece")) + "\n"
+        full += f"### {name}\n\n"
+        full += score_table(results, ("accuracy", "macro_f1", "balanced_accuracy", "kl", "js", "ece"))
+        full += "\n" + class_table(results["majority"]).to_markdown().replace("### ", f"#### {name}: ") + "\n"
+    changed = False
+    for file, name, block in (("README.md", "scores", short), ("MODEL_CARD.md", "scores", full)):
+        path = ROOT / file
+        text = path.read_text(encoding="utf-8")
+        made = replaced(text, name, block.rstrip() + "\n")
+        changed |= made != text
+        if not given.check:
+            write_text(path, made)
+    print("changed" if changed else "unchanged")
+    sys.exit(1 if given.check and changed else 0)
+
+
+if __name__ == "__main__":
+    main()
