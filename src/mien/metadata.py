@@ -14,8 +14,10 @@ from mien.geometry import CropFrame
 
 #: Key of the record among the metadata strings of the ONNX file.
 METADATA_KEY = "mien"
-#: Names of the file's only input and only output.
-INPUT_NAME, OUTPUT_NAME = "images", "probabilities"
+#: Names of the file's input, of its first output and of the second one where the network has two heads.
+INPUT_NAME, OUTPUT_NAME, INTENDED_OUTPUT_NAME = "images", "probabilities", "intended_probabilities"
+#: Heads of a network: what people see in a face (FER+'s votes), and what it was meant to show (FER2013's label).
+PERCEIVED, INTENDED = "perceived", "intended"
 #: Version of the record's layout.
 METADATA_SCHEMA = 2
 #: Keys of the first layout that have other names now.
@@ -41,6 +43,21 @@ class InputSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadSpec:
+    """One output of a model file: float32 (N, len(labels)), rows sum to 1.
+
+    Attributes:
+        output: Name of the tensor.
+        labels: What its columns mean, in order.
+        temperature: By which its logits are divided inside the file; 1 is uncalibrated.
+    """
+
+    output: str
+    labels: LabelSet
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class ModelMetadata:
     """The record of one exported model.
 
@@ -51,6 +68,8 @@ class ModelMetadata:
         frames: Where each detector's box lies in the training frame; a detector that is absent uses its own default.
         upright_from_deg: Roll from which a face is turned upright before it is cropped.
         temperature: By which the logits are divided inside the file; 1 is uncalibrated.
+        heads: All outputs by the convention of their labels: ``perceived`` always, made of ``labels`` and
+            ``temperature``, and ``intended`` where the file has a second output.
         training: Origin: data hashes, configuration, seed, recipe hash, versions.
         metrics: Figures on named protocols, as ``{"validation/votes": {"kl": …}}``.
         version: Of the package that exported the file.
@@ -64,6 +83,7 @@ class ModelMetadata:
     frames: Mapping[str, CropFrame] = field(default_factory=dict)
     upright_from_deg: float = 0.0
     temperature: float = 1.0
+    heads: Mapping[str, HeadSpec] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
@@ -73,6 +93,15 @@ class ModelMetadata:
     def __post_init__(self) -> None:
         if self.name in {"", ".", ".."} or any(sign in self.name for sign in "/\\\0"):
             raise ConfigError(f"a model cannot be called {self.name!r}", hint="give it a name that a file can have")
+        first = {PERCEIVED: HeadSpec(OUTPUT_NAME, self.labels, self.temperature)}
+        object.__setattr__(self, "heads", first | {name: h for name, h in self.heads.items() if name != PERCEIVED})
+
+    @property
+    def network(self) -> str | None:
+        """Name of the architecture, None where the file does not say; ``model`` in files of earlier versions."""
+        config = self.training.get("config", {})
+        name: str | None = config.get("network", config.get("model"))
+        return name
 
     def to_json(self) -> str:
         record = {item.name: getattr(self, item.name) for item in fields(self)}
@@ -81,6 +110,7 @@ class ModelMetadata:
             "labels": [str(label) for label in self.labels],
             "input": asdict(self.input),
             "frames": {name: asdict(frame) for name, frame in self.frames.items()},
+            "heads": {name: _head_to_dict(head) for name, head in self.heads.items()},
             "training": dict(self.training),
             "metrics": dict(self.metrics),
         }
@@ -105,6 +135,7 @@ class ModelMetadata:
                 )
             record["labels"] = LabelSet(tuple(Expression(label) for label in record["labels"]))
             record["input"] = InputSpec(**record["input"])
+            record["heads"] = {name: _head_from_dict(head) for name, head in record.get("heads", {}).items()}
             record["frames"] = {name: CropFrame(**frame) for name, frame in record["frames"].items()}
             return cls(**record)
         except (KeyError, TypeError, ValueError, AttributeError) as err:
@@ -114,3 +145,16 @@ class ModelMetadata:
                 f"{source}: its metadata is not a record of mien ({err})",
                 hint="export the model again with mien export",
             ) from err
+
+
+def _head_to_dict(head: HeadSpec) -> dict[str, Any]:
+    return {
+        "output": head.output,
+        "labels": [str(label) for label in head.labels],
+        "temperature": head.temperature,
+    }
+
+
+def _head_from_dict(record: dict[str, Any]) -> HeadSpec:
+    labels = LabelSet(tuple(Expression(label) for label in record["labels"]))
+    return HeadSpec(record["output"], labels, float(record["temperature"]))
