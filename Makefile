@@ -20,8 +20,8 @@ test: $(VENV)/bin/python
 
 lint: $(VENV)/bin/python
 	$(PIP) $(TORCH) -e '.[test,lint]'
-	$(VENV)/bin/ruff check src tests benchmarks experiments tools examples notebooks
-	$(VENV)/bin/ruff format --check src tests benchmarks experiments tools examples notebooks
+	$(VENV)/bin/ruff check src tests benchmarks experiments tools examples notebooks docs
+	$(VENV)/bin/ruff format --check src tests benchmarks experiments tools examples notebooks docs
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 

@@ -2,7 +2,7 @@
 
     python experiments/ablations.py DATA RUNS [--threads 1]
 
-Runs that are done in RUNS are not trained again, one that was killed goes on. Writes docs/ablations.md.
+Runs that are done in RUNS are not trained again, one that was killed goes on. Writes docs/explanation/ablations.md.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from mien.training.run import RunResult, train
 from mien.training.trained import load_network
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "ablations.md"
+PAGE = ROOT / "docs" / "explanation" / "ablations.md"
 BASE = load_config(ROOT / "src/mien/recipes/research/ablation.toml")
 #: Labels and changes of the faces, on the capstone's network.
 SETTINGS: dict[str, TrainingConfig] = {

@@ -1,4 +1,6 @@
-"""What every shipped model says of the capstone's nine photos, beside what its report says: makes docs/photos.md.
+"""What every shipped model says of the capstone's nine photos, beside what its report says.
+
+Makes docs/reference/capstone-photos.md.
 
     python tools/photos.py FOLDER
 
@@ -14,7 +16,7 @@ from mien.recognition.results import ImageResult
 from mien.runtime.files import write_text
 from mien.weights import list_weights
 
-PAGE = Path(__file__).parent.parent / "docs" / "photos.md"
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "capstone-photos.md"
 HEAD = """# The capstone's nine photos
 
 Faces from left to right, with the probability of the first choice; made by `python tools/photos.py FOLDER`. What
