@@ -6,8 +6,10 @@ It does not open model files; it turns a record into the string that lies in one
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal, get_args
 
+from mien.base_rates import BaseRates
+from mien.decision import DecisionRule
 from mien.errors import ConfigError, ModelFileError
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE, Expression, LabelSet
 from mien.geometry import CropFrame
@@ -17,7 +19,9 @@ METADATA_KEY = "mien"
 #: Names of the file's input, of its first output and of the second one where the network has two heads.
 INPUT_NAME, OUTPUT_NAME, INTENDED_OUTPUT_NAME = "images", "probabilities", "intended_probabilities"
 #: Heads of a network: what people see in a face (FER+'s votes), and what it was meant to show (FER2013's label).
-PERCEIVED, INTENDED = "perceived", "intended"
+LabelConvention = Literal["perceived", "intended"]
+PERCEIVED: LabelConvention = "perceived"
+INTENDED: LabelConvention = "intended"
 #: Version of the record's layout.
 METADATA_SCHEMA = 2
 #: Keys of the first layout that have other names now.
@@ -50,11 +54,40 @@ class HeadSpec:
         output: Name of the tensor.
         labels: What its columns mean, in order.
         temperature: By which its logits are divided inside the file; 1 is uncalibrated.
+        priors: The base rates that its probabilities assume; None where they are not known.
+        decision: How an expression is named from its probabilities; None names the most probable.
+
+    Raises:
+        ConfigError: Base rates or decision rule do not fit the labels.
     """
 
     output: str
     labels: LabelSet
     temperature: float = 1.0
+    priors: BaseRates | None = None
+    decision: DecisionRule | None = None
+
+    def __post_init__(self) -> None:
+        if self.priors is not None and (self.priors.labels != self.labels or not all(self.priors.rates)):
+            raise ConfigError(f"the base rates of {self.output} must be above 0, one for each of its labels")
+        if self.decision is not None and self.decision.labels != self.labels:
+            raise ConfigError(f"the decision rule of {self.output} must weigh each of its labels")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and strings."""
+        return {
+            "output": self.output,
+            "labels": [str(label) for label in self.labels],
+            "temperature": self.temperature,
+            "priors": None if self.priors is None else self.priors.to_dict(),
+            "decision": None if self.decision is None else self.decision.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "HeadSpec":
+        """What :meth:`to_dict` gave."""
+        labels = _labels(record["labels"])
+        return cls(record["output"], labels, record["temperature"], *_priors_and_decision(record, labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +101,19 @@ class ModelMetadata:
         frames: Where each detector's box lies in the training frame; a detector that is absent uses its own default.
         upright_from_deg: Roll from which a face is turned upright before it is cropped.
         temperature: By which the logits are divided inside the file; 1 is uncalibrated.
-        heads: All outputs by the convention of their labels: ``perceived`` always, made of ``labels`` and
-            ``temperature``, and ``intended`` where the file has a second output.
+        priors: The base rates that the probabilities assume, the training labels' shares; None where unknown.
+        decision: How an expression is named from the probabilities; None names the most probable.
+        heads: All outputs by the convention of their labels: ``perceived`` always, made of ``labels``,
+            ``temperature``, ``priors`` and ``decision``, and ``intended`` where the file has a second output.
         training: Origin: data hashes, configuration, seed, recipe hash, versions.
         metrics: Figures on named protocols, as ``{"validation/votes": {"kl": …}}``.
         version: Of the package that exported the file.
         license: Of the weights.
         use_notice: What it is for and what it is not.
+        adaptation: Of a file that ``mien adapt`` made: on what, with which gain, and the record of the file before.
+
+    Raises:
+        ConfigError: The name is a path, a head has another name, or base rates or decision rule do not fit the labels.
     """
 
     name: str
@@ -83,18 +122,39 @@ class ModelMetadata:
     frames: Mapping[str, CropFrame] = field(default_factory=dict)
     upright_from_deg: float = 0.0
     temperature: float = 1.0
+    priors: BaseRates | None = None
+    decision: DecisionRule | None = None
     heads: Mapping[str, HeadSpec] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
     license: str = ""
     use_notice: str = USE_NOTICE
+    adaptation: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.name in {"", ".", ".."} or any(sign in self.name for sign in "/\\\0"):
             raise ConfigError(f"a model cannot be called {self.name!r}", hint="give it a name that a file can have")
-        first = {PERCEIVED: HeadSpec(OUTPUT_NAME, self.labels, self.temperature)}
-        object.__setattr__(self, "heads", first | {name: h for name, h in self.heads.items() if name != PERCEIVED})
+        if strangers := sorted(self.heads.keys() - set(get_args(LabelConvention))):
+            raise ConfigError(f"heads {strangers}", hint=f"expected some of {', '.join(get_args(LabelConvention))}")
+        first = HeadSpec(OUTPUT_NAME, self.labels, self.temperature, self.priors, self.decision)
+        others = {name: head for name, head in self.heads.items() if name != PERCEIVED}
+        object.__setattr__(self, "heads", {PERCEIVED: first} | others)
+
+    def head(self, convention: LabelConvention) -> HeadSpec:
+        """The output that answers by this convention of labels.
+
+        Raises:
+            ConfigError: The file has no such head, or there is no such convention.
+        """
+        if convention not in get_args(LabelConvention):
+            raise ConfigError(f"labels {convention!r}", hint=f"expected {' or '.join(get_args(LabelConvention))}")
+        if convention not in self.heads:
+            raise ConfigError(
+                f"model {self.name} has no head for {convention} labels, only for {' and '.join(self.heads)} ones",
+                hint=f"leave out labels {convention!r}, or take a model with two heads",
+            )
+        return self.heads[convention]
 
     @property
     def network(self) -> str | None:
@@ -110,9 +170,12 @@ class ModelMetadata:
             "labels": [str(label) for label in self.labels],
             "input": asdict(self.input),
             "frames": {name: asdict(frame) for name, frame in self.frames.items()},
-            "heads": {name: _head_to_dict(head) for name, head in self.heads.items()},
+            "heads": {name: head.to_dict() for name, head in self.heads.items()},
             "training": dict(self.training),
             "metrics": dict(self.metrics),
+            "priors": None if self.priors is None else self.priors.to_dict(),
+            "decision": None if self.decision is None else self.decision.to_dict(),
+            "adaptation": dict(self.adaptation),
         }
         return json.dumps(record, sort_keys=True)
 
@@ -133,9 +196,10 @@ class ModelMetadata:
                     f"{source}: metadata of layout {schema}, this version reads {METADATA_SCHEMA}",
                     hint="upgrade mien, or export the model again",
                 )
-            record["labels"] = LabelSet(tuple(Expression(label) for label in record["labels"]))
+            record["labels"] = _labels(record["labels"])
+            record["priors"], record["decision"] = _priors_and_decision(record, record["labels"])
             record["input"] = InputSpec(**record["input"])
-            record["heads"] = {name: _head_from_dict(head) for name, head in record.get("heads", {}).items()}
+            record["heads"] = {name: HeadSpec.from_dict(head) for name, head in record.get("heads", {}).items()}
             record["frames"] = {name: CropFrame(**frame) for name, frame in record["frames"].items()}
             return cls(**record)
         except (KeyError, TypeError, ValueError, AttributeError) as err:
@@ -147,14 +211,14 @@ class ModelMetadata:
             ) from err
 
 
-def _head_to_dict(head: HeadSpec) -> dict[str, Any]:
-    return {
-        "output": head.output,
-        "labels": [str(label) for label in head.labels],
-        "temperature": head.temperature,
-    }
+def _labels(names: list[str]) -> LabelSet:
+    return LabelSet(tuple(Expression(name) for name in names))
 
 
-def _head_from_dict(record: dict[str, Any]) -> HeadSpec:
-    labels = LabelSet(tuple(Expression(label) for label in record["labels"]))
-    return HeadSpec(record["output"], labels, float(record["temperature"]))
+def _priors_and_decision(record: Mapping[str, Any], labels: LabelSet) -> tuple[BaseRates | None, DecisionRule | None]:
+    """Files of before there were any have neither."""
+    priors, decision = record.get("priors"), record.get("decision")
+    return (
+        None if priors is None else BaseRates(labels, tuple(priors[label] for label in labels)),
+        None if decision is None else DecisionRule.from_dict(decision, labels),
+    )

@@ -38,8 +38,9 @@ class Recognizer:
         self._session = open_session(path, threads=threads)
         self.metadata = _read_metadata(self._session.get_modelmeta().custom_metadata_map, path)
         names = [node.name for node in (*self._session.get_inputs(), *self._session.get_outputs())]
-        if names != [INPUT_NAME, OUTPUT_NAME]:
-            raise ModelFileError(f"{path}: input and output are {names}, expected {[INPUT_NAME, OUTPUT_NAME]}")
+        expected = [INPUT_NAME, *(head.output for head in self.metadata.heads.values())]
+        if names != expected:
+            raise ModelFileError(f"{path}: input and outputs are {names}, expected {expected}")
 
     @property
     def labels(self) -> LabelSet:

@@ -1,0 +1,92 @@
+"""Which expression is named for given probabilities: the most probable one, after each was weighed by its class.
+
+The argmax of calibrated probabilities is right most often, and therefore hardly ever names a rare expression. One
+weight for each class moves that balance and leaves the probabilities alone. This module does not know where the weights
+come from (``mien.evaluation.decision_rule`` fits them) or what is done with the name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.errors import ConfigError, ShapeError
+from mien.expressions import LabelSet
+
+#: ``rule`` names by the model's decision rule where it has one, ``argmax`` always names the most probable expression.
+Decision = Literal["rule", "argmax"]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRule:
+    """One positive weight for each class: the largest product of probability and weight is what is named.
+
+    Attributes:
+        labels: What the weights stand for, in order.
+        weights: In the order of ``labels``; only their ratios matter.
+        fitted: What they were fitted on and what that gained, for people to read.
+
+    Raises:
+        ConfigError: There are not as many weights as labels, or one of them is not a positive number.
+
+    Examples:
+        >>> from mien.expressions import Expression
+        >>> labels = LabelSet((Expression.NEUTRAL, Expression.FEAR))
+        >>> int(decide(np.array([0.7, 0.3]), DecisionRule(labels, (1.0, 3.0)).weights))
+        1
+    """
+
+    labels: LabelSet
+    weights: tuple[float, ...]
+    fitted: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        if len(self.weights) != len(self.labels):
+            raise ConfigError(f"{len(self.weights)} weights for {len(self.labels)} labels, expected one for each")
+        for label, weight in zip(self.labels, self.weights, strict=True):
+            if not (np.isfinite(weight) and weight > 0):
+                raise ConfigError(f"the weight of {label} is {weight}, expected a positive number")
+
+    def to_dict(self) -> dict[str, Any]:
+        """``weights`` by name, and ``fitted``."""
+        by_name = {str(label): weight for label, weight in zip(self.labels, self.weights, strict=True)}
+        return {"weights": by_name, "fitted": dict(self.fitted)}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any], labels: LabelSet) -> "DecisionRule":
+        """What :meth:`to_dict` gave, for a model with these labels.
+
+        Raises:
+            ConfigError: A weight is missing, not positive, or of an expression that is not among ``labels``.
+        """
+        weights: Mapping[str, float] = record["weights"]
+        if set(weights) != {str(label) for label in labels}:
+            raise ConfigError(
+                f"the decision rule weighs {sorted(weights)}, expected {[str(label) for label in labels]}"
+            )
+        return cls(labels, tuple(float(weights[label]) for label in labels), record.get("fitted", {}))
+
+
+def decide(probabilities: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.int64]:
+    """Columns of the named expressions; of equals the first.
+
+    Args:
+        probabilities: (…, classes).
+        weights: Of the classes, (classes,), positive; None names the most probable.
+
+    Returns:
+        int64 (…).
+
+    Raises:
+        ShapeError: There are not as many weights as classes.
+    """
+    weighed = np.asarray(probabilities)
+    if weights is not None:
+        row = np.asarray(weights, np.float64)
+        if row.shape != weighed.shape[-1:]:
+            raise ShapeError(f"weights of shape {row.shape} for probabilities of shape {weighed.shape}")
+        weighed = weighed * row
+    named: npt.NDArray[np.int64] = np.argmax(weighed, axis=-1)
+    return named
