@@ -134,3 +134,10 @@ def test_no_faces_are_an_empty_tensor() -> None:
 def test_faces_of_another_shape_type_or_range_are_refused(images: np.ndarray, text: str) -> None:
     with pytest.raises(ShapeError, match=text):
         to_model_input(images, InputSpec())
+
+
+def test_a_network_of_three_channels_gets_the_gray_in_each() -> None:
+    faces = np.random.default_rng(0).integers(0, 256, (2, 48, 48), np.uint8)
+    tensor = to_model_input(faces, InputSpec(channels=3, low=-1))
+    assert tensor.shape == (2, 3, 48, 48)
+    assert (tensor == to_model_input(faces, InputSpec(low=-1))).all()

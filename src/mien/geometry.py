@@ -4,7 +4,7 @@ It knows neither images nor detectors. Pixel *centers* lie at half integers: pix
 """
 
 from dataclasses import astuple, dataclass
-from math import atan2, degrees
+from math import atan2, cos, degrees, radians, sin
 
 import numpy as np
 import numpy.typing as npt
@@ -65,13 +65,61 @@ class Box:
         return dict(zip(("left", "top", "right", "bottom"), map(float, astuple(self)), strict=True))
 
 
-def iou(first: Box, second: Box) -> float:
-    """Intersection over union, 0 where both are empty."""
+def intersection(first: Box, second: Box) -> float:
+    """Area that both cover."""
     across = min(first.right, second.right) - max(first.left, second.left)
     down = min(first.bottom, second.bottom) - max(first.top, second.top)
-    overlap = max(0, across) * max(0, down)
+    return max(0, across) * max(0, down)
+
+
+def iou(first: Box, second: Box) -> float:
+    """Intersection over union, 0 where both are empty."""
+    overlap = intersection(first, second)
     union = first.area + second.area - overlap
     return overlap / union if union > 0 else 0.0
+
+
+def overlap_share(first: Box, second: Box) -> float:
+    """Their intersection as a share of the smaller one, in [0, 1]; 0 where one is empty."""
+    smaller = min(first.area, second.area)
+    return min(max(intersection(first, second) / smaller, 0.0), 1.0) if smaller > 0 else 0.0
+
+
+def corner_ious(corners: "FloatArray", others: "FloatArray") -> "FloatArray":
+    """:func:`iou` of one box with many, for the thousands of raw boxes of a network.
+
+    Args:
+        corners: (2, 2): top left and bottom right as x, y.
+        others: (N, 2, 2).
+
+    Returns:
+        float32 (N,).
+    """
+    inside = np.maximum(0, np.minimum(corners[1], others[:, 1]) - np.maximum(corners[0], others[:, 0])).prod(axis=1)
+    areas = np.maximum(0, others[:, 1] - others[:, 0]).prod(axis=1)
+    union = np.maximum(0, corners[1] - corners[0]).prod() + areas - inside
+    return np.asarray(inside / np.maximum(union, 1e-9), np.float32)
+
+
+def upright_sampling(
+    center: Point, step: Point, roll_deg: float, side: int
+) -> tuple[float, float, float, float, float, float]:
+    """Pillow's affine map from a square result to the turned part of a picture that it shows upright.
+
+    Args:
+        center: Of the part, in pixels of the picture.
+        step: Pixels of the picture from one pixel of the result to the next, across and down the upright part.
+        roll_deg: By which the part is turned in the picture, clockwise.
+        side: Of the result in pixels.
+
+    Returns:
+        (a, b, c, d, e, f): the result's (x, y) shows the picture's (a·x + b·y + c, d·x + e·y + f).
+    """
+    turn_cos, turn_sin = cos(radians(roll_deg)), sin(radians(roll_deg))
+    a, b = step[0] * turn_cos, -step[1] * turn_sin
+    d, e = step[0] * turn_sin, step[1] * turn_cos
+    half = side / 2  # the result's center shows the part's center
+    return a, b, center[0] - (a + b) * half, d, e, center[1] - (d + e) * half
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from mien.errors import ShapeError
-from mien.geometry import WHOLE_FRAME, Box, ByteArray, CropFrame, FloatArray
+from mien.geometry import WHOLE_FRAME, Box, ByteArray, CropFrame, FloatArray, upright_sampling
 from mien.metadata import InputSpec
 
 #: Weights of red, green and blue in gray (ITU-R BT.601), the gray that FER2013 was made with.
@@ -54,16 +54,20 @@ def crop_face(image: ByteArray, box: Box, *, roll_deg: float = 0.0, size: int = 
         raise ShapeError(f"{box} has no area to crop")
     samples = min(max(ceil(max(box.width, box.height) / size), 1), _MAX_SAMPLES)
     region, origin_x, origin_y = _gray_around(image, box, roll_deg)
-    matrix = _sampling_matrix(box.shifted(-origin_x, -origin_y), roll_deg, size * samples)
+    side = size * samples
+    local = box.shifted(-origin_x, -origin_y)  # in pixels of the region
+    matrix = upright_sampling(local.center, (local.width / side, local.height / side), roll_deg, side)
     fine = Image.fromarray(region).transform(
-        (size * samples, size * samples), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
-    )
-    crop = np.asarray(fine.reduce(samples)) / 255
+        (side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
+    )  # (side, side), gray float in [0, 255]
+    crop = bytes_to_unit(np.asarray(fine.reduce(samples)))  # (size, size)
     return np.asarray(np.clip(crop, 0, 1), np.float32)
 
 
 def to_model_input(crops: npt.NDArray[Any] | Sequence[npt.NDArray[Any]], spec: InputSpec) -> FloatArray:
-    """Faces as the tensor of a network: float32 (N, 1, size, size) with values in [spec.low, spec.high].
+    """Faces as the tensor of a network: float32 (N, channels, size, size) with values in [spec.low, spec.high].
+
+    A network that reads color gets the gray in each of its channels.
 
     Args:
         crops: Gray faces of shape (N, size, size), (N, size, size, 1) or (N, 1, size, size), or a sequence of
@@ -73,21 +77,26 @@ def to_model_input(crops: npt.NDArray[Any] | Sequence[npt.NDArray[Any]], spec: I
     Raises:
         ShapeError: Another shape, type or range came; the message says which.
     """
-    array = np.asarray(crops)
-    if isinstance(crops, Sequence) and not crops:
-        array = np.empty((0, spec.size, spec.size), np.float32)
     side = spec.size
+    array = np.asarray(crops)  # (N, side, side), or with one channel first or last
+    if isinstance(crops, Sequence) and not crops:
+        array = np.empty((0, side, side), np.float32)
     if array.ndim == 0 or array.shape[1:] not in {(side, side), (side, side, 1), (1, side, side)}:
         raise ShapeError(f"faces of shape {array.shape}, expected (N, {side}, {side}), with one channel if any")
-    unit = _unit_range(array).reshape(-1, 1, side, side)
-    if (spec.low, spec.high) == (0, 1):
-        return unit
-    return np.asarray(unit * (spec.high - spec.low) + spec.low, np.float32)
+    tensor = _unit_range(array).reshape(-1, 1, side, side)  # one channel, so that its place does not matter
+    if (spec.low, spec.high) != (0, 1):
+        tensor = np.asarray(tensor * (spec.high - spec.low) + spec.low, np.float32)
+    return tensor if spec.channels == 1 else np.repeat(tensor, spec.channels, axis=1)
+
+
+def bytes_to_unit(pixels: npt.NDArray[Any]) -> FloatArray:
+    """Values in [0, 255] as float32 in [0, 1]; training divides in the same way (``training/batches.py``)."""
+    return pixels.astype(np.float32, copy=False) / np.float32(255)
 
 
 def _unit_range(array: npt.NDArray[Any]) -> FloatArray:
     if array.dtype == np.uint8:
-        return array.astype(np.float32) / np.float32(255)
+        return bytes_to_unit(array)
     if not np.issubdtype(array.dtype, np.floating):
         raise ShapeError(f"faces of type {array.dtype}, expected uint8 in [0, 255] or float in [0, 1]")
     if array.size and not (array.min() >= -1e-6 and array.max() <= 1 + 1e-6):  # NaN fails both
@@ -100,29 +109,18 @@ def _unit_range(array: npt.NDArray[Any]) -> FloatArray:
 
 def _gray_around(image: ByteArray, box: Box, roll_deg: float) -> tuple[FloatArray, int, int]:
     """Gray pixels [0, 255] that a crop of the turned ``box`` may touch, and where their corner lies in the picture."""
-    turn = abs(cos(radians(roll_deg))) + abs(sin(radians(roll_deg)))
-    reach = max(box.width, box.height) / 2 * turn + 2
+    turn = abs(cos(radians(roll_deg))) + abs(sin(radians(roll_deg)))  # a turned square reaches further: √2 at 45°
+    reach = max(box.width, box.height) / 2 * turn + 2  # and bilinear sampling by one pixel more
     center_x, center_y = box.center
     left, top = int(center_x - reach) - 1, int(center_y - reach) - 1
     span = int(2 * reach) + 4
     if min(left, top) >= 0 and left + span <= image.shape[1] and top + span <= image.shape[0]:
-        part = image[top : top + span, left : left + span]
-    else:
+        part = image[top : top + span, left : left + span]  # (span, span, 3)
+    else:  # indices beyond the picture are clipped, which repeats its edge
         columns = np.clip(np.arange(left, left + span), 0, image.shape[1] - 1)
         rows = np.clip(np.arange(top, top + span), 0, image.shape[0] - 1)
         part = image[np.ix_(rows, columns)]
-    return np.asarray(part @ np.array(LUMA_601, np.float32), np.float32), left, top
-
-
-def _sampling_matrix(box: Box, roll_deg: float, side: int) -> tuple[float, float, float, float, float, float]:
-    """Pillow's affine map from a result of ``side`` pixels to the turned ``box``."""
-    turn_cos, turn_sin = cos(radians(roll_deg)), sin(radians(roll_deg))
-    step_x, step_y = box.width / side, box.height / side
-    center_x, center_y = box.center
-    a, b = step_x * turn_cos, -step_y * turn_sin
-    d, e = step_x * turn_sin, step_y * turn_cos
-    half = side / 2
-    return a, b, center_x - (a + b) * half, d, e, center_y - (d + e) * half
+    return np.asarray(part @ np.array(LUMA_601, np.float32), np.float32), left, top  # (span, span)
 
 
 #: Where each detector puts its box in FER2013's frame: medians over its training images

@@ -33,7 +33,6 @@ from mien.video.results import FrameResult
 from mien.video.run import analyze_video
 from mien.video.sources import VideoFile
 from mien.video.tables import read_rows
-from mien.weights import weight_path
 from tests.small_models import write_model
 from tests.video.recording import killed_at
 from tests.video.steps import EndedAtOnce, Steps
@@ -96,16 +95,13 @@ def test_a_table_that_is_complete_is_left_alone_by_resume(clip: Path, model: Pat
     assert "the table is complete" in result.stderr
 
 
-def test_a_complete_table_of_another_detector_file_is_refused_by_resume(
-    clip: Path, model: Path, tmp_path: Path
-) -> None:
-    shutil.copy(weight_path("blazeface", kind="detector"), tmp_path / "faces.onnx")
+def test_a_complete_table_of_another_detector_is_refused_by_resume(clip: Path, model: Path, tmp_path: Path) -> None:
     options = ["--out", tmp_path / "a.csv", "--stride", "9", "--quiet"]
-    run(model, "video", clip, *options, "--detector-file", tmp_path / "faces.onnx")
+    run(model, "video", clip, *options, "--detector", "whole")
     assert len((tmp_path / "a.csv.progress.json").read_bytes()) < 700
     result = run(model, "video", clip, *options, "--resume")
     assert isinstance(result.exception, CheckpointError)
-    assert "detector_file None instead of" in str(result.exception)
+    assert "detector blazeface instead of whole" in str(result.exception)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Looking twice: small faces found once each, ordinary photos looked at once, tight crops seen with a margin."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -10,9 +11,10 @@ from PIL import Image
 from skimage import data
 
 from mien.detection.base import Detector, FaceDetection, moved
-from mien.detection.blazeface import BlazeFace
-from mien.detection.multiscale import Tiled, tiles_of
+from mien.detection.blazeface import BLAZEFACE_TRAITS, BlazeFace
+from mien.detection.multiscale import MultiscaleDetector
 from mien.detection.registry import build_detector
+from mien.detection.tiles import tiles_of
 from mien.geometry import Box, iou
 from tests.photos import Picture, head, pasted, portrait
 
@@ -26,6 +28,10 @@ class Counting:
 
     def __init__(self) -> None:
         self.inner, self.looks = BlazeFace(min_score=0.3, threads=1), 0
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        return self.inner.files
 
     def detect(self, image: Picture) -> tuple[FaceDetection, ...]:
         self.looks += 1
@@ -69,7 +75,7 @@ def test_small_faces_in_a_large_picture_are_each_found_once(detector: Detector, 
 
 def test_a_photo_with_a_large_face_is_looked_at_once() -> None:
     counting = Counting()
-    assert len(Tiled(counting).detect(portrait())) == 1
+    assert len(MultiscaleDetector(counting, BLAZEFACE_TRAITS).detect(portrait())) == 1
     assert counting.looks == 1
 
 
@@ -110,7 +116,7 @@ def crowd_of_small_faces() -> list[tuple[int, int]]:
 @pytest.mark.parametrize("closer", [False, True])
 def test_expected_faces_are_found_again_at_the_same_places_in_a_fraction_of_the_looks(closer: bool) -> None:
     counting, image = Counting(), pasted(170, crowd_of_small_faces())
-    tiled = Tiled(counting)
+    tiled = MultiscaleDetector(counting, BLAZEFACE_TRAITS)
     before = tiled.detect(image)
     first_looks, counting.looks = counting.looks, 0
     again = tiled.detect_again(image, before, closer=closer)
@@ -120,7 +126,7 @@ def test_expected_faces_are_found_again_at_the_same_places_in_a_fraction_of_the_
 
 
 def test_new_small_faces_are_found_by_a_closer_look_alone() -> None:
-    tiled, places = Tiled(BlazeFace(min_score=0.3, threads=1)), [(100, 100), (700, 500)]
+    tiled, places = MultiscaleDetector(BlazeFace(min_score=0.3, threads=1), BLAZEFACE_TRAITS), [(100, 100), (700, 500)]
     before, image = tiled.detect(pasted(80, places[:1], (2400, 1800))), pasted(80, places, (2400, 1800))
     assert len(tiled.detect_again(image, before, closer=True)) == 2
     assert len(tiled.detect_again(image, before, closer=False)) == 1
@@ -128,6 +134,6 @@ def test_new_small_faces_are_found_by_a_closer_look_alone() -> None:
 
 @pytest.mark.parametrize("place", [(0, 0), (5000, -3000)])
 def test_an_expected_face_that_has_left_is_not_found_again(place: tuple[int, int]) -> None:
-    tiled = Tiled(BlazeFace(min_score=0.3, threads=1))
+    tiled = MultiscaleDetector(BlazeFace(min_score=0.3, threads=1), BLAZEFACE_TRAITS)
     before = [moved(face, *place) for face in tiled.detect(pasted(170, crowd_of_small_faces()))]
     assert tiled.detect_again(pasted(170, []), before, closer=False) == ()

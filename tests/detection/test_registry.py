@@ -1,5 +1,6 @@
 """Detectors by name."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from mien.detection.registry import build_detector, list_detectors
 from mien.errors import ConfigError, ModelFileError, UnknownDetectorError
 from mien.geometry import Box
+from mien.weights import weight_path
 from tests.photos import pasted, portrait
 
 
@@ -21,6 +23,13 @@ def test_each_detector_bears_its_name_and_finds_the_portraits_face(name: str) ->
     detector = build_detector(name)
     assert detector.name == name
     assert len(detector.detect(portrait())) == 1
+
+
+def test_a_detector_names_its_file_and_the_files_hash() -> None:
+    shipped = {"blazeface": hashlib.sha256(weight_path("blazeface", kind="detector").read_bytes()).hexdigest()}
+    assert build_detector().files == shipped
+    assert list(build_detector("haar").files) == ["haar"]
+    assert build_detector("whole").files == {}
 
 
 @pytest.mark.parametrize("name", ["blazeface", "haar", "whole"])

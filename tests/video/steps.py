@@ -1,6 +1,6 @@
 """A live source that comes step by step, and a detector whose work lasts steps: no test depends on real time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from threading import Condition
 
 import numpy as np
@@ -64,6 +64,7 @@ class SlowDetector:
     """Finds nothing, and takes so many steps of a source for it."""
 
     name = "blazeface"
+    files: Mapping[str, str] = {}
 
     def __init__(self, source: Steps, steps: int) -> None:
         self._source, self._steps = source, steps

@@ -8,9 +8,11 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
+import onnx
 import pytest
 from PIL import Image
 
+from mien.detection.registry import build_detector
 from mien.errors import CheckpointError, ConfigError, StorageError
 from mien.expressions import FERPLUS_LABELS
 from mien.recognition.pipeline import ExpressionPipeline, load
@@ -23,6 +25,7 @@ from mien.video.resume import progress_file
 from mien.video.sequences import ImageSequence
 from mien.video.sources import VideoFile
 from mien.video.tables import read_rows, row_file
+from mien.weights import weight_path
 from tests.video.recording import DEFAULT, Killed, killed_at, record
 from tests.videos import scene, write_video
 
@@ -138,17 +141,35 @@ def test_resuming_with_another_file_of_the_detector_is_refused(
     pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path, is_complete: bool
 ) -> None:
     out, file = Outputs(tmp_path / "a.csv"), tmp_path / "faces.onnx"
-    file.write_text("one")
+    shipped = weight_path("blazeface", kind="detector").read_bytes()
+    file.write_bytes(shipped)
     with nullcontext() if is_complete else pytest.raises(Killed):
         listener = None if is_complete else killed_at(3)
-        record(pipeline, come_and_go, out, listener=listener, detector_file=file)
-    file.write_text("another")
-    with pytest.raises(CheckpointError, match="begun with other settings: detector_file"):
-        record(pipeline, come_and_go, out, resume=True, detector_file=file)
-    with pytest.raises(CheckpointError, match="detector_file None instead of"):
-        record(pipeline, come_and_go, out, resume=True)
-    with pytest.raises(ConfigError, match="No such file"):
-        record(pipeline, come_and_go, out, detector_file=tmp_path / "none.onnx")
+        record(with_detector(pipeline, file), come_and_go, out, listener=listener)
+    model = onnx.load_from_string(shipped)
+    model.producer_name = "another file of the same network"
+    onnx.save(model, file)
+    with pytest.raises(CheckpointError, match="begun with other settings: another file of the detector"):
+        record(with_detector(pipeline, file), come_and_go, out, resume=True)
+    record(pipeline, come_and_go, out, resume=True)  # the file's name does not matter, its content does
+
+
+def with_detector(pipeline: ExpressionPipeline, file: Path) -> ExpressionPipeline:
+    return ExpressionPipeline(build_detector(file=file, threads=1), pipeline.recognizer)
+
+
+def test_a_table_begun_before_the_detectors_file_was_recorded_is_resumed(
+    pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path
+) -> None:
+    out = Outputs(tmp_path / "a.csv")
+    with pytest.raises(Killed):
+        record(pipeline, come_and_go, out, listener=killed_at(3))
+    progress = tmp_path / "a.csv.progress.json"
+    noted = json.loads(progress.read_text())
+    del noted["recipe"]["detector_files"]
+    noted["recipe"]["detector_file"] = None
+    progress.write_text(json.dumps(noted))
+    assert record(pipeline, come_and_go, out, resume=True).frames > 3
 
 
 def test_resuming_with_another_network_or_another_confidence_is_refused_in_words(

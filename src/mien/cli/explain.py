@@ -8,6 +8,7 @@ import typer
 
 from mien.cli.drawings import Drawings
 from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption
+from mien.detection.registry import DEFAULT_DETECTOR
 from mien.recognition.explanation import explain as explain_face
 from mien.recognition.pipeline import load
 from mien.render.text import counted
@@ -19,7 +20,7 @@ def explain(
     save: Annotated[Path, typer.Option(help="Folder for a picture a face.")],
     expression: Annotated[str | None, typer.Option(help="Explain this expression instead of the top one.")] = None,
     model: ModelOption = "default",
-    detector: DetectorOption = "blazeface",
+    detector: DetectorOption = DEFAULT_DETECTOR,
     detector_file: DetectorFileOption = None,
 ) -> None:
     """Draw for each face, from left to right, which parts speak for its expression (red) and against it (blue).

@@ -18,6 +18,7 @@ from mien.cli.drawings import Drawings
 from mien.cli.formats import Format, Outcome, choose_format, chunks
 from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption
 from mien.cli.sources import STDIN, Item, NamedSource, expand, is_single
+from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import ConfigError, SourceError
 from mien.expressions import USE_NOTICE
 from mien.recognition.pipeline import ExpressionPipeline, load
@@ -50,7 +51,7 @@ def predict(
     out: Annotated[Path | None, typer.Option(help="Write to this .json, .jsonl, .csv or .txt file.")] = None,
     save: Annotated[Path | None, typer.Option(help="Write the pictures with boxes and bars into this folder.")] = None,
     model: ModelOption = "default",
-    detector: DetectorOption = "blazeface",
+    detector: DetectorOption = DEFAULT_DETECTOR,
     detector_file: DetectorFileOption = None,
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Name no expression that is less probable than this.")

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption, SmoothingOption, ThreadsOption
+from mien.detection.registry import DEFAULT_DETECTOR
 from mien.expressions import USE_NOTICE, LabelSet
 from mien.imaging import readable_path
 from mien.recognition.pipeline import load
@@ -65,7 +66,7 @@ def video(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the table that a stopped run left.")] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Tell the time of each stage.")] = False,
     model: ModelOption = "default",
-    detector: DetectorOption = "blazeface",
+    detector: DetectorOption = DEFAULT_DETECTOR,
     detector_file: DetectorFileOption = None,
     threads: ThreadsOption = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
@@ -80,7 +81,7 @@ def video(
     outputs = Outputs(None if to_stdout else out, save, plot, report)
     with _Progress(opened.info, quiet=quiet) as progress:
         listener = _listener(progress, pipeline.recognizer.labels if to_stdout else None)
-        summary = record_video(opened, analyzer, outputs, resume=resume, listener=listener, detector_file=detector_file)
+        summary = record_video(opened, analyzer, outputs, resume=resume, listener=listener)
     if not to_stdout:
         name = source if "://" in source else readable_path(Path(source))
         print(summary_text(name, summary), end="")

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption, SmoothingOption, ThreadsOption
+from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import StorageError
 from mien.expressions import USE_NOTICE, LabelSet
 from mien.recognition.pipeline import load
@@ -59,7 +60,7 @@ def webcam(
     seconds: Annotated[float | None, typer.Option(help="Stop after so long.")] = None,
     smoothing: SmoothingOption = 0.3,
     model: ModelOption = "default",
-    detector: DetectorOption = "blazeface",
+    detector: DetectorOption = DEFAULT_DETECTOR,
     detector_file: DetectorFileOption = None,
     threads: ThreadsOption = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="No display in the terminal.")] = False,

@@ -3,14 +3,12 @@
 It does not know any particular detector.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import cos, radians, sin
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-
-from mien.geometry import Box, ByteArray, FaceLandmarks, Point, iou
+from mien.geometry import Box, ByteArray, FaceLandmarks, Point, iou, overlap_share
 
 #: Boxes that overlap by more (intersection over union) are the same face.
 MAX_IOU = 0.3
@@ -44,6 +42,10 @@ class Detector(Protocol):
     def name(self) -> str:
         """Key of its frame in a model's metadata."""
 
+    @property
+    def files(self) -> Mapping[str, str]:
+        """SHA-256 of each file that it runs on, by what the file is called; empty for one that has none."""
+
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """Faces of an RGB uint8 picture (H, W, 3), from left to right."""
 
@@ -68,6 +70,17 @@ def moved(face: FaceDetection, dx: float, dy: float, scale: float = 1.0) -> Face
     box = face.box
     scaled = Box(box.left * scale, box.top * scale, box.right * scale, box.bottom * scale).shifted(dx, dy)
     return replace(face, box=scaled, landmarks=_mapped(face.landmarks, lambda x, y: (x * scale + dx, y * scale + dy)))
+
+
+def same_place(first: Box, second: Box) -> bool:
+    """Whether the centers lie within half a face of each other; sizes may differ."""
+    (x0, y0), (x1, y1) = first.center, second.center
+    return max(abs(x0 - x1), abs(y0 - y1)) < max(first.width, second.width) / 2
+
+
+def is_among(face: FaceDetection, others: Iterable[FaceDetection]) -> bool:
+    """Whether one of the others lies in the :func:`same_place`."""
+    return any(same_place(face.box, other.box) for other in others)
 
 
 def turned(face: FaceDetection, pivot: Point, angle_deg: float) -> FaceDetection:
@@ -106,14 +119,6 @@ def drop_contained(faces: Sequence[FaceDetection], *, max_share: float = 0.6) ->
     """Without boxes of which more than ``max_share`` lies in a larger one: an eye or a mouth taken for a face."""
     kept: list[FaceDetection] = []
     for face in sorted(faces, key=lambda face: -face.box.area):
-        if all(_shared(face.box, other.box) <= max_share for other in kept):
+        if all(overlap_share(face.box, other.box) <= max_share for other in kept):
             kept.append(face)
     return kept
-
-
-def _shared(first: Box, second: Box) -> float:
-    """Their overlap as a share of the smaller one."""
-    across = min(first.right, second.right) - max(first.left, second.left)
-    down = min(first.bottom, second.bottom) - max(first.top, second.top)
-    smaller = min(first.area, second.area)
-    return float(np.clip(max(0, across) * max(0, down) / smaller, 0, 1)) if smaller > 0 else 0.0

@@ -1,15 +1,20 @@
 """BlazeFace, "back camera" (Bazarevsky et al. 2019): the default detector, whose weights lie in the package.
 
-It sees a picture as 256 × 256 pixels and finds faces from 6 % of that; smaller ones are the business of tiling.
+    picture → letterbox (256, 256, 3) → network → 896 × (box, six points), 896 × score → clusters → faces
+
+It sees a picture as 256 × 256 pixels and finds faces from 6 % of that; ``multiscale.py`` handles smaller ones.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from mien.detection.base import FaceDetection, in_reading_order, moved
-from mien.geometry import Box, ByteArray, FaceLandmarks, FloatArray
+from mien.detection.traits import SearchTraits
+from mien.geometry import Box, ByteArray, FaceLandmarks, FloatArray, corner_ious
+from mien.runtime.files import sha256_of
 from mien.runtime.onnx import open_session
 from mien.weights import weight_path
 
@@ -21,6 +26,21 @@ _ANCHORS_PER_CELL = 2
 _ENOUGH_PIXELS = 1024
 #: Logits beyond this saturate (as in MediaPipe).
 _LOGIT_LIMIT = 80.0
+
+#: What it sees from which size on, and what its scores mean (measured on made pictures: experiments/).
+BLAZEFACE_TRAITS = SearchTraits(
+    min_score=0.55,
+    doubtful_score=0.3,
+    visible_share=0.056,
+    coarse_share=0.075,
+    tight_share=0.6,
+    sure_score=0.8,
+    confirmed_score=0.6,
+    confirmed_tile_score=0.7,
+    rolled_deg=15.0,
+    cutout_px=_SIDE,
+    cutout_share=0.4,
+)
 
 
 class BlazeFace:
@@ -36,17 +56,23 @@ class BlazeFace:
 
     def __init__(self, *, min_score: float = 0.5, path: Path | None = None, threads: int | None = None) -> None:
         self.min_score = min_score
-        self._session = open_session(path or weight_path("blazeface", kind="detector"), threads=threads)
+        self._path = path or weight_path("blazeface", kind="detector")
+        self._session = open_session(self._path, threads=threads)
         self._anchors = anchor_centers()
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        return {self.name: sha256_of(self._path)}
 
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """Faces of an RGB uint8 picture (H, W, 3), from left to right."""
         canvas, scale, left, top = letterbox(image)
-        tensor = canvas[None].astype(np.float32) / 127.5 - 1
+        tensor = canvas[None].astype(np.float32) / 127.5 - 1  # (1, 256, 256, 3) in [-1, 1]
+        # (1, 896, 16) boxes and points relative to their anchors; (1, 896, 1) logits
         regressors, logits = self._session.run(["regressors", "classificators"], {"input": tensor})
-        scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0], -_LOGIT_LIMIT, _LOGIT_LIMIT)))
+        scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0], -_LOGIT_LIMIT, _LOGIT_LIMIT)))  # (896,)
         wanted = scores >= self.min_score
-        points = decode_points(regressors[0][wanted], self._anchors[wanted])
+        points = decode_points(regressors[0][wanted], self._anchors[wanted])  # (K, 8, 2)
         faces = weighted_suppression(points, scores[wanted])
         return in_reading_order(moved(face, -left / scale, -top / scale, 1 / scale) for face in faces)
 
@@ -106,20 +132,13 @@ def weighted_suppression(points: FloatArray, scores: FloatArray, *, min_iou: flo
     faces = []
     left = np.argsort(-scores, kind="stable")
     while left.size:
-        near = _overlaps(points[left[0], :2], points[left, :2]) > min_iou
+        near = corner_ious(points[left[0], :2], points[left, :2]) > min_iou
         near[0] = True
         cluster = left[near]
         mean = np.average(points[cluster], axis=0, weights=scores[cluster])
         faces.append(_as_face(mean, float(scores[cluster[0]])))
         left = left[~near]
     return faces
-
-
-def _overlaps(box: FloatArray, others: FloatArray) -> FloatArray:
-    """Intersection over union of corners (2, 2) with corners (N, 2, 2)."""
-    inside = np.maximum(0, np.minimum(box[1], others[:, 1]) - np.maximum(box[0], others[:, 0])).prod(axis=1)
-    union = np.maximum(0, box[1] - box[0]).prod() + np.maximum(0, others[:, 1] - others[:, 0]).prod(axis=1) - inside
-    return np.asarray(inside / np.maximum(union, 1e-9), np.float32)
 
 
 def _as_face(points: FloatArray, score: float) -> FaceDetection:

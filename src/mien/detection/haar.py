@@ -3,6 +3,8 @@
 It finds upright frontal faces only, and gives no key points. OpenCV is imported when a detector is made.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 from mien.detection.base import FaceDetection, drop_contained, in_reading_order
 from mien.errors import missing_extra
 from mien.geometry import Box, ByteArray
+from mien.runtime.files import sha256_of
 
 
 class HaarCascade:
@@ -32,24 +35,29 @@ class HaarCascade:
             import cv2  # noqa: PLC0415 - an extra
 
             self._cv2: Any = cv2
-            folder = self._cv2.data.haarcascades
-            self._cascade = self._cv2.CascadeClassifier(f"{folder}haarcascade_frontalface_default.xml")
+            self._path = Path(self._cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
+            self._cascade = self._cv2.CascadeClassifier(str(self._path))
         except (ImportError, AttributeError) as err:
             raise missing_extra("OpenCV 4 (version 5 has no cascades)", "haar") from err
         self._one_at_a_time = Lock()  # the cascade keeps the picture that it looks at
         self.min_score, self.min_neighbors, self.min_size = min_score, min_neighbors, min_size
 
+    @property
+    def files(self) -> Mapping[str, str]:
+        return {self.name: sha256_of(self._path)}
+
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """Faces of an RGB uint8 picture (H, W, 3), from left to right."""
-        gray = self._cv2.cvtColor(image, self._cv2.COLOR_RGB2GRAY)
+        gray = self._cv2.cvtColor(image, self._cv2.COLOR_RGB2GRAY)  # (H, W)
         with self._one_at_a_time:
             boxes, _, weights = self._cascade.detectMultiScale3(
                 gray,
-                scaleFactor=1.1,
+                scaleFactor=1.1,  # OpenCV's default pyramid, which the capstone used
                 minNeighbors=self.min_neighbors,
                 minSize=(self.min_size, self.min_size),
                 outputRejectLevels=True,
             )
+        # the last stage's sum of weights is unbounded; the logistic function brings it into [0, 1]
         scores = 1 / (1 + np.exp(-np.asarray(weights, np.float64).reshape(-1)))
         faces = [
             FaceDetection(Box(float(x), float(y), float(x + width), float(y + height)), float(score))

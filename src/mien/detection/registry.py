@@ -8,20 +8,25 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from mien.detection.base import Detector
-from mien.detection.blazeface import BlazeFace
+from mien.detection.blazeface import BLAZEFACE_TRAITS, BlazeFace
 from mien.detection.haar import HaarCascade
-from mien.detection.multiscale import Tiled
+from mien.detection.multiscale import MultiscaleDetector
 from mien.detection.whole import WholePicture
 from mien.detection.yunet import YuNet
 from mien.errors import ConfigError, UnknownDetectorError
 
 _WITHOUT_FILE = ("haar", "whole")
-#: Below this, what BlazeFace sees is noise; between it and ``min_score`` it is a reason to look closer.
-_DOUBTFUL_SCORE = 0.3
+
+#: The detector that is used where none is named.
+DEFAULT_DETECTOR = "blazeface"
 
 
 def build_detector(
-    name: str = "blazeface", *, file: Path | None = None, min_score: float | None = None, threads: int | None = None
+    name: str = DEFAULT_DETECTOR,
+    *,
+    file: Path | None = None,
+    min_score: float | None = None,
+    threads: int | None = None,
 ) -> Detector:
     """The detector called ``name``.
 
@@ -53,9 +58,9 @@ def list_detectors() -> tuple[str, ...]:
 
 
 def _blazeface(file: Path | None, min_score: float | None, threads: int | None) -> Detector:
-    confident = 0.55 if min_score is None else min_score
-    first_look = BlazeFace(min_score=min(_DOUBTFUL_SCORE, confident), path=file, threads=threads)
-    return Tiled(first_look, min_score=confident)
+    confident = BLAZEFACE_TRAITS.min_score if min_score is None else min_score
+    looker = BlazeFace(min_score=min(BLAZEFACE_TRAITS.doubtful_score, confident), path=file, threads=threads)
+    return MultiscaleDetector(looker, BLAZEFACE_TRAITS, min_score=confident)
 
 
 def _haar(file: Path | None, min_score: float | None, threads: int | None) -> Detector:  # noqa: ARG001
@@ -71,7 +76,7 @@ def _yunet(file: Path | None, min_score: float | None, threads: int | None) -> D
         raise ConfigError(
             "the detector yunet needs its ONNX file", hint="--detector-file face_detection_yunet.onnx (OpenCV Zoo)"
         )
-    return YuNet(file, min_score=0.7 if min_score is None else min_score, threads=threads)
+    return YuNet(file, threads=threads) if min_score is None else YuNet(file, min_score=min_score, threads=threads)
 
 
 _BUILDERS: dict[str, Callable[[Path | None, float | None, int | None], Detector]] = {

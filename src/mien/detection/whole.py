@@ -3,6 +3,8 @@
 It looks at nothing.
 """
 
+from collections.abc import Mapping
+
 from mien.detection.base import FaceDetection
 from mien.geometry import Box, ByteArray
 
@@ -11,6 +13,10 @@ class WholePicture:
     """Returns the picture's own frame as its only face."""
 
     name = "whole"
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        return {}
 
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """One face: all of the picture, with score 1."""

@@ -3,6 +3,7 @@
 Its weights do not ship with the package; the file is OpenCV Zoo's, with a free input size.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from mien.detection.base import FaceDetection, in_reading_order, merge_overlapping, moved
 from mien.errors import ModelFileError
 from mien.geometry import Box, ByteArray, FaceLandmarks, FloatArray
+from mien.runtime.files import sha256_of
 from mien.runtime.onnx import open_session
 
 _STRIDES = (8, 16, 32)
@@ -33,7 +35,7 @@ class YuNet:
     name = "yunet"
 
     def __init__(self, path: Path, *, min_score: float = 0.7, max_side: int = 1280, threads: int | None = None) -> None:
-        self._session = open_session(path, threads=threads)
+        self._path, self._session = path, open_session(path, threads=threads)
         self._outputs = [f"{kind}_{stride}" for stride in _STRIDES for kind in _KINDS]
         missing = set(self._outputs) - {output.name for output in self._session.get_outputs()}
         if missing:
@@ -41,13 +43,18 @@ class YuNet:
         self._input = self._session.get_inputs()[0].name
         self.min_score, self.max_side = min_score, max_side
 
+    @property
+    def files(self) -> Mapping[str, str]:
+        return {self.name: sha256_of(self._path)}
+
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """Faces of an RGB uint8 picture (H, W, 3), from left to right."""
         scale = min(1.0, self.max_side / max(image.shape[:2]))
-        tensor = _bgr_tensor(image, scale)
+        tensor = _bgr_tensor(image, scale)  # (1, 3, H, W), H and W whole multiples of 32
         outputs = self._session.run(self._outputs, {self._input: tensor})
         faces: list[FaceDetection] = []
         for position, stride in enumerate(_STRIDES):
+            # each is (cells, n), n of the kinds in order: 1, 1, 4, 10
             level = [output[0] for output in outputs[4 * position : 4 * position + 4]]
             faces += decode_level(*level, stride=stride, columns=tensor.shape[3] // stride, min_score=self.min_score)
         return in_reading_order(moved(face, 0, 0, 1 / scale) for face in merge_overlapping(faces))

@@ -14,7 +14,7 @@ from typing import Any, overload
 import numpy as np
 
 from mien.detection.base import Detector, FaceDetection
-from mien.detection.registry import build_detector
+from mien.detection.registry import DEFAULT_DETECTOR, build_detector
 from mien.errors import ConfigError, ImageDecodeError, SourceError
 from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
 from mien.imaging import ColorOrder, ImageSource, describe_source, load_image
@@ -91,7 +91,7 @@ class ExpressionPipeline:
 
 def load(
     model: str | PathLike[str] = "default",
-    detector: str = "blazeface",
+    detector: str = DEFAULT_DETECTOR,
     *,
     detector_file: Path | None = None,
     threads: int | None = None,

@@ -80,6 +80,15 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="replace")
 
 
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes in hexadecimal.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def file_key(path: Path) -> Hashable:
     """What all names of and links to one file have in common, and no other file has."""
     try:

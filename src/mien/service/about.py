@@ -1,6 +1,5 @@
 """What the service says of itself: ``/v1/model``, ``/healthz``, ``/readyz`` and ``/metrics``."""
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from mien.runtime.files import sha256_of
 from mien.service.engine import NEEDS_TOKEN, Engine, TheEngine
 from mien.service.schemas import (
     InputSchema,
@@ -75,4 +75,4 @@ def _only(schema: type[Schema], values: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256_of(path)

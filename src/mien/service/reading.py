@@ -5,7 +5,7 @@ It does not know HTTP; what comes in is bytes and a name, what goes out is the l
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -59,6 +59,10 @@ class CappedDetector:
     @property
     def name(self) -> str:
         return self._detector.name
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        return self._detector.files
 
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """Faces of an RGB uint8 picture (H, W, 3), from left to right.

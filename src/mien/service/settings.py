@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import ConfigError
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")
@@ -33,7 +34,7 @@ class ServiceSettings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
     workers: int = Field(1, ge=1, le=64, description="Processes; limits below hold for each")
     model: str = Field("default", description="A name that `mien models` lists, or an .onnx file")
-    detector: str = Field("blazeface", description="blazeface, haar, yunet or whole")
+    detector: str = Field(DEFAULT_DETECTOR, description="blazeface, haar, yunet or whole")
     detector_file: Path | None = Field(None, description="The ONNX file of yunet")
     threads: int = Field(0, ge=0, le=256, description="Pictures worked on at a time; 0 is two for each core")
     batch_size: int = Field(64, ge=1, le=1024, description="Faces that go through the network together, of any clients")

@@ -85,7 +85,6 @@ def record_video(
     resume: bool = False,
     listener: Listener | None = None,
     note_every_s: float = 2.0,
-    detector_file: Path | None = None,
 ) -> VideoSummary:
     """Read ``video`` and write ``outputs``; an interruption by the keyboard ends it early but well.
 
@@ -96,7 +95,6 @@ def record_video(
         resume: Go on where an earlier run with the same settings stopped; without one, begin.
         listener: Is shown each result.
         note_every_s: How often it is noted how far the run came; what lies behind the last note is read again.
-        detector_file: That the detector was made from, if one was given; resuming needs the same.
 
     Raises:
         ConfigError: An output is the source itself or another output, or has no known ending, or
@@ -107,7 +105,7 @@ def record_video(
         MissingDependencyError: An output needs an extra that is not installed.
     """
     _check(video, outputs, resume=resume)
-    recipe = recipe_of(video.info, analyzer, detector_file)
+    recipe = recipe_of(video.info, analyzer)
     job = _Job(video, analyzer, outputs, recipe, note_every_s)
     if not (resume and outputs.table is not None):
         return job.run(None, listener)

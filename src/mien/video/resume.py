@@ -3,14 +3,13 @@
 It does not know how frames are read; it holds the analyzer's memory as that gives it.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mien.errors import CheckpointError, ConfigError
-from mien.runtime.files import write_text
+from mien.errors import CheckpointError
+from mien.runtime.files import sha256_of, write_text
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.sources import VideoInfo
 from mien.video.tables import START_AGAIN
@@ -65,6 +64,8 @@ def load_progress(table: Path, recipe: dict[str, Any]) -> Progress | None:
         return None
     progress = _read(path)
     differing = [key for key in recipe | progress.recipe if progress.recipe.get(key) != recipe.get(key)]
+    if progress.recipe.get("detector_files", {}) is None:  # not recorded then
+        differing.remove("detector_files")
     if differing:
         came = ", ".join(_change(key, recipe.get(key), progress.recipe.get(key)) for key in differing)
         raise CheckpointError(f"{table}: begun with other settings: {came}", hint=START_AGAIN)
@@ -73,19 +74,15 @@ def load_progress(table: Path, recipe: dict[str, Any]) -> Progress | None:
     return _as_left(table, progress) if table.exists() else None
 
 
-def recipe_of(video: VideoInfo, analyzer: FrameAnalyzer, detector_file: Path | None = None) -> dict[str, Any]:
-    """What decides the rows: the source, the settings, the detector and the network, as JSON would give it back.
-
-    Raises:
-        ConfigError: The detector's file cannot be read.
-    """
+def recipe_of(video: VideoInfo, analyzer: FrameAnalyzer) -> dict[str, Any]:
+    """What decides the rows: the source, the settings, the detector and the network, as JSON would give it back."""
     pipeline, settings = analyzer.pipeline, asdict(analyzer.settings)
-    found_by = {"detector": pipeline.detector.name, "detector_file": detector_file and _sha256(detector_file)}
     return {
         "source": video.name,
         "rate": video.fps,
-        **found_by,
-        "model": _sha256(pipeline.recognizer.path),
+        "detector": pipeline.detector.name,
+        "detector_files": dict(pipeline.detector.files),
+        "model": sha256_of(pipeline.recognizer.path),
         "min_confidence": pipeline.min_confidence,
         **settings,
     }
@@ -95,8 +92,8 @@ def _change(key: str, now: Any, then: Any) -> str:
     """What is other than in the earlier run; of files only hashes are known, which tell nobody anything."""
     if key == "model":
         return "another model"
-    if key == "detector_file":
-        now, then = now and "another file", then and "the first file"
+    if key == "detector_files":
+        return "another file of the detector"
     return f"{key} {now} instead of {then}"
 
 
@@ -104,7 +101,8 @@ def _read(path: Path) -> Progress:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         frame, position = int(record["frame"]), int(record["position"])
-        return Progress(frame, position, dict(record["recipe"]), record["memory"], bool(record["complete"]))
+        recipe = _with_files(dict(record["recipe"]))
+        return Progress(frame, position, recipe, record["memory"], bool(record["complete"]))
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise CheckpointError(f"{path}: damaged ({err})", hint=START_AGAIN) from err
 
@@ -117,8 +115,9 @@ def _as_left(table: Path, progress: Progress) -> Progress:
     return progress
 
 
-def _sha256(file: Path) -> str:
-    try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as err:
-        raise ConfigError(f"{file}: {err.strerror or err}") from err
+def _with_files(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The recipe of an older version, which knew one file of the detector and only if it was given, as of this one."""
+    if "detector_file" in recipe:
+        file = recipe.pop("detector_file")
+        recipe["detector_files"] = {recipe["detector"]: file} if file else None
+    return recipe

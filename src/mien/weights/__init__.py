@@ -3,7 +3,6 @@
 It does not know what a file computes; ``manifest.json`` beside it is the one list of names and hashes.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from mien.errors import ModelFileError, UnknownModelError
+from mien.runtime.files import sha256_of
 
 _FOLDER = Path(__file__).parent
 
@@ -36,7 +36,7 @@ class WeightFile:
 
     def intact(self) -> bool:
         """Whether the file is there and its bytes are the shipped ones."""
-        return self.path.is_file() and hashlib.sha256(self.path.read_bytes()).hexdigest() == self.sha256
+        return self.path.is_file() and sha256_of(self.path) == self.sha256
 
 
 def read_manifest(folder: Path) -> Mapping[str, WeightFile]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mien.data.dataset import FerDataset
 from mien.data.protocols import Split, select
 from mien.geometry import FloatArray
+from mien.preprocessing import bytes_to_unit
 from mien.training.losses import cross_entropy
 
 _BATCH = 256
@@ -32,8 +33,7 @@ def faces_of(dataset: FerDataset, split: Split, *, at_most: int | None = None) -
 
 def as_input(images: npt.NDArray[np.uint8]) -> FloatArray:
     """Gray pictures (n, 48, 48, 1) as a network takes them, float32 (n, 1, 48, 48) in [0, 1]."""
-    faces: FloatArray = images.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
-    return faces
+    return bytes_to_unit(images.transpose(0, 3, 1, 2))
 
 
 @torch.no_grad()
