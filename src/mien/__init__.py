@@ -36,7 +36,7 @@ from mien.recognition.results import ExpressionProbabilities, FaceExpression, Fa
 from mien.weights import list_weights
 
 if TYPE_CHECKING:
-    from mien.data.dataset import open_dataset
+    from mien.data.dataset import FerDataset, open_dataset
     from mien.evaluation.run import evaluate
     from mien.networks.registry import build_network
     from mien.training.export.onnx_export import export_onnx
@@ -61,6 +61,7 @@ __all__ = [
     "FaceExpression",
     "FaceLandmarks",
     "FailedImage",
+    "FerDataset",
     "FrameResult",
     "ImageResult",
     "InputSpec",
@@ -87,6 +88,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "FerDataset": "mien.data.dataset",
     "FrameResult": "mien.video.results",
     "__version__": "mien.version",
     "analyze_video": "mien.video.run",

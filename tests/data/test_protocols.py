@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from mien.data.dataset import FerDataset
-from mien.data.protocols import PROTOCOLS, SPLITS, majority, plurality, seen_before, select
+from mien.data.protocols import available, majority, missing_rows, plurality, seen_before, select
+from mien.data.splits import SPLITS
 from mien.errors import ProtocolError
+from mien.expressions import FERPLUS_LABELS
 
 
 def votes(**counts: int) -> np.ndarray:
@@ -49,7 +51,7 @@ def test_argmax_looks_at_all_ten_columns(row: np.ndarray, expected: int | None) 
 
 
 def test_targets_of_every_protocol_sum_to_one(made_dataset: FerDataset) -> None:
-    for protocol in PROTOCOLS:
+    for protocol in available(made_dataset):
         for split in SPLITS:
             selection = select(made_dataset, protocol, split)
             assert np.allclose(selection.targets.sum(axis=1), 1)
@@ -61,6 +63,53 @@ def test_unique_leaves_out_images_of_earlier_splits(made_dataset: FerDataset) ->
     for split in ("validation", "test"):
         whole, unique = select(made_dataset, "votes", split), select(made_dataset, "votes-unique", split)
         assert sorted(set(whole.indices) - set(unique.indices)) == [made_dataset.split_rows(split)[1]]
+
+
+def test_all_splits_together_are_every_row_and_unique_keeps_the_first_of_equal_images(made_dataset: FerDataset) -> None:
+    whole, unique = select(made_dataset, "votes", "all"), select(made_dataset, "votes-unique", "all")
+    assert whole.indices.tolist() == list(range(len(made_dataset)))
+    copies = [made_dataset.split_rows(split)[1] for split in ("validation", "test")]
+    assert sorted(set(whole.indices) - set(unique.indices)) == copies
+
+
+def test_fer2013_says_its_own_labels_in_seven_classes(made_dataset: FerDataset) -> None:
+    selection = select(made_dataset, "fer2013", "all")
+    own = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")  # 0 to 6 of the CSV file
+    expected = [own[emotion] for emotion in made_dataset.emotions]
+    assert [str(FERPLUS_LABELS[label]) for label in selection.labels] == expected
+    assert {str(label) for label in selection.classes} == set(own)
+
+
+def test_clean_keeps_the_rows_where_both_label_sets_agree(made_dataset: FerDataset) -> None:
+    own, seen = select(made_dataset, "fer2013", "train"), select(made_dataset, "argmax", "train")
+    by_row = dict(zip(seen.indices.tolist(), seen.labels.tolist(), strict=True))
+    expected = [i for i, label in zip(own.indices.tolist(), own.labels.tolist(), strict=True) if by_row.get(i) == label]
+    assert select(made_dataset, "clean", "train").indices.tolist() == expected
+    assert expected
+
+
+def test_unknown_labels_are_left_out_and_a_set_without_any_says_so(made_dataset: FerDataset) -> None:
+    emotions = np.array(made_dataset.emotions)
+    emotions[:5] = 255
+    assert select(replace(made_dataset, emotions=emotions), "fer2013", "train").indices.tolist()[0] == 5
+    with pytest.raises(ProtocolError, match="'fer2013' needs FER2013's own labels"):
+        select(replace(made_dataset, emotions=np.full_like(emotions, 255)), "fer2013", "train")
+    with pytest.raises(ProtocolError, match="'labels' needs published labels"):
+        select(made_dataset, "labels", "train")
+
+
+def test_labels_are_the_published_ones_over_the_classes_of_the_set(made_dataset: FerDataset) -> None:
+    labels = np.full(len(made_dataset), 255, np.uint8)
+    labels[[3, 60]] = 1, 0
+    imported = replace(made_dataset, labels=labels, manifest={"classes": ["neutral", "happiness"]})
+    selection = select(imported, "labels", "all")
+    assert selection.indices.tolist() == [3, 60]
+    assert selection.labels.tolist() == [1, 0]
+    assert [str(label) for label in selection.classes] == ["neutral", "happiness"]
+
+
+def test_the_rows_that_no_protocol_can_judge_are_named(made_dataset: FerDataset) -> None:
+    assert missing_rows(made_dataset).tolist() == [94, 95]  # the last two training rows are not faces
 
 
 def test_majority_reads_the_second_panel(made_dataset: FerDataset) -> None:
@@ -92,6 +141,7 @@ def test_unknown_names_are_refused_with_near_ones(made_dataset: FerDataset) -> N
         ("majority", (25045, 3191, 3137), (1083, 892, 394, 382, 269, 16, 86, 15)),
         ("majority-v1", (25060, 3199, 3153), (1090, 893, 396, 384, 273, 18, 83, 16)),
         ("argmax", (28389, 3553, 3546), (1262, 928, 444, 444, 325, 23, 93, 27)),
+        ("fer2013", (28559, 3579, 3573), (624, 874, 413, 588, 487, 55, 532, 0)),
     ],
 )
 def test_counts_on_the_real_data_are_the_published_ones(

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as RichTable
 
-from mien.data.protocols import PROTOCOLS, Split
+from mien.data.protocols import PROTOCOLS
+from mien.data.splits import Split
 from mien.errors import ConfigError
 from mien.evaluation.bootstrap import RESAMPLES
 from mien.render.plots import load_figure

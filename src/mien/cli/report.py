@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from mien.cli.sources import expand
-from mien.data.protocols import Split
+from mien.data.splits import Split
 from mien.errors import SourceError
 from mien.evaluation.bootstrap import RESAMPLES
 from mien.recognition.results import FailedImage

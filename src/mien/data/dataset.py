@@ -2,17 +2,27 @@
 
 It does not know the files that they were made from, nor what protocols make of the votes.
 
-    manifest.json      counts, sha256 of the sources and of each split, package version
-    images.npy         uint8 (N, 48, 48, 1)
+    manifest.json      counts, sha256 of the sources and of each split, package version; of imported sets also
+                       name, license, source, classes, split rule and crop
+    images.npy         uint8 (N, S, S, 1), gray; S is 48 for FER2013
     splits.npy         uint8 (N,), index into ("train", "validation", "test")
     rows.npy           int32 (N,), row of the source file, from 0
     emotions.npy       uint8 (N,), FER2013's own label in its order, 255 where unknown
-    votes.npy          uint8 (N, 10), fer2013new.csv: the eight expressions, unknown, not a face
-    panel_votes.npy    uint8 (N, 10), label_*.csv, where they were given
+    votes.npy          uint8 (N, 10), the eight expressions, unknown, not a face
+
+Only where the source has them:
+
+    panel_votes.npy    uint8 (N, 10), the second panel's votes (label_*.csv of FER+)
+    labels.npy         uint8 (N,), the one published label, index into FER+'s order, 255 for none
+    names.npy          str (N,), path of the image inside its source
+    persons.npy        str (N,), who is shown, "" where unknown
+    groups.npy         structured (N,), a str field for each group: gender, age, ethnicity
+    found.npy          bool (N,), whether the detector found the face that was cropped
 """
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +30,35 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.protocols import SPLITS, Split
-from mien.errors import DatasetFormatError, DatasetNotFoundError, StorageError
+from mien.data.splits import SPLITS, Split
+from mien.errors import ConfigError, DatasetFormatError, DatasetNotFoundError, StorageError
+from mien.expressions import FERPLUS_LABELS, Expression, LabelSet
 from mien.runtime.files import atomic_folder
 
 MANIFEST_SCHEMA = 1
-_ARRAYS = ("images", "splits", "rows", "emotions", "votes", "panel_votes")
 _MANIFEST = "manifest.json"
+#: What an array of each file must look like. The first six are FER2013's; of these only the second panel may lack.
+_LAYOUT: dict[str, Callable[[npt.NDArray[Any]], bool]] = {
+    "images": lambda a: a.dtype == np.uint8 and a.ndim == 4 and a.shape[1] == a.shape[2] > 0 and a.shape[3] == 1,
+    "splits": lambda a: a.dtype == np.uint8 and a.ndim == 1,
+    "rows": lambda a: a.dtype == np.int32 and a.ndim == 1,
+    "emotions": lambda a: a.dtype == np.uint8 and a.ndim == 1,
+    "votes": lambda a: a.dtype == np.uint8 and a.ndim == 2 and a.shape[1] == len(FERPLUS_LABELS) + 2,
+    "panel_votes": lambda a: a.dtype == np.uint8 and a.ndim == 2 and a.shape[1] == len(FERPLUS_LABELS) + 2,
+    "labels": lambda a: a.dtype == np.uint8 and a.ndim == 1,
+    "names": lambda a: a.dtype.kind == "U" and a.ndim == 1,
+    "persons": lambda a: a.dtype.kind == "U" and a.ndim == 1,
+    "groups": lambda a: a.dtype.names is not None and all(a.dtype[n].kind == "U" for n in a.dtype.names),
+    "found": lambda a: a.dtype == np.bool_ and a.ndim == 1,
+}
+_REQUIRED = ("images", "splits", "rows", "emotions", "votes")
 #: All that a prepared data set consists of.
-_FILES = {_MANIFEST, *(f"{name}.npy" for name in _ARRAYS)}
+_FILES = {_MANIFEST, *(f"{name}.npy" for name in _LAYOUT)}
+#: Manifests are a few kilobytes; decisions that were applied are listed, a row each.
+_MAX_MANIFEST_BYTES = 64 << 20
+_PREPARE_AGAIN = "run mien data prepare or mien data import again"
+#: Rows that are hashed at a time, so that a large split is never copied whole.
+_HASHED_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +66,20 @@ class FerDataset:
     """A prepared data set; the arrays are memory-mapped and read-only when it comes from :func:`open_dataset`.
 
     Attributes:
-        images: uint8 (N, 48, 48, 1), gray, 0 to 255.
-        splits: uint8 (N,), index into :data:`mien.data.protocols.SPLITS`.
+        images: uint8 (N, S, S, 1), gray, 0 to 255.
+        splits: uint8 (N,), index into ("train", "validation", "test").
         rows: int32 (N,), row of the source, ascending.
         emotions: uint8 (N,), FER2013's own label, 255 where unknown.
-        votes: uint8 (N, 10), the eight expressions in FER+ order, then unknown and not-a-face.
+        votes: uint8 (N, 10), the eight expressions in FER+ order, then unknown and not-a-face. A set with one label an
+            image has one vote each; published probabilities are kept in hundredths.
         panel_votes: The same from the second vote file, or None.
         manifest: What ``manifest.json`` holds.
+        labels: uint8 (N,), the label that a source with labels publishes, in FER+ order; the most frequent where it has
+            several, the first given among equals; 255 for none. None where the source has votes alone.
+        names: str (N,), path of each image inside its source, or None.
+        persons: str (N,), who is shown, "" where unknown; or None.
+        groups: Structured (N,), one str field for each group, such as ``groups["gender"]``; or None.
+        found: bool (N,), whether a detector found the face; where not, the whole picture stands. None: not looked for.
     """
 
     images: npt.NDArray[np.uint8]
@@ -52,12 +89,41 @@ class FerDataset:
     votes: npt.NDArray[np.uint8]
     panel_votes: npt.NDArray[np.uint8] | None
     manifest: dict[str, Any]
+    labels: npt.NDArray[np.uint8] | None = None
+    names: npt.NDArray[np.str_] | None = None
+    persons: npt.NDArray[np.str_] | None = None
+    groups: npt.NDArray[np.void] | None = None
+    found: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def side(self) -> int:
+        """Width and height of each image in pixels."""
+        return int(self.images.shape[1])
+
+    @property
+    def classes(self) -> LabelSet:
+        """The expressions that the source can name, in FER+ order; what it lacks is never a label of it."""
+        names = self.manifest.get("classes")
+        return FERPLUS_LABELS if names is None else LabelSet(tuple(Expression(name) for name in names))
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """The groups that the source tells of each image, such as ``gender``; empty where it tells none."""
+        return () if self.groups is None else tuple(self.groups.dtype.names or ())
+
     def split_rows(self, split: Split) -> npt.NDArray[np.int64]:
-        """Positions of the rows of ``split``, ascending."""
+        """Positions of the rows of ``split``, ascending; ``all`` is every row.
+
+        Raises:
+            ConfigError: There is no such split.
+        """
+        if split == "all":
+            return np.arange(len(self))
+        if split not in SPLITS:
+            raise ConfigError(f"no split {split!r}", hint=f"there are {', '.join(SPLITS)} and all")
         return np.flatnonzero(self.splits == SPLITS.index(split))
 
     @property
@@ -74,7 +140,7 @@ def write_dataset(dataset: FerDataset, folder: Path) -> None:
     """
     check_replaceable(folder)
     with atomic_folder(folder) as temporary:
-        for name in _ARRAYS:
+        for name in _LAYOUT:
             array = getattr(dataset, name)
             if array is not None:
                 np.save(temporary / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
@@ -105,23 +171,13 @@ def open_dataset(folder: str | Path) -> FerDataset:
         DatasetFormatError: The manifest or an array is damaged, or of another layout.
     """
     folder = Path(folder)
-    try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as err:
-        raise DatasetNotFoundError(
-            f"{folder}: no prepared data set here",
-            hint="mien data prepare --fer2013 … --ferplus … --out FOLDER makes one",
-        ) from err
-    except ValueError as err:
-        raise DatasetFormatError(f"{folder / _MANIFEST}: not JSON ({err})", hint=_PREPARE_AGAIN) from err
-    layout = manifest.get("schema") if isinstance(manifest, dict) else None
-    if layout != MANIFEST_SCHEMA:
+    manifest = _read_manifest(folder)
+    arrays: dict[str, Any] = {name: _open_array(folder, name, rows=manifest["rows"]) for name in _LAYOUT}
+    if len(arrays["splits"]) and arrays["splits"].max() >= len(SPLITS):
         raise DatasetFormatError(
-            f"{folder}: layout {layout!r}, this version reads {MANIFEST_SCHEMA}", hint=_PREPARE_AGAIN
+            f"{folder / 'splits.npy'}: a split {arrays['splits'].max()}, expected 0 to {len(SPLITS) - 1}",
+            hint=_PREPARE_AGAIN,
         )
-    if lacking := sorted({"rows", "splits", "dropped"} - manifest.keys()):
-        raise DatasetFormatError(f"{folder / _MANIFEST}: lacks {', '.join(lacking)}", hint=_PREPARE_AGAIN)
-    arrays: dict[str, Any] = {name: _open_array(folder, name, rows=manifest["rows"]) for name in _ARRAYS}
     return FerDataset(**arrays, manifest=manifest)
 
 
@@ -129,23 +185,63 @@ def split_sha256(dataset: FerDataset, split: Split) -> str:
     """Hash of the pixels and votes of one split: two data sets with equal hashes give comparable scores."""
     rows = dataset.split_rows(split)
     digest = hashlib.sha256()
-    for array in (dataset.rows, dataset.images, dataset.votes, dataset.panel_votes):
+    hashed = (dataset.rows, dataset.images, dataset.votes, dataset.panel_votes)
+    extras = (dataset.labels, dataset.names, dataset.persons, dataset.groups, dataset.found)
+    for array in (*hashed, *extras):
         if array is not None:
-            digest.update(np.ascontiguousarray(array[rows]).tobytes())
+            for start in range(0, len(rows), _HASHED_ROWS):
+                digest.update(np.ascontiguousarray(array[rows[start : start + _HASHED_ROWS]]).tobytes())
     return digest.hexdigest()
 
 
-_PREPARE_AGAIN = "run mien data prepare again"
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / _MANIFEST
+    try:
+        with path.open("rb") as stream:
+            manifest = json.loads(stream.read(_MAX_MANIFEST_BYTES))  # a longer one is cut, and then no JSON
+    except (FileNotFoundError, NotADirectoryError) as err:
+        raise DatasetNotFoundError(
+            f"{folder}: no prepared data set here",
+            hint="mien data prepare --fer2013 … --ferplus … --out FOLDER makes one",
+        ) from err
+    except (ValueError, RecursionError) as err:
+        raise DatasetFormatError(f"{path}: not JSON ({str(err)[:80]})", hint=_PREPARE_AGAIN) from err
+    layout = manifest.get("schema") if isinstance(manifest, dict) else None
+    if layout != MANIFEST_SCHEMA:
+        raise DatasetFormatError(
+            f"{folder}: layout {str(layout)[:20]!s}, this version reads {MANIFEST_SCHEMA}", hint=_PREPARE_AGAIN
+        )
+    if lacking := sorted({"rows", "splits", "dropped"} - manifest.keys()):
+        raise DatasetFormatError(f"{path}: lacks {', '.join(lacking)}", hint=_PREPARE_AGAIN)
+    if faults := [key for key, holds in _MANIFEST_KEYS.items() if key in manifest and not holds(manifest[key])]:
+        raise DatasetFormatError(f"{path}: {faults[0]} is not what a manifest has there", hint=_PREPARE_AGAIN)
+    return dict(manifest)
+
+
+def _is_split(entry: object) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("rows"), int) and isinstance(entry.get("sha256"), str)
+
+
+#: What the keys that the package reads must hold; others are carried along.
+_MANIFEST_KEYS: dict[str, Callable[[Any], bool]] = {
+    "rows": lambda v: isinstance(v, int),
+    "splits": lambda v: isinstance(v, dict) and all(s in SPLITS and _is_split(entry) for s, entry in v.items()),
+    "dropped": lambda v: isinstance(v, dict) and all(isinstance(count, int) for count in v.values()),
+    "classes": lambda v: isinstance(v, list) and set(v) <= {str(e) for e in Expression},
+}
 
 
 def _open_array(folder: Path, name: str, *, rows: int) -> npt.NDArray[Any] | None:
     path = folder / f"{name}.npy"
-    if name == "panel_votes" and not path.exists():
+    if name not in _REQUIRED and not path.exists():
         return None
     try:
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as err:
-        raise DatasetFormatError(f"{path}: cannot be read ({err})", hint=_PREPARE_AGAIN) from err
+        raise DatasetFormatError(f"{path}: cannot be read ({str(err)[:120]})", hint=_PREPARE_AGAIN) from err
+    if not isinstance(array, np.ndarray) or array.ndim == 0 or not _LAYOUT[name](array):
+        kind = f"{getattr(array, 'dtype', type(array).__name__)} {getattr(array, 'shape', '')}"
+        raise DatasetFormatError(f"{path}: {kind[:80]} is not what {name} are kept as", hint=_PREPARE_AGAIN)
     if len(array) != rows:
         raise DatasetFormatError(f"{path}: {len(array)} rows, the manifest says {rows}", hint=_PREPARE_AGAIN)
     return array

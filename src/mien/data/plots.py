@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mien.data.dataset import FerDataset
-from mien.data.protocols import SPLITS, Split, distribution, select
+from mien.data.protocols import distribution, select
+from mien.data.splits import SPLITS, Split
 from mien.expressions import FERPLUS_LABELS
 from mien.runtime.files import atomic_file
 

@@ -23,7 +23,7 @@ from mien.data.ferplus import (
     read_label_folder,
     rows_of_numbers,
 )
-from mien.data.protocols import SPLITS
+from mien.data.splits import SPLITS
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 from mien.expressions import FERPLUS_LABELS
 from mien.version import __version__

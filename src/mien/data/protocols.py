@@ -8,25 +8,31 @@ A score means nothing without its protocol. This module does not know networks o
                  and one of the eight (Barsoum et al. 2016, the literature's rows)
     majority-v1  the same rule on fer2013new.csv
     argmax       fer2013new.csv; the largest of ten columns, the first wins ties, kept if one of the eight
+    fer2013      FER2013's own label (``emotion`` of fer2013.csv), its seven classes; what was meant, not what was seen
+    clean        the rows where FER2013's own label and ``argmax`` are the same expression
+    labels       the published label of an imported set, over the classes that the set has
 
-Each also as ``NAME-unique``: without the images that stand byte for byte in a split that comes before.
+Each also as ``NAME-unique``: without the images that stand byte for byte in a split that comes before; of ``all``
+splits together, without those that stand in an earlier row.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from mien.data.dataset import FerDataset
+from mien.data.splits import SPLITS, Split
 from mien.errors import ProtocolError
-from mien.expressions import FERPLUS_LABELS
+from mien.expressions import FER2013_LABELS, FERPLUS_LABELS, LabelSet
 
-Split = Literal["train", "validation", "test"]
-SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 #: How targets are compared: whole distributions, one label drawn from them, or one label.
 TargetKind = Literal["distribution", "drawn", "label"]
+#: Marks a row without a label in ``emotions.npy`` and ``labels.npy``.
+NO_LABEL = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Selection:
         kind: How the targets are to be compared.
         indices: Rows of the data set, int64 (n,), ascending.
         targets: float64 (n, 8) in FER+ order, each row sums to 1; one-hot where ``kind`` is ``label``.
+        classes: The expressions that targets can name under this protocol; a fair judgement compares over these.
     """
 
     protocol: str
@@ -46,6 +53,7 @@ class Selection:
     kind: TargetKind
     indices: npt.NDArray[np.int64]
     targets: npt.NDArray[np.float64]
+    classes: LabelSet = FERPLUS_LABELS
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
@@ -54,24 +62,11 @@ class Selection:
         return labels
 
 
-class Voted(Protocol):
-    """What a protocol reads of a data set; see :class:`mien.data.dataset.FerDataset`."""
-
-    @property
-    def images(self) -> npt.NDArray[np.uint8]: ...
-    @property
-    def splits(self) -> npt.NDArray[np.uint8]: ...
-    @property
-    def votes(self) -> npt.NDArray[np.uint8]: ...
-    @property
-    def panel_votes(self) -> npt.NDArray[np.uint8] | None: ...
-
-
 _CLASSES = len(FERPLUS_LABELS)
 _Votes = npt.NDArray[np.uint8]
 _Targets = npt.NDArray[np.float64]
-#: Votes (n, 10) to targets (n, 8); a row of zeros is dropped.
-_Rule = Callable[[_Votes], _Targets]
+#: FER2013's numbers 0 to 6 as columns in FER+ order.
+_FER2013_COLUMNS = np.array([FERPLUS_LABELS.index(label) for label in FER2013_LABELS])
 
 
 def distribution(votes: _Votes) -> _Targets:
@@ -97,64 +92,123 @@ def plurality(votes: _Votes) -> _Targets:
     return targets
 
 
+def given(labels: npt.NDArray[np.uint8]) -> _Targets:
+    """One-hot (n, 8) of labels (n,) in FER+ order; zeros where there is none."""
+    known = labels < _CLASSES
+    targets: _Targets = np.eye(_CLASSES)[np.where(known, labels, 0)] * known[:, None]
+    return targets
+
+
+def original(emotions: npt.NDArray[np.uint8]) -> _Targets:
+    """One-hot (n, 8) of FER2013's own labels (n,), 0 to 6 in its order; zeros where unknown."""
+    known = emotions < len(FER2013_LABELS)
+    columns = _FER2013_COLUMNS[np.where(known, emotions, 0)]
+    targets: _Targets = np.eye(_CLASSES)[columns] * known[:, None]
+    return targets
+
+
+def agreed(emotions: npt.NDArray[np.uint8], votes: _Votes) -> _Targets:
+    """One-hot (n, 8) where FER2013's own label is the most voted of the ten columns (n, 10); zeros elsewhere."""
+    targets: _Targets = original(emotions) * plurality(votes)
+    return targets
+
+
 @dataclass(frozen=True, slots=True)
-class _Rules:
+class _Rule:
+    """How one protocol works: its targets (n, 8) at some rows, zeros where a row is dropped, and what it reads."""
+
     kind: TargetKind
-    rule: _Rule
-    second_file: bool = False
+    targets: Callable[[FerDataset, npt.NDArray[np.int64]], _Targets]
+    reads: Literal["votes", "panel_votes", "emotions", "labels"] = "votes"
+    classes: Callable[[FerDataset], LabelSet] = lambda dataset: dataset.classes
 
 
-_PROTOCOLS: dict[str, _Rules] = {
-    "votes": _Rules("distribution", distribution),
-    "drawn": _Rules("drawn", distribution),
-    "majority": _Rules("label", majority, second_file=True),
-    "majority-v1": _Rules("label", majority),
-    "argmax": _Rules("label", plurality),
+def _seven(_: FerDataset) -> LabelSet:
+    return LabelSet(tuple(label for label in FERPLUS_LABELS if label in FER2013_LABELS.expressions))
+
+
+_PROTOCOLS: dict[str, _Rule] = {
+    "votes": _Rule("distribution", lambda data, rows: distribution(data.votes[rows])),
+    "drawn": _Rule("drawn", lambda data, rows: distribution(data.votes[rows])),
+    "majority": _Rule("label", lambda data, rows: majority(_present(data.panel_votes)[rows]), "panel_votes"),
+    "majority-v1": _Rule("label", lambda data, rows: majority(data.votes[rows])),
+    "argmax": _Rule("label", lambda data, rows: plurality(data.votes[rows])),
+    "fer2013": _Rule("label", lambda data, rows: original(data.emotions[rows]), "emotions", _seven),
+    "clean": _Rule("label", lambda data, rows: agreed(data.emotions[rows], data.votes[rows]), "emotions", _seven),
+    "labels": _Rule("label", lambda data, rows: given(_present(data.labels)[rows]), "labels"),
 }
 _UNIQUE = "-unique"
 #: Every name that :func:`select` understands.
 PROTOCOLS: tuple[str, ...] = tuple(name + suffix for name in _PROTOCOLS for suffix in ("", _UNIQUE))
+#: What to do where a data set lacks what a protocol reads.
+_LACKING = {
+    "panel_votes": (
+        "label_train.csv, label_valid.csv and label_test.csv, which were not given",
+        "run mien data prepare again with --labels FOLDER, or use the protocol majority-v1",
+    ),
+    "emotions": ("FER2013's own labels, which this data set has not", "prepare it from fer2013.csv, or use votes"),
+    "labels": ("published labels, which this data set has not", "imported sets have them; use votes or majority here"),
+}
 
 
-def select(dataset: Voted, protocol: str, split: Split) -> Selection:
-    """The rows of ``split`` that ``protocol`` keeps, with their targets.
+def select(dataset: FerDataset, protocol: str, split: Split) -> Selection:
+    """The rows of ``split`` that ``protocol`` keeps, with their targets; ``all`` takes every row.
 
     Raises:
-        ProtocolError: No such protocol or split, or it needs the second vote file and the data set has none.
+        ProtocolError: No such protocol or split, or the data set lacks what the protocol reads.
     """
     if protocol not in PROTOCOLS:
         near = get_close_matches(protocol, PROTOCOLS) or PROTOCOLS
         raise ProtocolError(f"no protocol {protocol!r}", hint=f"did you mean {', '.join(near)}?")
-    if split not in SPLITS:
-        raise ProtocolError(f"no split {split!r}", hint=f"there are {', '.join(SPLITS)}")
-    rules = _PROTOCOLS[protocol.removesuffix(_UNIQUE)]
-    rows = np.flatnonzero(dataset.splits == SPLITS.index(split))
-    targets = rules.rule(_votes_for(dataset, protocol, second_file=rules.second_file)[rows])
+    if split not in {*SPLITS, "all"}:
+        raise ProtocolError(f"no split {split!r}", hint=f"there are {', '.join(SPLITS)} and all")
+    rule = _PROTOCOLS[protocol.removesuffix(_UNIQUE)]
+    if not _holds(dataset, rule):
+        lacking, hint = _LACKING[rule.reads]
+        raise ProtocolError(f"protocol {protocol!r} needs {lacking}", hint=hint)
+    rows = dataset.split_rows(split)
+    targets = rule.targets(dataset, rows)  # (n, 8)
     kept = targets.any(axis=1)
     if protocol.endswith(_UNIQUE):
         kept &= ~seen_before(dataset, split)
-    return Selection(protocol, split, rules.kind, rows[kept], targets[kept])
+    return Selection(protocol, split, rule.kind, rows[kept], targets[kept], rule.classes(dataset))
 
 
-def available(dataset: Voted) -> tuple[str, ...]:
-    """The protocols that ``dataset`` has the votes for; one of them may still keep no image of a split."""
-    second = dataset.panel_votes is not None
-    return tuple(name for name in PROTOCOLS if second or not _PROTOCOLS[name.removesuffix(_UNIQUE)].second_file)
+def available(dataset: FerDataset) -> tuple[str, ...]:
+    """The protocols that ``dataset`` has the labels for; one of them may still keep no image of a split."""
+    return tuple(name for name in PROTOCOLS if _holds(dataset, _PROTOCOLS[name.removesuffix(_UNIQUE)]))
 
 
-def seen_before(dataset: Voted, split: Split) -> npt.NDArray[np.bool_]:
-    """For each row of ``split``, whether its pixels stand byte for byte in a split that comes before it."""
+def seen_before(dataset: FerDataset, split: Split) -> npt.NDArray[np.bool_]:
+    """For each row of ``split``, whether its pixels stand byte for byte in a split that comes before it.
+
+    Of ``all`` splits together: whether they stand in an earlier row.
+    """
+    if split == "all":
+        first: dict[bytes, int] = {}
+        return np.array([first.setdefault(i.tobytes(), at) != at for at, i in enumerate(dataset.images)], dtype=bool)
     position = SPLITS.index(split)
     earlier = {image.tobytes() for image in dataset.images[dataset.splits < position]}
     return np.array([i.tobytes() in earlier for i in dataset.images[dataset.splits == position]], dtype=bool)
 
 
-def _votes_for(dataset: Voted, protocol: str, *, second_file: bool) -> _Votes:
-    if not second_file:
-        return dataset.votes
-    if dataset.panel_votes is None:
-        raise ProtocolError(
-            f"protocol {protocol!r} needs label_train.csv, label_valid.csv and label_test.csv, which were not given",
-            hint="run mien data prepare again with --labels FOLDER, or use the protocol majority-v1",
-        )
-    return dataset.panel_votes
+def missing_rows(dataset: FerDataset) -> npt.NDArray[np.int64]:
+    """Rows of the source that no protocol can judge, because they were left out when the data set was prepared.
+
+    FER2013's own labels cover these as well, so a score by ``fer2013`` is over fewer images than the challenge's.
+    """
+    total = len(dataset) + sum(dataset.manifest["dropped"].values())
+    return np.setdiff1d(np.arange(total), dataset.rows)
+
+
+def _holds(dataset: FerDataset, rule: _Rule) -> bool:
+    if rule.reads == "emotions":
+        return bool((np.asarray(dataset.emotions) != NO_LABEL).any())
+    return getattr(dataset, rule.reads) is not None
+
+
+def _present(array: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.uint8]:
+    """An optional array that :func:`_holds` has found to be there."""
+    if array is None:
+        raise ProtocolError("the data set lacks the labels of this protocol")
+    return array

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.data.dataset import FerDataset, split_sha256
-from mien.data.protocols import SPLITS, available, distribution, select
+from mien.data.protocols import available, distribution, select
+from mien.data.splits import SPLITS
 from mien.expressions import FERPLUS_LABELS
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from mien.data.protocols import Split
+from mien.data.splits import Split
 from mien.evaluation.bootstrap import Interval
 from mien.evaluation.metrics import FloatArray
 from mien.evaluation.protocol_metrics import CLASS_FIGURES, class_figure

@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.data import protocols as rules
-from mien.data.protocols import Selection, Split, Voted
+from mien.data.dataset import FerDataset
+from mien.data.protocols import Selection
+from mien.data.splits import Split
 from mien.errors import ProtocolError, ShapeError
 from mien.evaluation import metrics
 from mien.evaluation.bootstrap import RESAMPLES, intervals
@@ -58,7 +60,7 @@ _DEFAULTS = EvaluationOptions()
 
 def evaluate(
     model: Predictor,
-    dataset: Voted,
+    dataset: FerDataset,
     *,
     split: Split = "test",
     protocols: Sequence[str] = ("majority",),
@@ -76,7 +78,7 @@ def evaluate(
     return evaluate_selections(model, dataset.images, selections, options=options)
 
 
-def usable_protocols(dataset: Voted, split: Split) -> tuple[str, ...]:
+def usable_protocols(dataset: FerDataset, split: Split) -> tuple[str, ...]:
     """The protocols that ``dataset`` has the votes for and that keep an image of ``split``."""
     return tuple(name for name in rules.available(dataset) if len(rules.select(dataset, name, split).indices))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from mien.data.dataset import FerDataset
 from mien.data.plots import draw_distribution, draw_faces
-from mien.data.protocols import SPLITS, Split
+from mien.data.splits import SPLITS, Split
 from mien.data.summary import count_protocols
 from mien.errors import ConfigError
 from mien.evaluation.baselines import NaiveBaseline

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from mien.data.dataset import FerDataset
-from mien.data.protocols import Split, distribution, majority, select
+from mien.data.protocols import distribution, majority, select
+from mien.data.splits import Split
 from mien.errors import ConfigError
 from mien.training.config import Panels, Target, TrainingConfig
 

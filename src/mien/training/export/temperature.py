@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from mien.data.dataset import FerDataset
-from mien.data.protocols import Split, select
+from mien.data.protocols import select
+from mien.data.splits import Split
 from mien.geometry import FloatArray
 from mien.preprocessing import bytes_to_unit
 from mien.training.losses import cross_entropy

@@ -1,0 +1,50 @@
+"""The groups of people that a data set tells of: one label an image, ages in bands.
+
+It does not judge; it says who belongs together when somebody does.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.data.dataset import FerDataset
+from mien.errors import ProtocolError
+
+#: What an image is put under whose source says nothing.
+UNKNOWN = "unknown"
+#: First years of the bands that numbers are put into: ages are published in years, and a year is no group.
+AGE_BANDS = (0, 18, 25, 35, 45, 55, 65)
+#: More different numbers than this make a group of numbers and not of names.
+_MOST_NUMBERS = 10
+
+
+def group_labels(dataset: FerDataset, group: str) -> npt.NDArray[np.str_]:
+    """The label of every image under ``group``, str (N,); ``unknown`` where the source says none.
+
+    Numbers become bands of :data:`AGE_BANDS` where there are more than ten different ones.
+
+    Raises:
+        ProtocolError: The data set has no such group.
+    """
+    if dataset.groups is None or group not in dataset.group_names:
+        names = ", ".join(dataset.group_names) or "none"
+        raise ProtocolError(f"no group {group!r} in this data set", hint=f"its groups: {names}")
+    values = np.asarray(dataset.groups[group])
+    known = np.unique(values[values != ""])
+    if len(known) > _MOST_NUMBERS and all(_is_number(value) for value in known.tolist()):
+        bands = {value: _band(float(value)) for value in known.tolist()}
+        return np.array([bands.get(value, UNKNOWN) for value in values.tolist()])
+    return np.array([value or UNKNOWN for value in values.tolist()])
+
+
+def _band(age: float) -> str:
+    for low, high in pairwise(AGE_BANDS):
+        if age < high:
+            return f"{low}-{high - 1}"
+    return f"{AGE_BANDS[-1]}+"
+
+
+def _is_number(text: str) -> bool:
+    """ASCII digits with at most one point, short enough for a float."""
+    return text.isascii() and text.replace(".", "", 1).isdigit() and len(text) < 20
