@@ -1,10 +1,10 @@
 """What several test folders share: made data, and the real data where they lie beside the repository."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import torch
 
 from mien.data.dataset import FerDataset, open_dataset
 from mien.data.prepare import prepare
@@ -16,7 +16,10 @@ REPOSITORY = Path(__file__).parent.parent
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """Small tensors gain nothing from a second thread, and a busy machine loses much."""
-    torch.set_num_threads(1)
+    if find_spec("torch") is not None:  # the tests of videos and of the service run without
+        import torch
+
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -52,9 +52,11 @@ def write_video(
     pixels: str = "yuv420p",
     sound: str | None = None,
     start_ms: int = 0,
+    title: str | None = None,
 ) -> Path:
     """Write pictures at ``times_ms`` (25 a second if None), with a tone of ``sound`` (a codec) as long as they are."""
     with av.open(str(path), "w") as out:
+        out.metadata.update({"title": title} if title else {})
         stream = out.add_stream(codec, rate=RATE)
         stream.codec_context.time_base = Fraction(1, 1000)
         tone = out.add_stream(sound, rate=44100, layout="mono") if sound else None

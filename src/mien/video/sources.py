@@ -182,8 +182,11 @@ def open_container(name: str, formats: tuple[str, ...] = ()) -> "InputContainer"
     options = {} if is_address else {"protocol_whitelist": "file" if formats else _FILE_PROTOCOLS}
     if formats:
         options["format_whitelist"] = ",".join(formats)
+    # Titles that are no UTF-8 must not cost the video. PyAV 19 replaces what it cannot decode by itself, and no longer
+    # takes the argument that asks for it.
+    lenient = {} if _major_version(av) >= 19 else {"metadata_errors": "replace"}
     with told_as_source_error(name, formats):
-        container: InputContainer = av.open(target, options=options, timeout=timeout, metadata_errors="replace")
+        container: InputContainer = av.open(target, options=options, timeout=timeout, **lenient)
     return container
 
 
@@ -243,6 +246,10 @@ def to_rgb(frame: Any) -> ByteArray:
     image: ByteArray = frame.to_ndarray(format="rgb24")
     turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+
+
+def _major_version(av: ModuleType) -> int:
+    return int(av.__version__.partition(".")[0])
 
 
 @contextmanager
