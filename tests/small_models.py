@@ -16,20 +16,24 @@ def write_model(
     output: str = "probabilities",
     seed: int = 0,
 ) -> Path:
-    """A linear network on 48×48 faces with softmax, and its metadata; None leaves the metadata out."""
-    size, classes = 48, 8
-    weights = np.random.default_rng(seed).normal(0, 0.05, (size * size, classes)).astype(np.float32)
-    nodes = [
-        helper.make_node("Flatten", ["images"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], [output], axis=1),
-    ]
+    """A linear network on 48×48 faces with a softmax for each head of its metadata; None leaves the metadata out."""
+    size = 48
+    others = [(h.output, len(h.labels)) for n, h in (metadata.heads if metadata else {}).items() if n != "perceived"]
+    outputs = [(output, 8), *others]
+    matrices = {name: "weights" if name == output else f"{name}_weights" for name, _ in outputs}
+    rng = np.random.default_rng(seed)
+    nodes, tensors = [helper.make_node("Flatten", ["images"], ["flat"])], []
+    for name, classes in outputs:
+        weights = rng.normal(0, 0.05, (size * size, classes)).astype(np.float32)
+        tensors.append(numpy_helper.from_array(weights, matrices[name]))
+        nodes.append(helper.make_node("MatMul", ["flat", matrices[name]], [f"{name}_logits"]))
+        nodes.append(helper.make_node("Softmax", [f"{name}_logits"], [name], axis=1))
     graph = helper.make_graph(
         nodes,
         "small",
         [helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", 1, size, size])],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", classes])],
-        [numpy_helper.from_array(weights, "weights")],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", classes]) for name, classes in outputs],
+        tensors,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     if metadata is not None:

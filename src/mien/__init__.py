@@ -4,7 +4,7 @@
 
     result = mien.load().predict("photo.jpg")
     for face in result.faces:
-        print(face.probabilities.top, face.probability)
+        print(face.expression, face.probability)
 
 ``analyze_video`` reads videos and cameras and needs ``pip install 'mien[video]'``; the learning side
 (``open_dataset``, ``build_network``, ``train``, ``evaluate``, ``export_onnx``) needs ``pip install 'mien[train]'``.
@@ -14,6 +14,8 @@ Both are imported on their first use.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from mien.base_rates import BaseRates
+from mien.decision import DecisionRule
 from mien.detection.base import Detector, FaceDetection
 from mien.detection.registry import build_detector, list_detectors
 from mien.errors import MienError
@@ -27,8 +29,9 @@ from mien.expressions import (
 )
 from mien.geometry import Box, CropFrame, FaceLandmarks
 from mien.imaging import load_image
-from mien.metadata import InputSpec, ModelMetadata
+from mien.metadata import HeadSpec, InputSpec, ModelMetadata
 from mien.preprocessing import crop_face, to_model_input
+from mien.recognition.answers import AnswerOptions
 from mien.recognition.explanation import Explanation, explain
 from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.recognition.recognizer import Recognizer, load_recognizer
@@ -50,8 +53,11 @@ __all__ = [
     "FER2013_LABELS",
     "FERPLUS_LABELS",
     "USE_NOTICE",
+    "AnswerOptions",
+    "BaseRates",
     "Box",
     "CropFrame",
+    "DecisionRule",
     "Detector",
     "Explanation",
     "Expression",
@@ -63,6 +69,7 @@ __all__ = [
     "FailedImage",
     "FerDataset",
     "FrameResult",
+    "HeadSpec",
     "ImageResult",
     "InputSpec",
     "LabelSet",

@@ -137,6 +137,9 @@ class ModelMetadata:
             raise ConfigError(f"a model cannot be called {self.name!r}", hint="give it a name that a file can have")
         if strangers := sorted(self.heads.keys() - set(get_args(LabelConvention))):
             raise ConfigError(f"heads {strangers}", hint=f"expected some of {', '.join(get_args(LabelConvention))}")
+        for name, head in self.heads.items():
+            if strangers := [str(label) for label in head.labels if label not in self.labels]:
+                raise ConfigError(f"the head {name} answers {strangers}, which the model's labels lack")
         first = HeadSpec(OUTPUT_NAME, self.labels, self.temperature, self.priors, self.decision)
         others = {name: head for name, head in self.heads.items() if name != PERCEIVED}
         object.__setattr__(self, "heads", {PERCEIVED: first} | others)

@@ -88,8 +88,9 @@ def _table(outcome: Outcome) -> str:
     lines = [f"Found {counted(len(outcome.faces), 'face')} in {outcome.source}"]
     for number, face in enumerate(outcome.faces, start=1):
         x, y = (round(value) for value in face.detection.box.center)
-        second, likelihood = face.probabilities.ranked()[1] if len(face.probabilities.labels) > 1 else ("", 0.0)
+        others = [pair for pair in face.probabilities.ranked() if pair[0] != face.choice]
+        second, likelihood = others[0] if others else ("", 0.0)
         rest = f"then {second} {likelihood:.1%}"
-        name = face.expression or f"uncertain, {face.probabilities.top}"
+        name = face.expression or f"uncertain, {face.choice}"
         lines.append(f"  {number}  {name:<10} {face.probability:6.1%}   {rest:<24} at ({x}, {y})")
     return "\n".join(lines) + "\n"

@@ -24,6 +24,7 @@ class Explanation:
     Attributes:
         crop: The face as the network saw it, float32 (H, W) in [0, 1].
         expression: What is explained.
+        named: What is named for the face.
         probabilities: All probabilities of the face as it is.
         importance: float32 (H, W); by how much the expression's probability falls when the place is covered, averaged
             over the patches that cover it. Negative where covering helps it.
@@ -31,6 +32,7 @@ class Explanation:
 
     crop: FloatArray
     expression: Expression
+    named: Expression
     probabilities: ExpressionProbabilities
     importance: FloatArray
 
@@ -40,7 +42,7 @@ class Explanation:
         Args:
             number: What the face is called.
         """
-        face = replace(DrawnFace.without_box(self.probabilities.to_dict()), number=number)
+        face = replace(DrawnFace.without_box(self.probabilities.to_dict(), str(self.named)), number=number)
         return draw_explanation(self.crop, self.importance, face, str(self.expression))
 
     def save(self, path: str | Path, *, number: int = 1) -> None:
@@ -65,7 +67,7 @@ def explain(
     Args:
         recognizer: The network.
         crop: The face as the network sees it, gray (H, W) in [0, 1]; see ``ExpressionPipeline.crop``.
-        expression: What to explain; the most probable one by default.
+        expression: What to explain; the one that is named by default.
         patch: Side of the covered square in pixels.
         stride: Pixels from one square to the next.
 
@@ -83,14 +85,15 @@ def explain(
         face[top : top + patch, left : left + patch] = crop.mean()
     probabilities = recognizer.predict_proba(np.concatenate([crop[None], covered]).astype(np.float32))
     face = ExpressionProbabilities.from_row(recognizer.labels, probabilities[0])
-    column = recognizer.labels.index(expression or face.top)
+    named = face.named_by(recognizer.decision)
+    column = recognizer.labels.index(expression or named)
     falls = probabilities[0, column] - probabilities[1:, column]
     total, count = np.zeros((size, size)), np.zeros((size, size))
     for fall, (top, left) in zip(falls, corners, strict=True):
         total[top : top + patch, left : left + patch] += fall
         count[top : top + patch, left : left + patch] += 1
     importance = (total / count).astype(np.float32)
-    return Explanation(crop, recognizer.labels[column], face, importance)
+    return Explanation(crop, recognizer.labels[column], named, face, importance)
 
 
 def _corners(size: int, patch: int, stride: int) -> list[tuple[int, int]]:

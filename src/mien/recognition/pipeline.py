@@ -13,12 +13,16 @@ from typing import Any, overload
 
 import numpy as np
 
+from mien.base_rates import Prior
+from mien.decision import Decision
 from mien.detection.base import Detector, FaceDetection
 from mien.detection.registry import DEFAULT_DETECTOR, build_detector
 from mien.errors import ConfigError, ImageDecodeError, SourceError
 from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
 from mien.imaging import ColorOrder, ImageSource, describe_source, load_image
+from mien.metadata import PERCEIVED, LabelConvention
 from mien.preprocessing import DEFAULT_FRAMES, crop_face, face_crop_box
+from mien.recognition.answers import AnswerOptions
 from mien.recognition.recognizer import Recognizer, load_recognizer
 from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
 
@@ -38,6 +42,16 @@ class ExpressionPipeline:
             raise ConfigError(f"min_confidence is {min_confidence}, expected a probability in [0, 1]")
         self.detector, self.recognizer, self.min_confidence = detector, recognizer, min_confidence
         self._frame = recognizer.metadata.frames.get(detector.name) or DEFAULT_FRAMES.get(detector.name, WHOLE_FRAME)
+
+    def with_options(self, options: AnswerOptions) -> "ExpressionPipeline":
+        """The same detector and network with other answers; nothing is loaded.
+
+        Raises:
+            ConfigError: The model cannot answer so.
+            SourceError: A file of base rates cannot be read.
+        """
+        recognizer = self.recognizer.with_options(options)
+        return ExpressionPipeline(self.detector, recognizer, min_confidence=self.min_confidence)
 
     @overload
     def predict(self, source: list[Any], *, color: ColorOrder = ...) -> list[ImageResult]: ...
@@ -76,7 +90,8 @@ class ExpressionPipeline:
         for (source, image), faces in zip(pictures, found, strict=True):
             probabilities = [ExpressionProbabilities.from_row(labels, next(rows)) for _ in faces]
             read = tuple(
-                FaceExpression(f, s, None, self.min_confidence) for f, s in zip(faces, probabilities, strict=True)
+                FaceExpression(f, p, None, self.min_confidence, self.recognizer.decision)
+                for f, p in zip(faces, probabilities, strict=True)
             )
             results.append(ImageResult((image.shape[1], image.shape[0]), read, source, image))
         return results
@@ -89,13 +104,16 @@ class ExpressionPipeline:
         return crop_face(image, box, roll_deg=roll_deg, size=metadata.input.size)
 
 
-def load(
+def load(  # noqa: PLR0913 - the front door; its options are keywords
     model: str | PathLike[str] = "default",
     detector: str = DEFAULT_DETECTOR,
     *,
     detector_file: Path | None = None,
     threads: int | None = None,
     min_confidence: float = 0.0,
+    labels: LabelConvention = PERCEIVED,
+    prior: Prior | None = None,
+    decision: Decision = "rule",
 ) -> ExpressionPipeline:
     """A pipeline of a shipped model or a file, and a detector by name.
 
@@ -104,16 +122,24 @@ def load(
         detector: ``blazeface``, ``haar``, ``yunet`` or ``whole``.
         detector_file: The ONNX file of ``yunet``.
         threads: Threads of each network; None leaves it to onnxruntime.
-        min_confidence: Faces whose top probability is lower get no expression, in [0, 1].
+        min_confidence: Faces whose named expression is less probable get none, in [0, 1].
+        labels: ``perceived`` answers what people see on a face; ``intended`` what it was meant to show, from the second
+            head of a model that has one.
+        prior: Base rates of the expressions to answer under: ``balanced``, a JSON file, or rates by name; None keeps
+            those that the model learned.
+        decision: ``rule`` names expressions by the model's decision rule, ``argmax`` the most probable one.
 
     Raises:
-        ConfigError: ``min_confidence`` is out of range, or the detector file is missing or not wanted.
+        ConfigError: ``min_confidence`` is out of range, the detector file is missing or not wanted, or the model
+            cannot answer so: it has no such head, or its base rates are not known.
+        SourceError: The file of base rates cannot be read.
         UnknownModelError: No such model ships.
         UnknownDetectorError: There is no such detector.
         ModelFileError: A model file cannot be used.
         MissingDependencyError: The detector needs an extra that is not installed.
     """
-    recognizer = load_recognizer(model if isinstance(model, str) else Path(model), threads=threads)
+    named = model if isinstance(model, str) else Path(model)
+    recognizer = load_recognizer(named, threads=threads, labels=labels, prior=prior, decision=decision)
     found_by = build_detector(detector, file=detector_file, threads=threads)
     return ExpressionPipeline(found_by, recognizer, min_confidence=min_confidence)
 

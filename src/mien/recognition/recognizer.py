@@ -3,19 +3,25 @@
 It does not know pictures or detectors; what the file says of itself is read from its metadata.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from mien.base_rates import Prior
+from mien.decision import Decision, DecisionRule
 from mien.errors import ConfigError, ModelFileError
 from mien.expressions import LabelSet
 from mien.geometry import FloatArray
-from mien.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, ModelMetadata
+from mien.metadata import INPUT_NAME, METADATA_KEY, PERCEIVED, LabelConvention, ModelMetadata
 from mien.preprocessing import to_model_input
+from mien.recognition.answers import AnswerOptions, Answers
 from mien.runtime.onnx import open_session
 from mien.weights import weight_path
+
+_DEFAULT = AnswerOptions()
 
 
 class Recognizer:
@@ -25,13 +31,17 @@ class Recognizer:
         path: The ONNX file.
         batch_size: At most so many faces go through the network at once.
         threads: Threads within one call; None leaves it to onnxruntime (all cores).
+        options: Which head answers, under which base rates, and how an expression is named.
 
     Raises:
         ModelFileError: The file is not there, is damaged, or carries no metadata of this package.
-        ConfigError: ``batch_size`` is not positive.
+        ConfigError: ``batch_size`` is not positive, or the model cannot answer as ``options`` ask.
+        SourceError: A file of base rates cannot be read.
     """
 
-    def __init__(self, path: Path, *, batch_size: int = 64, threads: int | None = None) -> None:
+    def __init__(
+        self, path: Path, *, batch_size: int = 64, threads: int | None = None, options: AnswerOptions = _DEFAULT
+    ) -> None:
         if batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size}, expected at least 1")
         self.path, self.batch_size = path, batch_size
@@ -41,11 +51,29 @@ class Recognizer:
         expected = [INPUT_NAME, *(head.output for head in self.metadata.heads.values())]
         if names != expected:
             raise ModelFileError(f"{path}: input and outputs are {names}, expected {expected}")
+        #: How the outputs of the file are answered.
+        self.answers = Answers.of(self.metadata, options)
 
     @property
     def labels(self) -> LabelSet:
         """What the columns of the probabilities mean."""
-        return self.metadata.labels
+        return self.answers.labels
+
+    @property
+    def decision(self) -> DecisionRule | None:
+        """How an expression is named from the probabilities; None names the most probable."""
+        return self.answers.rule
+
+    def with_options(self, options: AnswerOptions) -> Self:
+        """The same network with other answers; the session is shared, nothing is loaded.
+
+        Raises:
+            ConfigError: The model cannot answer so.
+            SourceError: A file of base rates cannot be read.
+        """
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__ | {"answers": Answers.of(self.metadata, options)})
+        return other
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -61,29 +89,60 @@ class Recognizer:
         Raises:
             ShapeError: The array has another shape, type or range.
         """
-        return self._through_network(to_model_input(images, self.metadata.input))
+        return self.answers.probabilities(self._outputs(to_model_input(images, self.metadata.input)))
 
-    def _through_network(self, tensor: FloatArray) -> FloatArray:
-        """Probabilities of what :func:`to_model_input` made."""
-        parts = [np.empty((0, len(self.labels)), np.float32)]
-        for start in range(0, len(tensor), self.batch_size):
-            parts += self._session.run([OUTPUT_NAME], {INPUT_NAME: tensor[start : start + self.batch_size]})
-        return np.concatenate(parts)
+    def predict_heads(self, images: npt.NDArray[Any]) -> Mapping[str, FloatArray]:
+        """What each head of the file says of each face, float32 (N, its labels), whatever the options.
+
+        Args:
+            images: As of :meth:`predict_proba`.
+
+        Raises:
+            ShapeError: The array has another shape, type or range.
+        """
+        outputs = self._outputs(to_model_input(images, self.metadata.input))
+        return {name: outputs[head.output] for name, head in self.metadata.heads.items()}
+
+    def _outputs(self, faces: FloatArray) -> dict[str, FloatArray]:
+        """All outputs of the file by name, for what :func:`to_model_input` made."""
+        return self._through_network(faces)
+
+    def _through_network(self, tensor: FloatArray) -> dict[str, FloatArray]:
+        heads = list(self.metadata.heads.values())
+        names = [head.output for head in heads]
+        batches = (tensor[start : start + self.batch_size] for start in range(0, len(tensor), self.batch_size))
+        parts = [[np.empty((0, len(head.labels)), np.float32) for head in heads]]
+        parts += [self._session.run(names, {INPUT_NAME: batch}) for batch in batches]
+        return {name: np.concatenate(rows) for name, rows in zip(names, zip(*parts, strict=True), strict=True)}
 
 
-def load_recognizer(model: str | Path = "default", *, batch_size: int = 64, threads: int | None = None) -> Recognizer:
+def load_recognizer(
+    model: str | Path = "default",
+    *,
+    batch_size: int = 64,
+    threads: int | None = None,
+    labels: LabelConvention = PERCEIVED,
+    prior: Prior | None = None,
+    decision: Decision = "rule",
+) -> Recognizer:
     """The recognizer of a shipped model by name, or of an ONNX file by its path.
 
     Args:
         model: A name that ``mien models`` lists; or a path, which is anything with an ending or a folder.
         batch_size: At most so many faces go through the network at once.
         threads: Threads within one call; None leaves it to onnxruntime.
+        labels: ``perceived`` or ``intended``, see :class:`AnswerOptions`.
+        prior: Base rates to answer under: ``balanced``, a JSON file, or rates by name; None keeps the model's.
+        decision: ``rule`` or ``argmax``.
 
     Raises:
         UnknownModelError: No such model ships.
         ModelFileError: The file is not there, is damaged, or carries no metadata of this package.
+        ConfigError: The model cannot answer so: it has no such head, or its base rates are not known.
+        SourceError: The file of base rates cannot be read.
     """
-    return Recognizer(model_path(model), batch_size=batch_size, threads=threads)
+    options = AnswerOptions(labels, prior, decision)
+    return Recognizer(model_path(model), batch_size=batch_size, threads=threads, options=options)
 
 
 def model_path(model: str | Path) -> Path:

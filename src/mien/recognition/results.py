@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mien.decision import DecisionRule, decide
 from mien.detection.base import FaceDetection
 from mien.errors import MienError, ShapeError
 from mien.expressions import Expression, LabelSet
@@ -67,7 +68,11 @@ class ExpressionProbabilities(Mapping[Expression, float]):
     @property
     def top(self) -> Expression:
         """The most probable expression; of equals the first in label order."""
-        return self.labels[int(np.argmax(self.row))]
+        return self.named_by(None)
+
+    def named_by(self, rule: DecisionRule | None) -> Expression:
+        """The expression that the rule names; the most probable one without a rule."""
+        return self.labels[int(decide(self.row, None if rule is None else rule.weights))]
 
     @property
     def entropy(self) -> float:
@@ -92,23 +97,31 @@ class FaceExpression:
         detection: Box, detector's score and key points.
         probabilities: Of each expression.
         track_id: The same face in other frames of a video has the same number; None for single pictures.
-        min_confidence: Below this probability of the top expression no expression is named, in [0, 1].
+        min_confidence: Below this probability of the named expression none is named, in [0, 1].
+        decision: How the expression is named; None names the most probable.
     """
 
     detection: FaceDetection
     probabilities: ExpressionProbabilities
     track_id: int | None = None
     min_confidence: float = 0.0
+    decision: DecisionRule | None = None
+
+    @property
+    def choice(self) -> Expression:
+        """What the decision rule names, however improbable; need not be the most probable expression."""
+        return self.probabilities.named_by(self.decision)
 
     @property
     def probability(self) -> float:
-        """Of the most probable expression."""
-        return max(self.probabilities.row)
+        """Of the chosen expression, in [0, 1]; another one may be more probable."""
+        return self.probabilities[self.choice]
 
     @property
     def expression(self) -> Expression | None:
-        """The most probable expression; None where its probability is below ``min_confidence``."""
-        return self.probabilities.top if self.probability >= self.min_confidence else None
+        """The chosen expression; None where its probability is below ``min_confidence``."""
+        choice = self.choice
+        return choice if self.probabilities[choice] >= self.min_confidence else None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, nothing rounded; ``track_id`` only where there is one."""
@@ -123,7 +136,12 @@ class FaceExpression:
 
     def drawn(self) -> DrawnFace:
         """What is drawn of this face."""
-        return DrawnFace(self.detection.box, self.probabilities.to_dict(), named=self.expression is not None)
+        return DrawnFace(
+            self.detection.box,
+            self.probabilities.to_dict(),
+            named=self.expression is not None,
+            expression=str(self.choice),
+        )
 
 
 @dataclass(frozen=True, slots=True)

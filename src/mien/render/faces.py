@@ -53,7 +53,8 @@ class DrawnFace:
         probabilities: By name.
         number: What it is called; None for its place in the order.
         tint: Color of its box as ``#rrggbb``; None for that of its expression.
-        named: Whether to name the most probable expression.
+        named: Whether to name an expression.
+        expression: Which one; None for the most probable.
     """
 
     box: Box
@@ -61,17 +62,18 @@ class DrawnFace:
     number: int | None = None
     tint: str | None = None
     named: bool = True
+    expression: str | None = None
 
     @classmethod
-    def without_box(cls, probabilities: Mapping[str, float]) -> "DrawnFace":
-        """Only the probabilities, for a panel."""
-        return cls(Box(0, 0, 0, 0), probabilities)
+    def without_box(cls, probabilities: Mapping[str, float], expression: str | None = None) -> "DrawnFace":
+        """Only the probabilities and what is named, for a panel."""
+        return cls(Box(0, 0, 0, 0), probabilities, expression=expression)
 
     @property
     def title(self) -> str:
         if not self.named:
             return "uncertain"
-        name = max(self.probabilities, key=lambda key: self.probabilities[key])
+        name = self.expression or max(self.probabilities, key=lambda key: self.probabilities[key])
         return f"{name} {percent(self.probabilities[name])}"
 
     @property

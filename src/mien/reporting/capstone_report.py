@@ -183,7 +183,7 @@ class _Story:
                 continue
             drawn = self._figure(f"photo_{number}_{photo.stem}", ".jpg")
             result.save(drawn)
-            said = ", ".join(f"{face.probabilities.top} {percent(face.probability)}" for face in result.faces)
+            said = ", ".join(f"{face.choice} {percent(face.probability)}" for face in result.faces)
             self.page.pictures([(drawn, f"{name}: {said or 'no face'}")])
 
     def _tell_network(self, network: NetworkSummary, name: str) -> None:

@@ -10,22 +10,19 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mien.geometry import FloatArray
-from mien.preprocessing import to_model_input
 from mien.recognition.recognizer import Recognizer
 
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
-    """Faces of one caller, (N, 1, size, size), and where their probabilities go."""
+    """Faces of one caller, (N, 1, size, size), and where the outputs for them go."""
 
     faces: FloatArray
-    rows: "Future[FloatArray]" = field(default_factory=Future)
+    outputs: "Future[dict[str, FloatArray]]" = field(default_factory=Future)
 
 
 class BatchingRecognizer(Recognizer):
@@ -59,17 +56,13 @@ class BatchingRecognizer(Recognizer):
         self._thread = Thread(target=self._serve, name="mien-batches", daemon=True)
         self._thread.start()
 
-    def predict_proba(self, images: npt.NDArray[Any]) -> FloatArray:
-        """As :meth:`Recognizer.predict_proba`; blocks until the batch is through.
-
-        Raises:
-            ShapeError: The array has another shape, type or range; other callers are not affected.
-        """
-        ask = _Ask(to_model_input(images, self.metadata.input))
-        if not len(ask.faces):
-            return np.empty((0, len(self.labels)), np.float32)
+    def _outputs(self, faces: FloatArray) -> dict[str, FloatArray]:
+        """All outputs of the file for these faces; blocks until the batch is through."""
+        if not len(faces):
+            return self._through_network(faces)
+        ask = _Ask(faces)
         self._asks.put(ask)
-        return ask.rows.result()
+        return ask.outputs.result()
 
     @property
     def running(self) -> bool:
@@ -106,12 +99,13 @@ class BatchingRecognizer(Recognizer):
         faces = np.concatenate([ask.faces for ask in asks])
         self._on_batch(len(faces))
         try:
-            rows = self._through_network(faces)
+            outputs = self._through_network(faces)
         except Exception as err:  # noqa: BLE001 - whatever it is belongs to the callers, and the thread must live on
             for ask in asks:
-                ask.rows.set_exception(err)
+                ask.outputs.set_exception(err)
             return
         start = 0
         for ask in asks:
-            ask.rows.set_result(rows[start : start + len(ask.faces)])
-            start += len(ask.faces)
+            end = start + len(ask.faces)
+            ask.outputs.set_result({name: rows[start:end] for name, rows in outputs.items()})
+            start = end

@@ -178,8 +178,8 @@ class FrameAnalyzer:
             raw = ExpressionProbabilities.from_row(labels, row)
             mean = self._smoother.smoothed(track_id, np.array(raw.row), time_s)
             smoothed = replace(raw, row=tuple(mean.tolist()))
-            least = self.pipeline.min_confidence
-            read.append(TrackedFace(face, smoothed, track_id, least, raw_probabilities=raw, detected=detected))
+            least, rule = self.pipeline.min_confidence, recognizer.decision
+            read.append(TrackedFace(face, smoothed, track_id, least, rule, raw_probabilities=raw, detected=detected))
         return tuple(read)
 
     def to_dict(self) -> dict[str, Any]:

@@ -129,7 +129,8 @@ class _Job:
         self._video, self._analyzer, self._outputs = video, analyzer, outputs
         self._recipe, self._note_every_s = recipe, note_every_s
         step_s = analyzer.settings.sampling().step_s(video.info.fps)
-        self._timeline = Timeline(analyzer.pipeline.recognizer.labels, step_s=step_s)
+        recognizer = analyzer.pipeline.recognizer
+        self._timeline = Timeline(recognizer.labels, step_s=step_s, decision=recognizer.decision)
         self._resumable = _resuming_problem(video, outputs) is None
         self._noted_s, self._last = monotonic(), -1
 

@@ -84,6 +84,7 @@ def recipe_of(video: VideoInfo, analyzer: FrameAnalyzer) -> dict[str, Any]:
         "detector_files": dict(pipeline.detector.files),
         "model": sha256_of(pipeline.recognizer.path),
         "min_confidence": pipeline.min_confidence,
+        **pipeline.recognizer.answers.to_dict(),
         **settings,
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mien.decision import DecisionRule, decide
 from mien.expressions import Expression, LabelSet
 from mien.geometry import Box, ByteArray
 from mien.video.motion import Vector
@@ -32,8 +33,8 @@ class TrackHistory:
         track_id: Its number.
         first_s: When it was first seen.
         last_s: When it was last seen.
-        seconds: For each label how long it was the most probable, (classes,).
-        changes: How often the most probable expression became another.
+        seconds: For each label how long it was the one named, (classes,).
+        changes: How often the named expression became another.
         bins: By number of the bin, the sum of the probabilities and their count, (classes + 1,).
         picture: The face where it was largest and surest, RGB; None if no frame was at hand.
     """
@@ -58,8 +59,8 @@ class TrackSummary:
         first_s: When it was first seen.
         last_s: When it was last seen.
         seconds: How long it was on the screen.
-        shares: For each expression its share of these seconds, by the most probable one.
-        changes: How often the most probable expression became another.
+        shares: For each expression the share of these seconds in which it was named.
+        changes: How often the named expression became another.
     """
 
     track_id: int
@@ -87,10 +88,11 @@ class Timeline:
     Args:
         labels: What the probabilities stand for.
         step_s: Usual time from one read frame to the next, 0 if unknown.
+        decision: How an expression is named; None names the most probable.
     """
 
-    def __init__(self, labels: LabelSet, *, step_s: float = 0.0) -> None:
-        self.labels = labels
+    def __init__(self, labels: LabelSet, *, step_s: float = 0.0, decision: DecisionRule | None = None) -> None:
+        self.labels, self._weights = labels, None if decision is None else decision.weights
         self._longest_s = max(_LONGEST_FRAME_S, _LONGEST_FRAME_STEPS * step_s)
         self.bin_s = _FIRST_BIN_S
         self.tracks: dict[int, TrackHistory] = {}
@@ -149,7 +151,7 @@ class Timeline:
         if track_id not in self.tracks:
             self.tracks[track_id] = TrackHistory(track_id, now, now, np.zeros(len(self.labels)))
         track = self.tracks[track_id]
-        top = int(np.argmax(probabilities))
+        top = int(decide(probabilities, self._weights))
         track.seconds[top] += self._step_s if self.frames > 1 else 1.0
         track.changes += track.expression is not None and track.expression != self.labels[top]
         track.expression, track.last_s = self.labels[top], now
