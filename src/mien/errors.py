@@ -23,6 +23,7 @@ It knows nothing of where an error comes from; modules raise the leaf that fits.
     ├── LimitError             (ValueError)         exit 5   more bytes, pictures or faces than allowed
     ├── BusyError              (BlockingIOError)    exit 5   as much is being worked on as is allowed
     ├── OverdueError           (TimeoutError)       exit 5   it took longer than allowed
+    ├── WorkerError            (RuntimeError)       exit 5   a worker process crashed
     ├── UnknownDetectorError   (LookupError)        exit 2   no detector of that name
     └── MissingDependencyError (ImportError)        exit 6   an extra is not installed
 """
@@ -157,6 +158,12 @@ class BusyError(MienError, BlockingIOError):
 
 class OverdueError(MienError, TimeoutError):
     """It took longer than allowed."""
+
+    exit_code = 5
+
+
+class WorkerError(MienError, RuntimeError):
+    """A worker process crashed, or failed in a way that nobody foresaw; it was replaced."""
 
     exit_code = 5
 

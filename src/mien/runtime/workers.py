@@ -1,0 +1,277 @@
+"""Work in processes that can be ended: a function is run on items within hard limits of time and memory.
+
+It does not know what the function does. Use it for what strangers send, where code in C may hang, crash or take all
+memory; a worker to which that happens is replaced, and only its item is lost.
+"""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from functools import partial
+from queue import SimpleQueue
+from threading import Lock, Thread, Timer
+from time import monotonic
+from types import TracebackType
+from typing import IO, Any, Generic, NamedTuple, TypeVar
+from weakref import finalize
+
+from mien.errors import LimitError, MienError, OverdueError, WorkerError
+from mien.runtime.turns import Turns
+from mien.runtime.worker_process import Order, read_frame_size, receive, send
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Admission = Callable[[int], None]
+
+_CHILD = "from mien.runtime.worker_process import main; main()"
+#: A worker that does not begin within this time has lost its way.
+_START_S = 60.0
+
+
+class WorkerPool(Generic[Item, Result]):
+    """A function that runs in worker processes, one item at a time each.
+
+    Processes are new Python interpreters (never forks), started when they are first needed; the script that makes
+    the pool needs no ``__main__`` guard. They end with the pool, and of themselves where the parent dies.
+
+    Args:
+        function: Of a module, not of ``__main__`` and no lambda: workers import it. Items and results are pickled.
+        workers: Number of processes.
+        time_s: A worker that takes longer for an item is killed.
+        memory_bytes: What a worker may take for an item beyond what it has when it starts; None sets no limit.
+            Linux keeps it; other systems may not.
+        held_bytes: :meth:`map` holds finished results up to this size until it is their turn, and always one.
+
+    Raises:
+        TypeError: ``function`` cannot be pickled.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Item], Result],
+        *,
+        workers: int = 2,
+        time_s: float = 30.0,
+        memory_bytes: int | None = None,
+        held_bytes: int = 2**28,
+    ) -> None:
+        order = Order(function, time_s, memory_bytes)
+        self._held_bytes, self._window = held_bytes, 2 * workers
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._workers = [_Worker(pickle.dumps(order), time_s, memory_bytes) for _ in range(workers)]
+        self._threads = [Thread(target=_serve, args=(w, self._queue), daemon=True) for w in self._workers]
+        self._finalizer = finalize(self, _stop, self._queue, self._workers)
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, item: Item) -> "Future[Result]":
+        """The outcome of one item, to come; ``cancel()`` works until a worker takes it.
+
+        The future raises what the function raised if that was an error of ours, and else:
+            OverdueError: It took longer than ``time_s``.
+            LimitError: It took more than ``memory_bytes``.
+            WorkerError: The worker crashed, or the function failed in another way.
+        """
+        return self._enqueue(item, lambda _: None)
+
+    def map(self, items: Iterable[Item]) -> Iterator[Result | MienError]:
+        """The outcomes of all items in order, errors in their places; items are taken as they are needed."""
+        turns, waiting = Turns(self._held_bytes), deque["Future[Result]"]()
+        try:
+            for index, item in enumerate(items):
+                waiting.append(self._enqueue(item, partial(turns.admit, index)))
+                if len(waiting) > self._window:
+                    yield _outcome(waiting[0], turns)
+                    waiting.popleft()
+            while waiting:
+                yield _outcome(waiting[0], turns)
+                waiting.popleft()
+        finally:
+            for future in waiting:
+                future.cancel()
+            turns.close()
+
+    def close(self) -> None:
+        """End all workers at once; what has not begun is canceled."""
+        self._finalizer()
+        for thread in self._threads:
+            thread.join()
+
+    def __enter__(self) -> "WorkerPool[Item, Result]":
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        self.close()
+
+    def _enqueue(self, item: Item, admit: Admission) -> "Future[Result]":
+        if not self._finalizer.alive:
+            raise WorkerError("the pool of workers is closed")
+        future: Future[Result] = Future()
+        self._queue.put(_Job(pickle.dumps(item), future, admit))
+        return future
+
+
+class _Job(NamedTuple):
+    payload: bytes
+    future: "Future[Any]"
+    admit: Admission
+
+
+class _Worker:
+    """One process and its replacements; used by one thread, ended from any."""
+
+    def __init__(self, order: bytes, time_s: float, memory_bytes: int | None) -> None:
+        self._order, self._time_s, self._memory_bytes = order, time_s, memory_bytes
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock, self._closed = Lock(), False
+
+    def run(self, payload: bytes, admit: Admission) -> object:
+        """The function's result for a pickled item; ``admit`` waits until there is room for its size."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            self.end()
+            process = self._start()
+        try:
+            kind, value = self._exchange(process, payload, admit)
+        except (OSError, EOFError, pickle.UnpicklingError) as err:
+            self.end()
+            raise self._what_happened(process, err) from err
+        except BaseException:  # the result is not wanted any more
+            self.end()
+            raise
+        if kind == "result":
+            return value
+        if kind == "memory":
+            self.end()  # it may lack memory for the next item too
+            raise self._out_of_memory()
+        raise value if isinstance(value, MienError) else WorkerError(str(value))
+
+    def _exchange(self, process: "subprocess.Popen[bytes]", payload: bytes, admit: Admission) -> tuple[str, object]:
+        """Send an item, receive its outcome; the clock stands still while the outcome waits for room."""
+        into, out = _pipes(process)
+        with self._killed_after(self._time_s, process):
+            send(into, payload)
+            size = read_frame_size(out)
+        admit(size)
+        with self._killed_after(self._time_s, process):
+            outcome: tuple[str, object] = receive(out, size)
+        return outcome
+
+    def end(self) -> None:
+        """Kill the process and clear up; the next run starts another."""
+        process, self._process = self._process, None
+        if process:
+            process.kill()
+            process.wait()
+            for pipe in _pipes(process):
+                with suppress(OSError):
+                    pipe.close()
+
+    def stop(self) -> None:
+        """From any thread: kill the process and start no other; the thread whose worker this is clears up."""
+        with self._lock:
+            self._closed = True
+            if self._process:
+                self._process.kill()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        # The child imports what the parent can import; -P keeps files of the working folder from being imported.
+        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)  # noqa: PTH109 - text, as sys.path is
+        with self._lock:
+            if self._closed:
+                raise WorkerError("the pool of workers is closed")
+            self._process = process = subprocess.Popen(  # noqa: S603 - our own code
+                [sys.executable, "-P", "-c", _CHILD],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # decoders in C print their warnings there
+                env={**os.environ, "PYTHONPATH": path},
+            )
+        into, out = _pipes(process)
+        try:
+            with self._killed_after(_START_S, process):
+                send(into, self._order)
+                _, failure = receive(out, read_frame_size(out))
+        except (OSError, EOFError) as err:
+            self.end()
+            raise WorkerError(f"a worker process did not start (exit code {process.returncode})") from err
+        if failure:
+            self.end()
+            raise WorkerError(
+                f"a worker process cannot load its function: {failure}",
+                hint="define it in a module that can be imported",
+            )
+        return process
+
+    @contextmanager
+    def _killed_after(self, seconds: float, process: "subprocess.Popen[bytes]") -> Iterator[None]:
+        """Kill the process where the block takes longer.
+
+        Raises:
+            TimeoutError: It did.
+        """
+        timer = Timer(seconds, process.kill)
+        timer.daemon = True
+        began = monotonic()
+        timer.start()
+        try:
+            yield
+        except (EOFError, OSError) as err:
+            if monotonic() - began < seconds:
+                raise
+            raise TimeoutError from err
+        finally:
+            timer.cancel()
+
+    def _what_happened(self, process: "subprocess.Popen[bytes]", err: Exception) -> MienError:
+        if isinstance(err, TimeoutError):
+            return OverdueError(f"it took longer than {self._time_s:g} s and was ended")
+        if self._memory_bytes is not None and process.returncode in {-6, -9}:  # abort and kill: how memory ends in C
+            return self._out_of_memory()
+        return WorkerError(f"its worker process crashed (exit code {process.returncode})")
+
+    def _out_of_memory(self) -> LimitError:
+        limit = "there is" if self._memory_bytes is None else f"the {self._memory_bytes / 2**20:,.0f} MiB allowed"
+        return LimitError(f"it took more memory than {limit}")
+
+
+def _outcome(future: "Future[Any]", turns: Turns) -> Any:
+    try:
+        return future.result()
+    except MienError as err:
+        return err
+    finally:
+        turns.passed()
+
+
+def _serve(worker: _Worker, queue: "SimpleQueue[_Job | None]") -> None:
+    """A thread's life: give each job to its worker until None comes."""
+    while (job := queue.get()) is not None:
+        if not job.future.set_running_or_notify_cancel():
+            continue
+        try:
+            job.future.set_result(worker.run(job.payload, job.admit))
+        except BaseException as err:  # noqa: BLE001 - whatever it is belongs to who waits for the future
+            job.future.set_exception(err)
+        del job  # a payload may be large
+    worker.end()
+
+
+def _stop(queue: "SimpleQueue[_Job | None]", workers: list[_Worker]) -> None:
+    while not queue.empty():
+        if job := queue.get():
+            job.future.cancel()
+    for worker in workers:
+        queue.put(None)
+        worker.stop()
+
+
+def _pipes(process: "subprocess.Popen[bytes]") -> tuple[IO[bytes], IO[bytes]]:
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError
+    return process.stdin, process.stdout
