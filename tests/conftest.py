@@ -12,12 +12,28 @@ from tests.made import write_fer_files
 
 REPOSITORY = Path(__file__).parent.parent
 
+#: Where torch is absent (its CPU build is to be had for one version of Python only) learning is not tested.
+collect_ignore = (
+    []
+    if find_spec("torch")
+    else [
+        "training",
+        "networks",
+        "reporting",
+        "evaluation",
+        "docs",
+        "cli/test_learning_commands.py",
+        "data/test_augmentation.py",
+        "test_public_api.py",
+    ]
+)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """Small tensors gain nothing from a second thread, and a busy machine loses much."""
-    if find_spec("torch") is not None:  # the tests of videos and of the service run without
-        import torch
+    if find_spec("torch"):
+        import torch  # noqa: PLC0415 - absent where only inference is tested
 
         torch.set_num_threads(1)
 
