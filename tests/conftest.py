@@ -5,12 +5,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mien.data.dataset import FerDataset, open_dataset
 from mien.data.prepare import prepare
 from tests.made import write_fer_files
 
 REPOSITORY = Path(__file__).parent.parent
+
+# A busy machine is slow, which is no fault of a test; the same cases every time.
+settings.register_profile("mien", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mien")
 
 #: Where torch is absent (its CPU build is to be had for one version of Python only) learning is not tested.
 collect_ignore = (
@@ -33,7 +38,7 @@ collect_ignore = (
 def _one_thread() -> None:
     """Small tensors gain nothing from a second thread, and a busy machine loses much."""
     if find_spec("torch"):
-        import torch  # noqa: PLC0415 - absent where only inference is tested
+        import torch
 
         torch.set_num_threads(1)
 
