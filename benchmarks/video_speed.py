@@ -25,10 +25,11 @@ from PIL import Image
 
 from mien.detection.registry import build_detector
 from mien.recognition.pipeline import ExpressionPipeline, load
-from mien.video.analyzer import FrameAnalyzer, VideoSettings
+from mien.video.analyzer import FrameAnalyzer
 from mien.video.record import Outputs, record_video
 from mien.video.run import analyze_video
-from mien.video.sources import VideoFile
+from mien.video.settings import VideoSettings
+from mien.video.sources.files import VideoFile
 
 Picture = npt.NDArray[np.uint8]
 HD = (1280, 720)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from tests.video.walks import Glance, meeting
 
-from mien.video.tracking import Tracker
+from mien.video.tracking.tracker import Tracker
 
 SEEDS = 100
 #: From what was seen to a number for each face, -1 for none.

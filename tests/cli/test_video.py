@@ -31,8 +31,8 @@ from mien.recognition.pipeline import load
 from mien.video.live import LiveReading
 from mien.video.results import FrameResult
 from mien.video.run import analyze_video
-from mien.video.sources import VideoFile
-from mien.video.tables import read_rows
+from mien.video.sinks.table import read_rows
+from mien.video.sources.files import VideoFile
 from tests.small_models import write_model
 from tests.video.recording import killed_at
 from tests.video.steps import EndedAtOnce, Steps
@@ -58,7 +58,7 @@ def run(model: Path, command: str, *arguments: object) -> Result:
     return CliRunner().invoke(app, [command, "--model", str(model), *map(str, arguments)])
 
 
-def test_the_tracks_are_printed_and_problems_stay_off_standard_output(clip: Path, model: Path) -> None:
+def test_the_tracks_are_printed_and_warnings_stay_off_standard_output(clip: Path, model: Path) -> None:
     result = run(model, "video", clip, "--quiet")
     assert result.exit_code == 0
     first, second = result.stdout.splitlines()
@@ -70,7 +70,7 @@ def test_the_tracks_are_printed_and_problems_stay_off_standard_output(clip: Path
 def test_rows_on_standard_output_are_the_librarys(clip: Path, model: Path) -> None:
     result = run(model, "video", clip, "--out", "-", "--stride", "5", "--quiet")
     rows = [json.loads(line) for line in result.stdout.splitlines()]
-    from mien.video.analyzer import VideoSettings
+    from mien.video.settings import VideoSettings
 
     frames = analyze_video(clip, pipeline=load(model, threads=1), settings=VideoSettings(stride=5))
     assert rows == [row for frame in frames for row in frame.rows(FERPLUS_LABELS)]

@@ -15,9 +15,10 @@ import pytest
 
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.service.schemas import ModelSchema
-from mien.video.analyzer import FrameAnalyzer, VideoSettings
+from mien.video.analyzer import FrameAnalyzer
 from mien.video.record import Outputs, record_video
-from mien.video.sources import VideoFile
+from mien.video.settings import VideoSettings
+from mien.video.sources.files import VideoFile
 from tests.service.jobs import submit, wait
 from tests.service.servers import Server, running
 from tests.videos import scene, write_video

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.video.analyzer import FrameAnalyzer, VideoSettings
-from mien.video.open import open_video
+from mien.video.analyzer import FrameAnalyzer
 from mien.video.record import Listener, Outputs, VideoSummary, record_video
 from mien.video.results import FrameResult
+from mien.video.settings import VideoSettings
+from mien.video.sources.open import open_video
 
 DEFAULT = VideoSettings()
 

@@ -8,8 +8,8 @@ import numpy as np
 from mien.detection.base import FaceDetection
 from mien.geometry import ByteArray
 from mien.video.clock import StageClock
-from mien.video.sampling import Sampling
-from mien.video.sources import VideoFrame, VideoInfo
+from mien.video.sources.base import VideoFrame, VideoInfo
+from mien.video.sources.sampling import Sampling
 
 FRAME_S = 0.04
 #: Seconds after which a test that waits in vain fails.
@@ -22,7 +22,7 @@ class Steps:
 
     def __init__(self, frames: int, image: ByteArray = _BLACK) -> None:
         self.info = VideoInfo("steps", 1 / FRAME_S, live=True)
-        self.problems: list[str] = []
+        self.warnings: list[str] = []
         self._image, self._frames = image, frames
         self._allowed, self._given, self._is_over, self._steps = 1, 0, False, 0
         self._changed = Condition()
@@ -80,7 +80,7 @@ class EndedAtOnce:
     info = VideoInfo("ended", 1 / FRAME_S)
 
     def __init__(self) -> None:
-        self.problems: list[str] = []
+        self.warnings: list[str] = []
 
     def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008
         raise KeyboardInterrupt

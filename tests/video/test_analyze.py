@@ -11,13 +11,14 @@ from PIL import Image
 import mien
 from mien.geometry import iou
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.video.analyzer import FrameAnalyzer, VideoSettings
+from mien.video.analyzer import FrameAnalyzer
 from mien.video.results import FrameResult
 from mien.video.run import analyze_video
-from mien.video.schedule import Look, LookSchedule
-from mien.video.sequences import ImageSequence
-from mien.video.smoothing import Smoother
-from mien.video.sources import VideoFrame
+from mien.video.settings import VideoSettings
+from mien.video.sources.base import VideoFrame
+from mien.video.sources.sequences import ImageSequence
+from mien.video.tracking.schedule import Look, LookSchedule
+from mien.video.tracking.smoothing import Smoother
 from tests.photos import Picture, portrait
 from tests.videos import face_box, scene, write_video
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.video.analyzer import FrameAnalyzer, VideoSettings
-from mien.video.annotated import AnnotatedVideo
+from mien.video.analyzer import FrameAnalyzer
 from mien.video.record import Outputs, record_video
-from mien.video.sources import VideoFile
+from mien.video.settings import VideoSettings
+from mien.video.sinks.annotated import AnnotatedVideo
+from mien.video.sources.files import VideoFile
 from tests.video.recording import killed_at, record
 from tests.video.steps import EndedAtOnce
 from tests.videos import RATE, scene, write_video
@@ -41,10 +42,10 @@ def write_with_sound(path: Path, codec: str, *, seconds: int = 2, rate: int = 44
 def redrawn(source: Path, path: Path) -> list[str]:
     """Write the frames of a video again as they are; what is told of it."""
     video = VideoFile(source)
-    with AnnotatedVideo(path, video.info, video.problems) as drawn:
+    with AnnotatedVideo(path, video.info, video.warnings) as drawn:
         for frame in video.frames():
             drawn.write(frame.image, frame.timestamp_s)
-    return video.problems
+    return video.warnings
 
 
 def sound_of(path: Path) -> tuple[str, float, float]:
@@ -123,5 +124,5 @@ def test_an_interruption_before_the_first_frame_leaves_no_video_and_no_error(
 ) -> None:
     analyzer = FrameAnalyzer(pipeline, VideoSettings())
     summary = record_video(EndedAtOnce(), analyzer, Outputs(annotated=tmp_path / "out.mp4"))
-    assert (summary.stopped, summary.frames, summary.problems) == (True, 0, ("interrupted",))
+    assert (summary.stopped, summary.frames, summary.warnings) == (True, 0, ("interrupted",))
     assert list(tmp_path.iterdir()) == []

@@ -8,8 +8,8 @@ from mien.expressions import FERPLUS_LABELS
 from mien.geometry import Box
 from mien.recognition.results import ExpressionProbabilities
 from mien.render.faces import DrawnFace, draw_boxes, tag_box
-from mien.video.drawing import draw_frame, track_color
 from mien.video.results import FrameResult, TrackedFace
+from mien.video.sinks.drawing import draw_frame, track_color
 
 SCORES = ExpressionProbabilities(FERPLUS_LABELS, (0.9, 0.04, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01))
 

@@ -17,14 +17,15 @@ from mien.detection.base import Detector, FaceDetection
 from mien.errors import ConfigError, SourceError
 from mien.geometry import ByteArray
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.video.analyzer import FrameAnalyzer, VideoSettings
-from mien.video.cameras import PlayedLive
+from mien.video.analyzer import FrameAnalyzer
 from mien.video.live import LiveReading
-from mien.video.page import LivePage
 from mien.video.results import FrameResult
 from mien.video.run import analyze_video
-from mien.video.sequences import ImageSequence
-from mien.video.sources import VideoFile
+from mien.video.settings import VideoSettings
+from mien.video.sinks.page import LivePage
+from mien.video.sources.cameras import PlayedLive
+from mien.video.sources.files import VideoFile
+from mien.video.sources.sequences import ImageSequence
 from mien.video.threads import Newest, ahead
 from tests.video.steps import FRAME_S, PATIENCE_S, SlowDetector, Steps
 from tests.videos import scene

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.video.analyzer import FrameAnalyzer, VideoSettings
+from mien.video.analyzer import FrameAnalyzer
 from mien.video.record import Outputs, record_video
 from mien.video.results import FrameResult
-from mien.video.sampling import Sampling
-from mien.video.sources import VideoFrame, VideoInfo
+from mien.video.settings import VideoSettings
+from mien.video.sources.base import VideoFrame, VideoInfo
+from mien.video.sources.sampling import Sampling
 from tests.videos import scene
 
 FRAMES, SETTLED = 450, 150
@@ -20,7 +21,7 @@ class Standing:
     """A face that trembles; its three pictures are shared, so that only what is made of a frame counts."""
 
     def __init__(self) -> None:
-        self.info, self.problems = VideoInfo("standing", 25), list[str]()
+        self.info, self.warnings = VideoInfo("standing", 25), list[str]()
         self._pictures = [scene([(20 + place, 10, 100)], (160, 120)) for place in range(3)]
 
     def frames(self, sampling: Sampling = Sampling(), clock: object = None) -> Iterator[VideoFrame]:  # noqa: B008

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mien.video.annotated import AnnotatedVideo
-from mien.video.sources import VideoInfo
+from mien.video.sinks.annotated import AnnotatedVideo
+from mien.video.sources.base import VideoInfo
 from tests.videos import scene
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")

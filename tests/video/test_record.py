@@ -13,17 +13,19 @@ from PIL import Image
 from mien.errors import ConfigError, MienError, SourceError, StorageError
 from mien.expressions import FERPLUS_LABELS
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.video.analyzer import FrameAnalyzer, VideoSettings
-from mien.video.annotated import AnnotatedVideo
-from mien.video.drawing import draw_frame, track_color
-from mien.video.open import spare_source
+from mien.video.analyzer import FrameAnalyzer
 from mien.video.record import Outputs, record_video
 from mien.video.results import table_columns
 from mien.video.resume import progress_file
 from mien.video.run import analyze_video
-from mien.video.sequences import ImageSequence
-from mien.video.sources import MAX_RATE, MIN_RATE, VideoFile, VideoInfo
-from mien.video.tables import read_rows
+from mien.video.settings import VideoSettings
+from mien.video.sinks.annotated import AnnotatedVideo
+from mien.video.sinks.drawing import draw_frame, track_color
+from mien.video.sinks.table import read_rows
+from mien.video.sources.base import MAX_RATE, MIN_RATE, VideoInfo
+from mien.video.sources.files import VideoFile
+from mien.video.sources.open import spare_source
+from mien.video.sources.sequences import ImageSequence
 from tests.video.recording import record
 from tests.videos import scene, write_video
 

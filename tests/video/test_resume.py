@@ -16,15 +16,16 @@ from mien.detection.registry import build_detector
 from mien.errors import CheckpointError, ConfigError, StorageError
 from mien.expressions import FERPLUS_LABELS
 from mien.recognition.pipeline import ExpressionPipeline, load
-from mien.video.analyzer import FrameAnalyzer, VideoSettings
-from mien.video.cameras import PlayedLive
-from mien.video.open import open_video
+from mien.video.analyzer import FrameAnalyzer
 from mien.video.record import Outputs, record_video
 from mien.video.results import FrameResult
 from mien.video.resume import progress_file
-from mien.video.sequences import ImageSequence
-from mien.video.sources import VideoFile
-from mien.video.tables import read_rows, row_file
+from mien.video.settings import VideoSettings
+from mien.video.sinks.table import read_rows, row_file
+from mien.video.sources.cameras import PlayedLive
+from mien.video.sources.files import VideoFile
+from mien.video.sources.open import open_video
+from mien.video.sources.sequences import ImageSequence
 from mien.weights import weight_path
 from tests.video.recording import DEFAULT, Killed, killed_at, record
 from tests.videos import scene, write_video
@@ -89,7 +90,7 @@ def test_resuming_a_complete_table_changes_nothing(
     before = out.read_bytes()
     again = record(pipeline, come_and_go, Outputs(out), resume=True)
     assert out.read_bytes() == before
-    assert "complete" in again.problems[0]
+    assert "complete" in again.warnings[0]
     assert [track.to_dict() for track in again.tracks] == [track.to_dict() for track in first.tracks]
 
 

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from mien.errors import ConfigError, SourceError
-from mien.video.analyzer import VideoSettings
-from mien.video.cameras import Camera
-from mien.video.open import open_video
-from mien.video.sampling import Sampling
-from mien.video.sequences import ImageSequence
-from mien.video.sources import VideoFile
+from mien.video.settings import VideoSettings
+from mien.video.sources.cameras import Camera
+from mien.video.sources.files import VideoFile
+from mien.video.sources.open import open_video
+from mien.video.sources.sampling import Sampling
+from mien.video.sources.sequences import ImageSequence
 from tests.videos import RATE, scene, set_clockwise_turn, write_tone, write_video
 
 SHARED_MEMORY = Path("/dev") / "shm"
@@ -101,7 +101,7 @@ def test_a_cut_file_gives_what_is_readable_and_says_so(tmp_path: Path) -> None:
     video = VideoFile(path)
     frames = list(video.frames())
     assert 20 < len(frames) < 60
-    assert any("ends at" in problem for problem in video.problems), video.problems
+    assert any("ends at" in problem for problem in video.warnings), video.warnings
 
 
 def test_damaged_packets_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_damaged_packets_are_left_out_and_counted(tmp_path: Path) -> None:
     video = VideoFile(path)
     frames = list(video.frames())
     assert 25 <= len(frames) <= 29
-    assert any("damaged" in problem for problem in video.problems), video.problems
+    assert any("damaged" in problem for problem in video.warnings), video.warnings
 
 
 def test_a_file_that_is_no_video_is_refused_with_its_name(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_bad_picture_in_a_row_is_left_out_and_the_others_keep_their_numbers(tm
     Image.fromarray(flat(40)).save(tmp_path / "2.png")
     video = open_video(tmp_path)
     assert [frame.index for frame in video.frames()] == [0, 2]
-    assert "not a picture" in video.problems[0]
+    assert "not a picture" in video.warnings[0]
 
 
 def test_pictures_of_which_none_can_be_read_are_an_error(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_camera_that_disappears_is_opened_again_and_ends_cleanly_when_it_stays
     frames = list(camera.frames())
     assert [frame.index for frame in frames] == list(range(16))
     assert all(later.timestamp_s >= early.timestamp_s for early, later in pairwise(frames))
-    assert camera.problems == ["the camera was gone and came back", "the camera is gone; it was tried 2 times"]
+    assert camera.warnings == ["the camera was gone and came back", "the camera is gone; it was tried 2 times"]
 
 
 @pytest.mark.parametrize("plugged", [[], [True], [False, True]])
@@ -252,8 +252,8 @@ def test_a_camera_that_opens_and_gives_no_frame_is_gone_after_as_many_tries(
     camera = Camera(0, opener=device, retries=3, pause_s=0.01)
     assert len(list(camera.frames())) == 8 * sum(plugged)
     assert len(opened) == max(len(plugged), 1) + 3
-    assert camera.problems[-1] == "the camera is gone; it was tried 3 times"
-    assert camera.problems.count("the camera was gone and came back") == (plugged == [False, True])
+    assert camera.warnings[-1] == "the camera is gone; it was tried 3 times"
+    assert camera.warnings.count("the camera was gone and came back") == (plugged == [False, True])
 
 
 @pytest.mark.skipif(not SHARED_MEMORY.is_dir(), reason="needs a folder of files in /dev")
@@ -297,4 +297,4 @@ def test_frames_that_grow_beyond_the_limit_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "all.ts").write_bytes(b"".join(parts))
     video = VideoFile(tmp_path / "all.ts", max_pixels=100_000)
     assert [frame.image.shape for frame in video.frames()] == [(48, 64, 3)] * 40
-    assert video.problems == ["5 damaged packets left out"]
+    assert video.warnings == ["5 damaged packets left out"]

@@ -12,10 +12,10 @@ from mien.errors import StorageError
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE, Expression
 from mien.geometry import Box
 from mien.recognition.results import ExpressionProbabilities
-from mien.video.plots import MAX_TRACKS, plot_timeline, timeline_figure
-from mien.video.report import report_html, write_report
 from mien.video.results import FrameResult, TrackedFace
-from mien.video.timeline import MAX_BINS, Timeline
+from mien.video.sinks.report import report_html, write_report
+from mien.video.sinks.timeline import MAX_BINS, Timeline
+from mien.video.sinks.timeline_plot import MAX_TRACKS, plot_timeline, timeline_figure
 
 PICTURE = np.full((60, 80, 3), 90, np.uint8)
 

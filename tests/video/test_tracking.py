@@ -10,9 +10,9 @@ from hypothesis.extra import numpy as arrays
 from scipy.optimize import linear_sum_assignment
 
 from mien.geometry import FloatArray
-from mien.video.assignment import FORBIDDEN, assign
-from mien.video.motion import Motion
-from mien.video.tracking import Tracker, likeness, remembered_look
+from mien.video.tracking.assignment import FORBIDDEN, assign
+from mien.video.tracking.motion import Motion
+from mien.video.tracking.tracker import Tracker, likeness, remembered_look
 from tests.video.walks import face_at, meeting
 
 

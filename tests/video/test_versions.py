@@ -4,7 +4,7 @@ from pathlib import Path
 
 import av
 
-from mien.video.sources import VideoFile
+from mien.video.sources.files import VideoFile
 from tests.videos import scene, write_video
 
 

@@ -18,14 +18,15 @@ from mien.expressions import USE_NOTICE, LabelSet
 from mien.imaging import readable_path
 from mien.recognition.pipeline import load
 from mien.render.text import counted
-from mien.video.analyzer import FrameAnalyzer, VideoSettings
+from mien.video.analyzer import FrameAnalyzer
 from mien.video.clock import StageClock
-from mien.video.open import open_video
 from mien.video.record import Listener, Outputs, VideoSummary, record_video
 from mien.video.results import FrameResult
-from mien.video.sampling import DEFAULT_RATE
-from mien.video.sources import VideoInfo
-from mien.video.tables import rows_text, table_format
+from mien.video.settings import VideoSettings
+from mien.video.sinks.table import rows_text, table_format
+from mien.video.sources.base import VideoInfo
+from mien.video.sources.open import open_video
+from mien.video.sources.sampling import DEFAULT_RATE
 
 #: Exit code of what the keyboard ended (128 and the number of the signal).
 _INTERRUPTED = 130
@@ -113,7 +114,7 @@ def summary_text(source: str, summary: VideoSummary) -> str:
 
 
 def _tell_the_rest(summary: VideoSummary, clock: StageClock | None) -> None:
-    for problem in summary.problems:
+    for problem in summary.warnings:
         print(f"mien: {problem}", file=sys.stderr)
     if clock is not None:
         print("\n".join(clock.lines(summary.frames)), file=sys.stderr)

@@ -19,16 +19,17 @@ from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import StorageError
 from mien.expressions import USE_NOTICE, LabelSet
 from mien.recognition.pipeline import load
-from mien.video.analyzer import FrameAnalyzer, VideoSettings
-from mien.video.annotated import AnnotatedVideo
-from mien.video.cameras import Camera, PlayedLive
-from mien.video.drawing import draw_frame, track_color
+from mien.video.analyzer import FrameAnalyzer
 from mien.video.live import LiveReading
-from mien.video.open import open_video, spare_source
-from mien.video.page import LivePage
 from mien.video.results import FrameResult
-from mien.video.sources import VideoSource
-from mien.video.tables import rows_text
+from mien.video.settings import VideoSettings
+from mien.video.sinks.annotated import AnnotatedVideo
+from mien.video.sinks.drawing import draw_frame, track_color
+from mien.video.sinks.page import LivePage
+from mien.video.sinks.table import rows_text
+from mien.video.sources.base import VideoSource
+from mien.video.sources.cameras import Camera, PlayedLive
+from mien.video.sources.open import open_video, spare_source
 
 _BAR = 30
 
@@ -81,7 +82,7 @@ def webcam(
         try:
             _watch(reading, drawn, page, display, seconds)
         except KeyboardInterrupt:
-            source.problems.append("ended by the keyboard")
+            source.warnings.append("ended by the keyboard")
             if drawn is not None:
                 drawn.stop()
     _tell(source, reading)
@@ -156,7 +157,7 @@ def _stream(stack: ExitStack, path: Path | None) -> TextIO | None:
 
 
 def _tell(source: VideoSource, reading: LiveReading) -> None:
-    for problem in source.problems:
+    for problem in source.warnings:
         print(f"mien: {problem}", file=sys.stderr)
     print(
         f"{reading.read} frames read, {reading.dropped} dropped, delay {reading.delay_ms():.0f} ms in the median, "

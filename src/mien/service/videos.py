@@ -19,12 +19,14 @@ from mien.render.plots import load_figure
 from mien.runtime.files import write_text
 from mien.service.engine import MakeRunner
 from mien.service.settings import ServiceSettings
-from mien.video.analyzer import FrameAnalyzer, VideoSettings
-from mien.video.plots import MAX_TRACKS
+from mien.video.analyzer import FrameAnalyzer
 from mien.video.record import Outputs, VideoSummary, record_video
 from mien.video.results import FrameResult
-from mien.video.sources import VideoFile, load_av
-from mien.video.timeline import Timeline
+from mien.video.settings import VideoSettings
+from mien.video.sinks.timeline import Timeline
+from mien.video.sinks.timeline_plot import MAX_TRACKS
+from mien.video.sources.decoding import load_av
+from mien.video.sources.files import VideoFile
 
 #: What an upload may be, in FFmpeg's names: mov is MP4 and 3GP too, matroska WebM, asf WMV. None of them names other
 #: files or addresses, as playlists (HLS, DASH, ffconcat) and descriptions (SDP) do.
@@ -97,7 +99,7 @@ def _can_plot() -> bool:
 
 def _figures(summary: VideoSummary, name: str) -> dict[str, Any]:
     """What the video came to, each face in figures, the longest first."""
-    read = {"frames": summary.frames, "seconds": summary.end_s, "problems": list(summary.problems)}
+    read = {"frames": summary.frames, "seconds": summary.end_s, "problems": list(summary.warnings)}
     return {"schema": 1, "name": name, **read, "tracks": [track.to_dict() for track in summary.tracks]}
 
 

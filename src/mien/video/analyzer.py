@@ -6,73 +6,27 @@
 It does not know where frames come from or where results go.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from mien.detection.base import FaceDetection, FollowingDetector, in_reading_order, moved
-from mien.errors import ConfigError
 from mien.geometry import ByteArray, FloatArray, iou
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.recognition.results import ExpressionProbabilities
 from mien.video.clock import StageClock
 from mien.video.results import FrameResult, TrackedFace
-from mien.video.sampling import Sampling
-from mien.video.schedule import Look, LookSchedule
-from mien.video.smoothing import Smoother
-from mien.video.sources import MAX_RATE, MIN_RATE, VideoFrame
-from mien.video.tracking import Tracker
+from mien.video.settings import VideoSettings
+from mien.video.sources.base import VideoFrame
+from mien.video.tracking.schedule import Look, LookSchedule
+from mien.video.tracking.smoothing import Smoother
+from mien.video.tracking.tracker import Tracker
 
 #: A face that a look missed is looked for once more in a cut-out of this many face sizes around its expected place.
 _AROUND = 3.0
 #: A face seen in two looks, or a found face and an expected one, overlap at least so much.
 _SAME_FACE = 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class VideoSettings:
-    """How a video is read.
-
-    Attributes:
-        stride: Read every so many frames.
-        fps: Read at most so many frames a second, by their times; None reads all.
-        smoothing_s: Time constant of the smoothing; 0 is off.
-        detect_every: Look for faces in every so many read frames; None adapts to the scene.
-        max_gap_s: The longest pause between looks that adapt.
-        max_lost_s: A face that a look missed and that was gone for longer comes back with a new number.
-
-    Raises:
-        ConfigError: A value is out of range.
-    """
-
-    stride: int = 1
-    fps: float | None = None
-    smoothing_s: float = 0.3
-    detect_every: int | None = None
-    max_gap_s: float = 0.2
-    max_lost_s: float = 1.0
-
-    def __post_init__(self) -> None:
-        fps_fits = self.fps is None or MIN_RATE <= self.fps <= MAX_RATE
-        wrong = [
-            f"{name} is {value}, expected {wanted}"
-            for name, value, good, wanted in (
-                ("stride", self.stride, self.stride >= 1, "at least 1"),
-                ("fps", self.fps, fps_fits, f"{MIN_RATE:g} to {MAX_RATE:g}"),
-                ("smoothing_s", self.smoothing_s, self.smoothing_s >= 0, "at least 0"),
-                ("detect_every", self.detect_every, self.detect_every is None or self.detect_every >= 1, "at least 1"),
-                ("max_gap_s", self.max_gap_s, self.max_gap_s >= 0, "at least 0"),
-                ("max_lost_s", self.max_lost_s, self.max_lost_s >= 0, "at least 0"),
-            )
-            if not good
-        ]
-        if wrong:
-            raise ConfigError("; ".join(wrong))
-
-    def sampling(self, *, after: int = -1) -> Sampling:
-        """Which frames are read, of those behind frame ``after``."""
-        return Sampling(self.stride, self.fps, after)
 
 
 class FrameAnalyzer:

@@ -11,7 +11,7 @@ import numpy as np
 
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.results import FrameResult
-from mien.video.sources import VideoSource
+from mien.video.sources.base import VideoSource
 from mien.video.threads import Newest
 
 #: Delays and times of the last so many results.

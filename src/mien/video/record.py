@@ -17,18 +17,18 @@ from mien.render.plots import load_figure
 from mien.runtime.files import check_writable
 from mien.runtime.memory import give_back_freed_memory
 from mien.video.analyzer import FrameAnalyzer
-from mien.video.annotated import AnnotatedVideo, h264_encoder
-from mien.video.drawing import draw_frame
-from mien.video.open import display_name, spare_source
-from mien.video.plots import plot_format, plot_timeline
-from mien.video.report import write_report
 from mien.video.results import FrameResult
 from mien.video.resume import Progress, load_progress, progress_file, recipe_of, save_progress
 from mien.video.run import analyzed
-from mien.video.sources import VideoSource
-from mien.video.tables import START_AGAIN, TableFile, read_rows, row_file
+from mien.video.sinks.annotated import AnnotatedVideo, h264_encoder
+from mien.video.sinks.drawing import draw_frame
+from mien.video.sinks.report import write_report
+from mien.video.sinks.table import START_AGAIN, TableFile, read_rows, row_file
+from mien.video.sinks.timeline import Timeline, TrackSummary
+from mien.video.sinks.timeline_plot import plot_format, plot_timeline
+from mien.video.sources.base import VideoSource
+from mien.video.sources.open import display_name, spare_source
 from mien.video.threads import ahead
-from mien.video.timeline import Timeline, TrackSummary
 
 Listener = Callable[[FrameResult], None]
 #: Freed memory is given back after so many frames; it takes 3 ms.
@@ -63,7 +63,7 @@ class VideoSummary:
         end_s: Time of the last one.
         tracks: In figures, the longest first.
         timeline: All of them over time.
-        problems: What could not be read.
+        warnings: What could not be read.
         stopped: Whether it was interrupted.
         resumable: Whether the same call with ``resume`` goes on.
     """
@@ -72,7 +72,7 @@ class VideoSummary:
     end_s: float
     tracks: tuple[TrackSummary, ...]
     timeline: Timeline = field(repr=False, compare=False)
-    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
     stopped: bool = False
     resumable: bool = False
 
@@ -89,7 +89,7 @@ def record_video(
     """Read ``video`` and write ``outputs``; an interruption by the keyboard ends it early but well.
 
     Args:
-        video: From :func:`mien.video.open.open_video`.
+        video: From :func:`mien.video.sources.open.open_video`.
         analyzer: New; it is used up.
         outputs: What to make.
         resume: Go on where an earlier run with the same settings stopped; without one, begin.
@@ -139,7 +139,7 @@ class _Job:
         with ExitStack() as stack:
             table = self._open_table(stack, progress)
             drawn = self._outputs.annotated and stack.enter_context(
-                AnnotatedVideo(self._outputs.annotated, self._video.info, self._video.problems)
+                AnnotatedVideo(self._outputs.annotated, self._video.info, self._video.warnings)
             )
             if progress is not None:
                 self._go_on(progress)
@@ -152,7 +152,7 @@ class _Job:
                         listener(result)
             except KeyboardInterrupt:
                 stopped = True
-                self._video.problems.append("interrupted")
+                self._video.warnings.append("interrupted")
                 if drawn:
                     drawn.stop()
             results.close()
@@ -164,7 +164,7 @@ class _Job:
         """The summary of a complete table, which stays as it is."""
         with _told_as_checkpoint_error(table):
             self._timeline.add_rows(read_rows(table))
-        self._video.problems.append("the table is complete, nothing was left to do")
+        self._video.warnings.append("the table is complete, nothing was left to do")
         return self._finish(stopped=False)
 
     def _open_table(self, stack: ExitStack, progress: Progress | None) -> TableFile | None:
@@ -221,15 +221,15 @@ class _Job:
         save_progress(table.path, Progress(self._last, length, self._recipe, None, complete=True))
 
     def _finish(self, *, stopped: bool) -> VideoSummary:
-        problems = self._video.problems
+        warnings = self._video.warnings
         if self._outputs.plot is not None:
             plot_timeline(self._timeline, self._outputs.plot)
         if self._outputs.report is not None:
             title = self._outputs.title or display_name(self._video)
-            write_report(self._timeline, self._outputs.report, title=title, notes=problems)
+            write_report(self._timeline, self._outputs.report, title=title, notes=warnings)
         tracks, timeline = tuple(self._timeline.summaries()), self._timeline
         resumable = stopped and self._resumable
-        return VideoSummary(timeline.frames, timeline.end_s, tracks, timeline, tuple(problems), stopped, resumable)
+        return VideoSummary(timeline.frames, timeline.end_s, tracks, timeline, tuple(warnings), stopped, resumable)
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from typing import Any
 from mien.errors import CheckpointError
 from mien.runtime.files import sha256_of, write_text
 from mien.video.analyzer import FrameAnalyzer
-from mien.video.sources import VideoInfo
-from mien.video.tables import START_AGAIN
+from mien.video.sinks.table import START_AGAIN
+from mien.video.sources.base import VideoInfo
 
 _SCHEMA = 1
 

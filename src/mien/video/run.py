@@ -6,10 +6,11 @@ It does not know files of results; ``record.py`` writes those.
 from collections.abc import Iterator
 
 from mien.recognition.pipeline import ExpressionPipeline, load
-from mien.video.analyzer import FrameAnalyzer, VideoSettings
-from mien.video.open import AnySource, open_video
+from mien.video.analyzer import FrameAnalyzer
 from mien.video.results import FrameResult
-from mien.video.sources import VideoFrame, VideoSource
+from mien.video.settings import VideoSettings
+from mien.video.sources.base import VideoFrame, VideoSource
+from mien.video.sources.open import AnySource, open_video
 from mien.video.threads import Newest, ahead
 
 _DEFAULT = VideoSettings()
@@ -26,8 +27,8 @@ def analyze_video(
     A live source gives its newest frame each time; those that came while the one before was read are dropped.
 
     Args:
-        source: What :func:`mien.video.open.open_video` takes: a video's path, pictures in a row, an address, the number
-            of a camera, or an object with ``info``, ``problems`` and ``frames``.
+        source: What :func:`mien.video.sources.open.open_video` takes: a video's path, an image sequence, an address,
+            the number of a camera, or an object with ``info``, ``warnings`` and ``frames``.
         pipeline: Detector and network; None loads the shipped ones, with one thread each, as
             reading, encoding and the networks run at the same time.
         settings: Which frames are read, how often the detector looks, how much is smoothed.

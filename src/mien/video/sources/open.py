@@ -9,10 +9,11 @@ from pathlib import Path
 from mien.errors import ConfigError
 from mien.imaging import readable_path
 from mien.runtime.files import file_key
-from mien.video.cameras import Camera
-from mien.video.sampling import DEFAULT_RATE
-from mien.video.sequences import ImageSequence, is_sequence, open_sequence
-from mien.video.sources import VideoFile, VideoSource
+from mien.video.sources.base import VideoSource
+from mien.video.sources.cameras import Camera
+from mien.video.sources.files import VideoFile
+from mien.video.sources.sampling import DEFAULT_RATE
+from mien.video.sources.sequences import ImageSequence, is_sequence, open_sequence
 
 AnySource = str | PathLike[str] | int | VideoSource
 
@@ -23,7 +24,7 @@ def open_video(source: AnySource, *, rate: float = DEFAULT_RATE) -> VideoSource:
     Args:
         source: A path of a video; a folder, pattern (``"frames/*.png"``) or numbered name (``frame%04d.png``) of
             pictures; an address with a scheme (``rtsp://``, ``http://``), which is then fetched; the number of a camera
-            or its ``/dev/video0``; or any object with ``info``, ``problems`` and ``frames``.
+            or its ``/dev/video0``; or any object with ``info``, ``warnings`` and ``frames``.
         rate: Frames a second of pictures in a row.
 
     Raises:

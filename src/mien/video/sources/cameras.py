@@ -10,17 +10,9 @@ from typing import Any
 
 from mien.errors import SourceError
 from mien.video.clock import StageClock
-from mien.video.sampling import Sampling
-from mien.video.sources import (
-    VideoFrame,
-    VideoInfo,
-    VideoSource,
-    decoded_frames,
-    load_av,
-    to_rgb,
-    told_as_source_error,
-    video_stream,
-)
+from mien.video.sources.base import VideoFrame, VideoInfo, VideoSource
+from mien.video.sources.decoding import decoded_frames, load_av, to_rgb, told_as_source_error, video_stream
+from mien.video.sources.sampling import Sampling
 
 #: FFmpeg's input for cameras, and how it names the first one, by platform.
 _INPUTS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}"), "win32": ("dshow", "video={}")}
@@ -52,7 +44,7 @@ class Camera:
     ) -> None:
         self._retries, self._pause_s, self._tries = retries, pause_s, 0
         self._open = opener or (lambda: _open_device(device, rate))
-        self.problems: list[str] = []
+        self.warnings: list[str] = []
         self._container: Any = self._open()
         stream = video_stream(self._container, str(device))
         fps = float(stream.average_rate) if stream.average_rate else None
@@ -72,9 +64,9 @@ class Camera:
         """Frames until the device is gone; it is back when one comes."""
         container, self._container = self._container, None
         with container:
-            for frame in decoded_frames(container, video_stream(container, self.info.name), self.problems, clock):
+            for frame in decoded_frames(container, video_stream(container, self.info.name), self.warnings, clock):
                 if self._tries:
-                    self.problems.append("the camera was gone and came back")
+                    self.warnings.append("the camera was gone and came back")
                     self._tries = 0
                 yield frame
 
@@ -87,7 +79,7 @@ class Camera:
             except SourceError:
                 continue
             return True
-        self.problems.append(f"the camera is gone; it was tried {self._retries} times")
+        self.warnings.append(f"the camera is gone; it was tried {self._retries} times")
         return False
 
 
@@ -104,7 +96,7 @@ class PlayedLive:
         self, source: VideoSource, *, now: Callable[[], float] = monotonic, wait: Callable[[float], None] = sleep
     ) -> None:
         self._source, self._now, self._wait = source, now, wait
-        self.problems = source.problems
+        self.warnings = source.warnings
         known = source.info
         self.info = VideoInfo(known.name, known.fps, known.duration_s, known.has_sound, live=True)
 

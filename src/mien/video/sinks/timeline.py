@@ -13,8 +13,8 @@ from PIL import Image
 from mien.decision import DecisionRule, decide
 from mien.expressions import Expression, LabelSet
 from mien.geometry import Box, ByteArray
-from mien.video.motion import Vector
 from mien.video.results import FrameResult, Row
+from mien.video.tracking.motion import Vector
 
 #: The time axis has at most so many bins.
 MAX_BINS = 600

@@ -11,8 +11,8 @@ import numpy as np
 
 from mien.detection.base import FaceDetection, moved
 from mien.geometry import Box, FaceLandmarks, FloatArray, iou
-from mien.video.assignment import FORBIDDEN, assign
-from mien.video.motion import Motion, Vector, box_size
+from mien.video.tracking.assignment import FORBIDDEN, assign
+from mien.video.tracking.motion import Motion, Vector, box_size
 
 #: How far, in face sizes, a face may be from where it is expected: when it was just seen, per second since, at most.
 _REACH, _REACH_PER_S, _REACH_LIMIT = 0.6, 2.0, 2.0

@@ -13,9 +13,9 @@ from PIL import Image
 from mien.expressions import USE_NOTICE
 from mien.render.faces import EXPRESSION_COLORS
 from mien.runtime.files import write_text
-from mien.video.drawing import track_color
-from mien.video.plots import MAX_TRACKS, timeline_png
-from mien.video.timeline import Timeline, TrackSummary
+from mien.video.sinks.drawing import track_color
+from mien.video.sinks.timeline import Timeline, TrackSummary
+from mien.video.sinks.timeline_plot import MAX_TRACKS, timeline_png
 
 _LEGEND = (
     "A share is the part of the seconds on the screen in which the expression was the most probable; changes count how "

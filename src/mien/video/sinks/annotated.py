@@ -15,8 +15,9 @@ from mien.errors import ConfigError, StorageError
 from mien.geometry import ByteArray
 from mien.render.text import counted
 from mien.runtime.files import atomic_file
-from mien.video.sampling import DEFAULT_RATE
-from mien.video.sources import VideoInfo, load_av, open_container
+from mien.video.sources.base import VideoInfo
+from mien.video.sources.decoding import load_av, open_container
+from mien.video.sources.sampling import DEFAULT_RATE
 
 #: Ticks of the written times a second, as broadcast uses.
 _TICKS = 90_000
@@ -35,7 +36,7 @@ class AnnotatedVideo:
     Args:
         path: Ending in ``.mp4``.
         info: Of the source: its rate, and its sound if it has one.
-        problems: Is told what of the sound is lost; None tells nobody.
+        warnings: Is told what of the sound is lost; None tells nobody.
 
     Raises:
         ConfigError: The ending is another.
@@ -43,11 +44,11 @@ class AnnotatedVideo:
         StorageError: There is no encoder, or the file cannot be written.
     """
 
-    def __init__(self, path: Path, info: VideoInfo, problems: list[str] | None = None) -> None:
+    def __init__(self, path: Path, info: VideoInfo, warnings: list[str] | None = None) -> None:
         self._encoder = h264_encoder(path)
         self._av = load_av()
         self._path, self._info = path, info
-        self._problems = [] if problems is None else problems
+        self._warnings = [] if warnings is None else warnings
         self._stream: Any = None
         self._sound: _Sound | None = None
         self._last_tick, self._is_stopped = -1, False
@@ -113,9 +114,9 @@ class AnnotatedVideo:
         container = self._stack.enter_context(open_container(self._info.name, self._info.formats))
         source = container.streams.audio[0]
         if source.codec_context is None:
-            self._problems.append("the sound is of an unknown kind, and left out")
+            self._warnings.append("the sound is of an unknown kind, and left out")
             return None
-        return _Sound(self._av, source, self._output, self._problems)
+        return _Sound(self._av, source, self._output, self._warnings)
 
     def _finish(self) -> None:
         if self._stream is None:
@@ -136,11 +137,11 @@ class AnnotatedVideo:
 class _Sound:
     """The first sound track of a source, copied beside the frames without being held in memory.
 
-    Packets that the libraries refuse are left out; ``problems`` is told of them, and of sound that ends early.
+    Packets that the libraries refuse are left out; ``warnings`` is told of them, and of sound that ends early.
     """
 
-    def __init__(self, av: Any, source: Any, output: Any, problems: list[str]) -> None:
-        self._av, self._output, self._problems = av, output, problems
+    def __init__(self, av: Any, source: Any, output: Any, warnings: list[str]) -> None:
+        self._av, self._output, self._warnings = av, output, warnings
         self._start_s = (source.container.start_time or 0) / 1e6
         context = source.codec_context
         self._copied = context.sample_rate >= _COPIED_SOUND.get(context.codec.canonical_name, inf)
@@ -161,7 +162,7 @@ class _Sound:
                 packet = next(self._packets, None)
             except self._av.error.FFmpegError as err:
                 packet = None
-                self._problems.append(f"the sound ends at {self._reached_s:.1f} s: {err.strerror or err}")
+                self._warnings.append(f"the sound ends at {self._reached_s:.1f} s: {err.strerror or err}")
             if packet is None:
                 self._packets = None
             elif packet.dts is not None:
@@ -177,7 +178,7 @@ class _Sound:
                 self._encode(None)
                 self._output.mux(self._stream.encode())
         if self._left_out:
-            self._problems.append(f"{counted(self._left_out, 'packet')} of the sound left out")
+            self._warnings.append(f"{counted(self._left_out, 'packet')} of the sound left out")
 
     @contextmanager
     def _counted(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mien.video.motion import Vector
+from mien.video.tracking.motion import Vector
 
 
 class Smoother:

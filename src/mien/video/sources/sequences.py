@@ -12,8 +12,8 @@ from pathlib import Path
 from mien.errors import ConfigError, ImageDecodeError, SourceError
 from mien.imaging import IMAGE_SUFFIXES, ImageSource, load_image
 from mien.video.clock import StageClock
-from mien.video.sampling import DEFAULT_RATE, Sampling
-from mien.video.sources import MAX_RATE, MIN_RATE, VideoFrame, VideoInfo
+from mien.video.sources.base import MAX_RATE, MIN_RATE, VideoFrame, VideoInfo
+from mien.video.sources.sampling import DEFAULT_RATE, Sampling
 
 _NUMBERED = re.compile(r"%0?\d*d")
 
@@ -37,7 +37,7 @@ class ImageSequence:
         if not pictures:
             raise SourceError(f"{name}: no pictures there")
         self._pictures, self._rate = pictures, rate
-        self.problems: list[str] = []
+        self.warnings: list[str] = []
         self.info = VideoInfo(name, rate, len(pictures) / rate)
 
     @property
@@ -63,7 +63,7 @@ class ImageSequence:
                     image = load_image(picture)
             except (SourceError, ImageDecodeError) as err:
                 failed.append(str(err))
-                self.problems.append(f"left out {err}")
+                self.warnings.append(f"left out {err}")
                 continue
             yield VideoFrame(index, time_s, image)
         if failed and len(failed) == tried and sampling.after < 0:

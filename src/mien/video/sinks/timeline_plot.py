@@ -13,8 +13,8 @@ from mien.errors import StorageError
 from mien.render.faces import EXPRESSION_COLORS
 from mien.render.plots import load_figure
 from mien.runtime.files import atomic_file
-from mien.video.drawing import track_color
-from mien.video.timeline import Timeline, TrackSummary
+from mien.video.sinks.drawing import track_color
+from mien.video.sinks.timeline import Timeline, TrackSummary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
