@@ -40,7 +40,8 @@ from mien.weights import list_weights
 
 if TYPE_CHECKING:
     from mien.data.dataset import FerDataset, open_dataset
-    from mien.evaluation.run import evaluate
+    from mien.evaluation.results import EvaluationResult
+    from mien.evaluation.run import EvaluationOptions, Predictor, evaluate
     from mien.networks.registry import build_network
     from mien.training.export.onnx_export import export_onnx
     from mien.training.run import train
@@ -59,6 +60,8 @@ __all__ = [
     "CropFrame",
     "DecisionRule",
     "Detector",
+    "EvaluationOptions",
+    "EvaluationResult",
     "Explanation",
     "Expression",
     "ExpressionPipeline",
@@ -75,6 +78,7 @@ __all__ = [
     "LabelSet",
     "MienError",
     "ModelMetadata",
+    "Predictor",
     "Recognizer",
     "__version__",
     "analyze_video",
@@ -95,8 +99,11 @@ __all__ = [
 ]
 
 _LAZY = {
+    "EvaluationOptions": "mien.evaluation.run",
+    "EvaluationResult": "mien.evaluation.results",
     "FerDataset": "mien.data.dataset",
     "FrameResult": "mien.video.results",
+    "Predictor": "mien.evaluation.run",
     "__version__": "mien.version",
     "analyze_video": "mien.video.run",
     "build_network": "mien.networks.registry",

@@ -6,8 +6,9 @@ import numpy as np
 from PIL import Image
 
 from mien.data.dataset import FerDataset, open_dataset
-from mien.data.plots import draw_distribution, draw_faces
+from mien.data.plots import plot_distribution, plot_faces
 from mien.data.summary import check_dataset, count_protocols, duplicate_groups
+from mien.render.plots import save_plot
 
 
 def test_duplicates_are_found_inside_and_across_splits(made_dataset: FerDataset) -> None:
@@ -52,8 +53,8 @@ def test_counts_add_up(made_dataset: FerDataset) -> None:
 
 
 def test_pictures_are_drawn(tmp_path: Path, made_dataset: FerDataset) -> None:
-    draw_distribution(made_dataset, tmp_path / "distribution.png")
-    draw_faces(made_dataset, tmp_path / "faces.png", per_class=3)
+    save_plot(plot_distribution(made_dataset), tmp_path / "distribution.png")
+    save_plot(plot_faces(made_dataset, per_class=3), tmp_path / "faces.png")
     for name in ("distribution.png", "faces.png"):
         with Image.open(tmp_path / name) as picture:
             low, high = picture.convert("L").getextrema()

@@ -26,20 +26,20 @@ def _rows(weights: np.ndarray) -> np.ndarray:
 
 def test_no_image_or_no_resample_gives_no_interval():
     judged = _judged("label", 5)
-    assert intervals(judged.figures, 0) == {}
-    assert intervals(judged.figures, 5, resamples=0) == {}
+    assert intervals(judged.metrics, 0) == {}
+    assert intervals(judged.metrics, 5, resamples=0) == {}
 
 
 def test_one_image_gives_intervals_of_no_width():
     judged = _judged("distribution", 1)
-    found = intervals(judged.figures, 1, resamples=20)
+    found = intervals(judged.metrics, 1, resamples=20)
     assert all(interval.low == interval.high for interval in found.values())
 
 
 @pytest.mark.parametrize(("resamples", "confidence"), [(-1, 0.95), (10, 0.0), (10, 1.0)])
 def test_settings_out_of_range_are_refused(resamples, confidence):
     with pytest.raises(ConfigError, match="resamples >= 0 and confidence in"):
-        intervals(_judged("label").figures, 120, resamples=resamples, confidence=confidence)
+        intervals(_judged("label").metrics, 120, resamples=resamples, confidence=confidence)
 
 
 def test_every_resample_draws_as_many_images_as_there_are():
@@ -58,11 +58,11 @@ def test_many_images_come_in_blocks_that_make_up_all_resamples():
 @pytest.mark.parametrize("kind", ["label", "distribution", "drawn"])
 def test_every_interval_is_that_of_a_loop_over_resampled_images(kind):
     judged = _judged(kind)
-    found = intervals(judged.figures, 120, resamples=200, seed=5)
+    found = intervals(judged.metrics, 120, resamples=200, seed=5)
     looped: dict[str, list[float]] = {name: [] for name in found}
     for weights in np.concatenate(list(resample_weights(120, resamples=200, seed=5))):
         rows = _rows(weights)
-        again = Judged(judged.kind, judged.targets[rows], judged.probabilities[rows]).figures()
+        again = Judged(judged.kind, judged.targets[rows], judged.probabilities[rows]).metrics()
         for name, values in looped.items():
             values.append(float(again[name]))
     for name, values in looped.items():
@@ -73,7 +73,7 @@ def test_every_interval_is_that_of_a_loop_over_resampled_images(kind):
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true:UserWarning")
 def test_the_intervals_agree_with_scikit_learn_on_resampled_labels():
     judged = _judged("label")
-    found = intervals(judged.figures, 120, resamples=100, seed=5)
+    found = intervals(judged.metrics, 120, resamples=100, seed=5)
     macro, balanced = [], []
     for weights in np.concatenate(list(resample_weights(120, resamples=100, seed=5))):
         rows = _rows(weights)
@@ -92,7 +92,7 @@ def test_the_interval_of_a_mean_has_the_width_that_theory_gives():
 
 def test_the_same_seed_gives_the_same_intervals():
     judged = _judged("drawn")
-    first, second, other = (intervals(judged.figures, 120, resamples=50, seed=seed) for seed in (1, 1, 2))
+    first, second, other = (intervals(judged.metrics, 120, resamples=50, seed=seed) for seed in (1, 1, 2))
     assert first == second
     assert first != other
     assert isinstance(first["accuracy"], Interval)
@@ -101,5 +101,5 @@ def test_the_same_seed_gives_the_same_intervals():
 def test_a_thousand_resamples_of_the_test_split_take_under_three_seconds():
     judged = _judged("distribution", 3_573)
     start = time.process_time()
-    assert len(intervals(judged.figures, 3_573, resamples=1_000)) == 4 + 8 * 4 + 4
+    assert len(intervals(judged.metrics, 3_573, resamples=1_000)) == 4 + 8 * 4 + 4
     assert time.process_time() - start < 3

@@ -18,7 +18,7 @@ from .made import PixelModel, random_votes, selection
 FEW = EvaluationOptions(resamples=20)
 NAMES = [
     *("protocol", "split", "n", "accuracy", "macro_f1", "balanced_accuracy", "misclassification", "per_class"),
-    *("confusion_matrix", "kl", "js", "cross_entropy", "ece", "intervals"),
+    *("confusion_matrix", "kl", "js", "cross_entropy", "ece", "intervals", "few_cases"),
 ]
 
 

@@ -10,8 +10,9 @@ from PIL import Image
 
 from mien.errors import MissingDependencyError, StorageError
 from mien.evaluation import EvaluationOptions, evaluate
-from mien.evaluation.plots import plot_confusion_matrix, plot_reliability, save_figure, save_plots
-from mien.evaluation.report import Reliability
+from mien.evaluation.plots import plot_confusion_matrix, plot_reliability, save_plots
+from mien.evaluation.results import Reliability
+from mien.render.plots import save_plot
 
 FEW = EvaluationOptions(resamples=0)
 
@@ -48,7 +49,8 @@ def test_pictures_are_drawn_into_axes_that_are_given():
 
 def test_every_picture_of_a_result_opens_and_has_content(model, dataset, tmp_path):
     for result in evaluate(model, dataset, protocols=("votes", "drawn"), options=FEW):
-        for path in save_plots(result, tmp_path / "out"):
+        for path, caption in save_plots(result, tmp_path / "out"):
+            assert path.stem not in caption
             with Image.open(path) as picture:
                 assert picture.format == "PNG"
                 assert min(picture.size) > 300
@@ -63,7 +65,7 @@ def test_a_place_that_cannot_be_written_is_named_and_nothing_half_written_stays(
     (tmp_path / "picture.png" / "in the way").mkdir(parents=True)
     figure = Figure()
     with pytest.raises(StorageError, match=r"cannot write .*picture\.png"):
-        save_figure(figure, tmp_path / "picture.png")
+        save_plot(figure, tmp_path / "picture.png")
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
 
 

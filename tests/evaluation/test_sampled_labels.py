@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from mien.evaluation import metrics
-from mien.evaluation.sampled_labels import draw_labels, drawn_figures, standard_deviation
+from mien.evaluation.sampled_labels import draw_labels, drawn_metrics, standard_deviation
 
 VOTES = np.array([[0.5, 0.3, 0.2], [1.0, 0.0, 0.0], [0.1, 0.2, 0.7], [0.0, 0.6, 0.4], [0.25, 0.25, 0.5]])
 PREDICTED = np.array([0, 1, 2, 1, 0])
@@ -39,7 +39,7 @@ def test_no_predictor_beats_the_ceiling_in_expectation():
         float(metrics.accuracy(metrics.confusion_matrix(VOTES, np.array(answers))))
         for answers in product(range(3), repeat=len(VOTES))
     )
-    assert drawn_figures(VOTES, PREDICTED).ceiling.accuracy == pytest.approx(best)
+    assert drawn_metrics(VOTES, PREDICTED).ceiling.accuracy == pytest.approx(best)
 
 
 def test_no_image_has_no_spread():
@@ -49,7 +49,7 @@ def test_no_image_has_no_spread():
 
 def test_unanimous_votes_leave_nothing_to_chance():
     votes = np.eye(8)[[0, 5, 7]]
-    figures = drawn_figures(votes, np.array([0, 5, 0]))
+    figures = drawn_metrics(votes, np.array([0, 5, 0]))
     assert figures.standard_deviation == 0
     assert figures.ceiling.accuracy == 1
     assert figures.seeded_draw.accuracy == pytest.approx(2 / 3)

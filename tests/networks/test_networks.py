@@ -8,9 +8,10 @@ from torch import nn
 
 from mien.errors import UnknownModelError
 from mien.networks.cnn import Capstone
-from mien.networks.diagram import draw_network
+from mien.networks.diagram import plot_network
 from mien.networks.registry import build_network, list_networks
 from mien.networks.summary import summarize
+from mien.render.plots import save_plot
 
 
 def test_capstone_has_the_parameters_of_the_report() -> None:
@@ -75,7 +76,7 @@ def test_an_unknown_network_is_refused_with_near_names() -> None:
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
 def test_the_drawing_opens_and_shows_something(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"network{suffix}"
-    draw_network(summarize("tiny"), path)
+    save_plot(plot_network(summarize("tiny")), path)
     if suffix == ".svg":
         assert "<svg" in path.read_text()
     else:

@@ -100,5 +100,5 @@ def test_a_face_below_the_wanted_confidence_gets_no_expression() -> None:
     assert doubtful.expression is None
     assert doubtful.to_dict()["expression"] is None
     assert doubtful.to_dict()["probability"] == 0.125
-    assert doubtful.drawn().title == "uncertain"
+    assert doubtful.mark().title == "uncertain"
     assert face().expression is Expression.HAPPINESS

@@ -9,11 +9,11 @@ from PIL import Image
 from mien.cli import main
 from mien.data.dataset import FerDataset
 from mien.errors import ConfigError
-from mien.evaluation.report import Table
 from mien.expressions import USE_NOTICE
 from mien.recognition.pipeline import load
-from mien.reporting.capstone_report import StoryOptions, write_story
-from mien.reporting.page import Page
+from mien.render.html import Page
+from mien.render.tables import Table
+from mien.reporting.capstone_report import ReportOptions, write_report
 from mien.training.config import TrainingConfig
 from mien.training.export.onnx_export import export_run
 from mien.training.run import train
@@ -65,6 +65,7 @@ def test_the_report_holds_every_figure_and_table_in_one_file(
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     seen = Seen(text)
     assert seen.headings == [
+        "Summary",
         "Data",
         "The naive predictor",
         "Model mine",
@@ -96,8 +97,8 @@ def test_an_earlier_report_in_the_folder_of_photos_is_not_read(prepared: Path, m
         Image.fromarray(portrait()).save(place)
     assert report(prepared, out, "--model", model, "--photo", tmp_path, "--resamples", 0) == 0
     text = (out / "report.html").read_text(encoding="utf-8")
-    assert "portrait.png" in text
-    assert "earlier.png" not in text
+    assert "Photo 1, 1 face" in text
+    assert "Photo 2" not in text
 
 
 def test_a_photo_that_cannot_be_read_is_named_on_the_page(
@@ -105,16 +106,18 @@ def test_a_photo_that_cannot_be_read_is_named_on_the_page(
 ) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     Image.fromarray(portrait()).save(tmp_path / "portrait.png")
-    options = StoryOptions(split="validation", photos=(tmp_path / "broken.jpg", tmp_path / "portrait.png"), resamples=0)
-    page = write_story(made_dataset, [load(model)], tmp_path / "out", options).read_text(encoding="utf-8")
+    options = ReportOptions(
+        split="validation", photos=(tmp_path / "broken.jpg", tmp_path / "portrait.png"), resamples=0
+    )
+    page = write_report(made_dataset, [load(model)], tmp_path / "out", options).read_text(encoding="utf-8")
     assert "broken.jpg: cannot be read" in page
-    assert "portrait.png: " in page
+    assert "Photo 2, 1 face: " in page
 
 
 def test_a_model_cannot_take_the_naive_predictors_place(made_dataset: FerDataset, model: Path, tmp_path: Path) -> None:
     export_run(model.parent / "run", tmp_path / "naive.onnx", name="naive")
     with pytest.raises(ConfigError, match="several models are called naive"):
-        write_story(made_dataset, [load(tmp_path / "naive.onnx")], tmp_path / "out")
+        write_report(made_dataset, [load(tmp_path / "naive.onnx")], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

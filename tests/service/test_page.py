@@ -10,8 +10,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE
-from mien.recognition import drawing
 from mien.recognition.pipeline import ExpressionPipeline
+from mien.render.style import EXPRESSION_COLORS
 from mien.service import app
 from tests.service.browsers import Browser, downloaded, emulated, opened
 from tests.service.servers import Server, running
@@ -197,4 +197,4 @@ def test_a_token_is_asked_for_where_one_is_needed(
 
 def test_the_pages_colors_are_the_librarys() -> None:
     style = (STATIC / "style.css").read_text()
-    assert all(f"--{name}: {color};" in style for name, color in drawing.EXPRESSION_COLORS.items())
+    assert all(f"--{name}: {color};" in style for name, color in EXPRESSION_COLORS.items())

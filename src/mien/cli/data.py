@@ -69,12 +69,11 @@ def show(
 
 
 def _draw(dataset: "FerDataset", out: Path) -> None:
-    from mien.runtime.optional import extra
+    from mien.data.plots import plot_distribution, plot_faces
+    from mien.render.plots import save_plot
 
-    with extra("plots"):
-        from mien.data.plots import draw_distribution, draw_faces
-    draw_distribution(dataset, out / "distribution.png")
-    draw_faces(dataset, out / "faces.png")
+    save_plot(plot_distribution(dataset), out / "distribution.png")
+    save_plot(plot_faces(dataset), out / "faces.png")
     print(f"drew {out / 'distribution.png'} and {out / 'faces.png'}")
 
 

@@ -1,17 +1,16 @@
-"""``mien evaluate``: the figures of a model or a baseline, as tables, JSON, or a folder with pictures.
+"""``mien evaluate``: the metrics of a model or the baseline, as tables, JSON, or a folder with plots.
 
-It computes nothing; figures go to standard output, everything else to standard error.
+It computes nothing; metrics go to standard output, everything else to standard error.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table as RichTable
 
 from mien.data.protocols import PROTOCOLS
 from mien.data.splits import Split
@@ -22,8 +21,8 @@ from mien.render.tables import table_console
 
 if TYPE_CHECKING:
     from mien.data.dataset import FerDataset
-    from mien.evaluation import EvaluationResult, Predictor
-    from mien.evaluation.report import Table
+    from mien.evaluation import Predictor
+    from mien.evaluation.report import EvaluationReport
     from mien.evaluation.run import Progress as Report
     from mien.expressions import LabelSet
 
@@ -37,7 +36,7 @@ _Protocols = Annotated[
     list[str] | None,
     typer.Option("--protocol", help=f"{', '.join(PROTOCOLS)}, or all. May be given several times. Default: majority."),
 ]
-_Baseline = Annotated[str | None, typer.Option("--baseline", help="Instead of MODEL: naive, always neutral.")]
+_Baseline = Annotated[Literal["naive"] | None, typer.Option("--baseline", help="Instead of MODEL: always neutral.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print one object, or a list for several protocols.")]
 _Out = Annotated[Path | None, typer.Option("--out", help="Folder for report.json, report.md and PNGs.")]
 _Resamples = Annotated[int, typer.Option("--resamples", min=0, help="Of the bootstrap; 0: no intervals.")]
@@ -56,7 +55,7 @@ def evaluate(
     resamples: _Resamples = RESAMPLES,
     seed: _Seed = 0,
 ) -> None:
-    """Judge a model on a split: figures with 95 % intervals, protocol by protocol.
+    """Judge a model on a split: metrics with 95 % intervals, a summary first, then protocol by protocol.
 
     Choose recipe, epoch and threshold on the validation split; the test split is for a finished model and is read once.
 
@@ -68,37 +67,31 @@ def evaluate(
       mien evaluate --baseline naive --data DATA --protocol drawn
     """
     from mien.data.dataset import open_dataset
-    from mien.evaluation import EvaluationOptions, report
-    from mien.evaluation import evaluate as judge
+    from mien.evaluation.report import EvaluationReport, compare_with_naive
+    from mien.evaluation.run import EvaluationOptions
+    from mien.evaluation.run import evaluate as judge
 
     if out is not None:
         load_figure()  # missed now rather than after all is judged
     name, predictor, labels = _predictor(model, baseline)
     dataset = open_dataset(data)
     protocols = _protocols(protocol, dataset, split)
-    _note(report.TEST_SPLIT_NOTICE if split == "test" else "")
     with _progress() as progress:
         options = EvaluationOptions(labels=labels, resamples=resamples, seed=seed, progress=progress)
         results = judge(predictor, dataset, split=split, protocols=protocols, options=options)
-    comparison = _comparison(results, dataset, baseline=baseline, seed=seed)
-    if json_output:
-        print(report.to_json(results))
-    else:
-        _show(results, comparison)
-    if out is not None:  # last: what is on the screen is not lost where a file cannot be written
-        _write(out, results, name=name, comparison=comparison)
+    comparison = compare_with_naive(results, dataset, seed=seed, is_naive=baseline is not None)
+    _show(EvaluationReport(name, results, comparison), as_json=json_output, out=out)
 
 
 def _predictor(model: str | None, baseline: str | None) -> "tuple[str, Predictor, LabelSet]":
-    from mien.evaluation import build_baseline
+    from mien.evaluation import NaiveBaseline
     from mien.expressions import FERPLUS_LABELS
+    from mien.recognition.recognizer import load_recognizer
 
     if model is not None and baseline is not None:
         raise ConfigError(f"MODEL {model!r} and --baseline {baseline!r} exclude each other", hint="give one of them")
     if baseline is not None:
-        return f"the {baseline} baseline", build_baseline(baseline), FERPLUS_LABELS
-    from mien.recognition.recognizer import load_recognizer
-
+        return f"the {baseline} baseline", NaiveBaseline(), FERPLUS_LABELS
     recognizer = load_recognizer() if model is None else load_recognizer(model)
     return model or recognizer.metadata.name, recognizer, recognizer.labels
 
@@ -110,54 +103,26 @@ def _protocols(names: list[str] | None, dataset: "FerDataset", split: Split) -> 
         return tuple(dict.fromkeys(names or ["majority"]))
     usable = usable_protocols(dataset, split)
     absent = [name for name in PROTOCOLS if name not in usable]
-    _note(f"left out, for want of votes or images: {', '.join(absent)}" if absent else "")
+    if absent:
+        _note(f"left out, for want of votes or images: {', '.join(absent)}")
     return usable
 
 
-def _comparison(
-    results: "Sequence[EvaluationResult]", dataset: "FerDataset", *, baseline: str | None, seed: int
-) -> "Table | None":
-    from mien.evaluation import EvaluationOptions, NaiveBaseline, report
-    from mien.evaluation import evaluate as judge
-
-    drawn = next((result for result in results if result.drawn is not None), None)
-    if drawn is None:
-        return None
-    if baseline is not None:
-        return report.capstone_table(drawn, None)
-    options = EvaluationOptions(resamples=0, seed=seed)
-    (naive,) = judge(NaiveBaseline(), dataset, split=drawn.split, protocols=(drawn.protocol,), options=options)
-    return report.capstone_table(naive, drawn)
-
-
-def _write(out: Path, results: "Sequence[EvaluationResult]", *, name: str, comparison: "Table | None") -> None:
+def _show(report: "EvaluationReport", *, as_json: bool, out: Path | None) -> None:
     from mien.evaluation.plots import save_plots
-    from mien.evaluation.report import write_report
+    from mien.evaluation.report import TEST_SPLIT_NOTICE
 
-    written = [*write_report(out, results, model=name, comparison=comparison)]
-    for result in results:
-        written += save_plots(result, out)
-    _note(f"wrote {len(written)} files to {out}: {', '.join(path.name for path in written)}")
-
-
-def _show(results: "Sequence[EvaluationResult]", comparison: "Table | None") -> None:
-    from mien.evaluation.report import abstaining_table, class_table, figures_table
-
-    console = table_console()
-    for result in results:
-        shown = (figures_table(result), class_table(result), abstaining_table(result))
-        console.print(*(_rich(table) for table in shown if table is not None))
-    if comparison is not None:
-        console.print(_rich(comparison))
-
-
-def _rich(table: "Table") -> RichTable:
-    shown = RichTable(title=table.title, title_justify="left")
-    for position, header in enumerate(table.header):
-        shown.add_column(header, justify="left" if position == 0 else "right")
-    for row in table.rows:
-        shown.add_row(*(cell.replace("[", r"\[") for cell in row))
-    return shown
+    if any(result.split == "test" for result in report.results):
+        _note(TEST_SPLIT_NOTICE)
+    if as_json:
+        print(report.to_json())
+    else:
+        table_console().print(*(table.to_rich() for table in report.tables()))
+    if out is not None:  # last: what is on the screen is not lost where a file cannot be written
+        written = [*report.write(out)]
+        for result in report.results:
+            written += (path for path, _ in save_plots(result, out))
+        _note(f"wrote {len(written)} files to {out}: {', '.join(path.name for path in written)}")
 
 
 @contextmanager
@@ -170,5 +135,4 @@ def _progress() -> "Iterator[Report]":
 
 
 def _note(text: str) -> None:
-    if text:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from mien.errors import ConfigError
+from mien.render.plots import save_plot
 from mien.render.tables import table_console
 from mien.runtime.optional import learning
 
@@ -38,12 +39,12 @@ def models(
         _print_list()
     else:
         with learning():
-            from mien.networks.diagram import draw_network
+            from mien.networks.diagram import plot_network
             from mien.networks.summary import summarize
         summary = summarize(_network_of(name))
         _print_layers(summary)
         if draw is not None:
-            draw_network(summary, draw)
+            save_plot(plot_network(summary), draw)
             print(f"Drawn to {draw}")
 
 

@@ -34,16 +34,16 @@ def report(
         mien report --data data/ferplus --out report --model capstone --model runs/mine/model.onnx --split validation
     """
     with learning():
-        from mien.reporting.capstone_report import StoryOptions, write_story
+        from mien.reporting.capstone_report import ReportOptions, write_report
     from mien.data.dataset import open_dataset
     from mien.recognition.pipeline import load
     from mien.weights import list_weights
 
     names = model or list(list_weights(aliases=False))
-    options = StoryOptions(split=split, photos=_photos(photo or [], leave_out=out), resamples=resamples, seed=seed)
+    options = ReportOptions(split=split, photos=_photos(photo or [], leave_out=out), resamples=resamples, seed=seed)
     dataset = open_dataset(data)
     with Console(stderr=True).status(f"judging {', '.join(names)} on the {split} split"):
-        page = write_story(dataset, [load(name) for name in names], out, options)
+        page = write_report(dataset, [load(name) for name in names], out, options)
     print(f"wrote {page} ({page.stat().st_size / 1e6:.1f} MB)")
 
 

@@ -1,8 +1,8 @@
-"""Judging a finished model: figures with intervals on every protocol, baselines, tables and pictures."""
+"""Judging a finished model: metrics with intervals on every protocol, a baseline, tables and plots."""
 
-from mien.evaluation.baselines import NaiveBaseline, build_baseline
+from mien.evaluation.baselines import NaiveBaseline
 from mien.evaluation.bootstrap import Interval
-from mien.evaluation.report import EvaluationResult
+from mien.evaluation.results import EvaluationResult
 from mien.evaluation.run import EvaluationOptions, Predictor, evaluate, evaluate_selections
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "Interval",
     "NaiveBaseline",
     "Predictor",
-    "build_baseline",
     "evaluate",
     "evaluate_selections",
 ]

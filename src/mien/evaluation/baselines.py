@@ -1,16 +1,11 @@
-"""What a model has to beat: predictors that look at no picture.
+"""What a model has to beat: a predictor that looks at no picture.
 
-They speak the same ``predict_proba`` as a model, so that they are judged by the same code.
+It speaks the same ``predict_proba`` as a model, so that both are judged by the same code.
 """
-
-from collections.abc import Callable, Mapping
-from difflib import get_close_matches
-from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from mien.errors import UnknownModelError
 from mien.evaluation.metrics import FloatArray
 from mien.expressions import FERPLUS_LABELS, Expression
 
@@ -26,19 +21,3 @@ class NaiveBaseline:
         probabilities = np.zeros((len(images), len(FERPLUS_LABELS)))
         probabilities[:, FERPLUS_LABELS.index(self.expression)] = 1
         return probabilities
-
-
-#: Name to maker.
-BASELINES: Mapping[str, Callable[[], NaiveBaseline]] = MappingProxyType({"naive": NaiveBaseline})
-
-
-def build_baseline(name: str) -> NaiveBaseline:
-    """The baseline called ``name``.
-
-    Raises:
-        UnknownModelError: There is none of that name.
-    """
-    if name not in BASELINES:
-        near = get_close_matches(name, BASELINES) or list(BASELINES)
-        raise UnknownModelError(f"no baseline {name!r}", hint=f"did you mean {', '.join(near)}?")
-    return BASELINES[name]()

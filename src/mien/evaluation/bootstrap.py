@@ -1,7 +1,7 @@
-"""Percentile bootstrap intervals over images, for any figures that are functions of the images' weights.
+"""Percentile bootstrap intervals over images, for any metrics that are functions of the images' weights.
 
-A resample is a row of counts, how often each image was drawn, so hundreds of resamples are one matrix product. It does
-not know what the figures are.
+A resample is a row of counts, how often each image was resampled, so hundreds of resamples are one matrix product. It
+does not know what the metrics are.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +22,7 @@ _BLOCK_VALUES = 2**21
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The middle share of a figure's resampled values."""
+    """The middle share of a metric's resampled values."""
 
     low: float
     high: float
@@ -32,17 +32,17 @@ class Interval:
 
 
 def intervals(
-    figures: Callable[[FloatArray], Mapping[str, FloatArray]],
+    metrics: Callable[[FloatArray], Mapping[str, FloatArray]],
     n: int,
     *,
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """An interval for each of the ``figures``.
+    """An interval for each of the ``metrics``.
 
     Args:
-        figures: From weights (b, n) to values (b,) by name.
+        metrics: From weights (b, n) to values (b,) by name.
         n: Number of images.
         resamples: How many; 0 gives no intervals.
         confidence: Share of the resamples inside, in (0, 1).
@@ -61,7 +61,7 @@ def intervals(
         )
     if resamples == 0 or n == 0:
         return {}
-    blocks = [figures(weights) for weights in resample_weights(n, resamples=resamples, seed=seed)]
+    blocks = [metrics(weights) for weights in resample_weights(n, resamples=resamples, seed=seed)]
     tail = (1 - confidence) / 2
     found = {}
     for name in blocks[0]:
@@ -76,5 +76,6 @@ def resample_weights(n: int, *, resamples: int, seed: int) -> Iterator[FloatArra
     block = max(1, _BLOCK_VALUES // n)
     for start in range(0, resamples, block):
         rows = min(block, resamples - start)
-        draws = rng.integers(0, n, size=(rows, n)) + n * np.arange(rows)[:, None]
+        # Each row counts in its own range of n numbers, so that one bincount serves the whole block.
+        draws = rng.integers(0, n, size=(rows, n)) + n * np.arange(rows)[:, None]  # (rows, n)
         yield np.bincount(draws.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)

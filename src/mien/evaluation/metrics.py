@@ -1,11 +1,11 @@
-"""The figures themselves: plain numpy over arrays, named as in scikit-learn.
+"""The metrics themselves: plain numpy over arrays, named as in scikit-learn.
 
 It does not know protocols, models or files. Everything is float64; a ratio whose denominator is zero is 0.
 
-Every function takes weights of the images with any number of leading axes, shape (…, n), and returns its figure with
-those axes. One image weighs 1 unless told otherwise; weights that count how often an image was drawn give a bootstrap.
-The figures over classes are functions of the confusion matrix, and a matrix of *expected* counts (each image spread
-over the classes by its votes) gives the figures in expectation over labels drawn from the votes.
+Every function takes weights of the images with any number of leading axes, shape (…, n), and returns its metric with
+those axes. Each image weighs 1 by default; weights that count how often an image was resampled give a bootstrap.
+The metrics over classes are functions of the confusion matrix, and a matrix of *expected* counts (each image spread
+over the classes by its votes) gives the metrics in expectation over labels drawn from the votes.
 """
 
 import numpy as np
@@ -70,8 +70,8 @@ def confusion_matrix(
     heavy = _weights(weights, len(rows))
     matrix = np.zeros((*heavy.shape[:-1], rows.shape[1], rows.shape[1]))
     for column in range(rows.shape[1]):
-        hit = predicted == column
-        matrix[..., column] = heavy[..., hit] @ rows[hit]
+        hit = predicted == column  # (n,)
+        matrix[..., column] = heavy[..., hit] @ rows[hit]  # (…, classes): weight of each true class in this column
     return matrix
 
 
@@ -136,12 +136,13 @@ def kl_divergence(votes: FloatArray, probabilities: FloatArray) -> FloatArray:
 
 def js_divergence(votes: FloatArray, probabilities: FloatArray) -> FloatArray:
     """Of each image, the Jensen-Shannon divergence in nats, in [0, ln 2]; the square of scipy's ``jensenshannon``."""
-    middle = (votes + probabilities) / 2
+    middle = (votes + probabilities) / 2  # (n, k)
+    # The difference of entropies can fall below zero by rounding where both are equal.
     return np.maximum(entropy(middle) - (entropy(votes) + entropy(probabilities)) / 2, 0.0)
 
 
 def weighted_mean(values: FloatArray, weights: FloatArray | None = None) -> FloatArray:
-    """Mean of the figures of the images (n,) under weights (…, n)."""
+    """Mean of per-image values (n,) under weights (…, n)."""
     heavy = _weights(weights, len(values))
     return _ratio(heavy @ values, heavy.sum(axis=-1))
 
@@ -167,10 +168,10 @@ def calibration_bins(
     rows = _as_rows(truth, probabilities.shape[1])
     top = probabilities.argmax(axis=1)
     confidence = probabilities.max(axis=1, initial=0.0)
-    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    member = one_hot(place, bins)
+    place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # (n,); bins are open to the left
+    member = one_hot(place, bins)  # (n, bins)
     heavy = _weights(weights, len(rows))
-    hits = rows[np.arange(len(rows)), top]
+    hits = rows[np.arange(len(rows)), top]  # (n,), 0 or 1 for labels, the share of the votes for distributions
     return heavy @ member, heavy @ (member * confidence[:, None]), heavy @ (member * hits[:, None])
 
 
@@ -209,5 +210,6 @@ def _diagonal(matrix: FloatArray) -> FloatArray:
 
 
 def _x_log_y(x: FloatArray, y: FloatArray) -> FloatArray:
+    # 0 · log 0 counts as 0; the inner choice keeps the logarithm from warning.
     result: FloatArray = x * np.log(np.where(x > 0, y, 1.0))
     return result

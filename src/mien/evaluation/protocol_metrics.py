@@ -1,7 +1,7 @@
-"""Every figure of one protocol, as a function of how much each image weighs.
+"""Every metric of one protocol, as a function of how much each image weighs.
 
-The score itself is the figures with equal weights and an interval is the spread of the same function, so that the two
-cannot part. It does not know models or files.
+A value is the function with equal weights and its interval is the spread of the same function, so that the two cannot
+disagree. It does not know models or files.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from mien.evaluation import metrics
 from mien.evaluation.metrics import FloatArray, IntArray
 from mien.expressions import FERPLUS_LABELS
 
-#: Figures of each class, in the order of a report.
-CLASS_FIGURES = ("precision", "recall", "f1", "support")
+#: Metrics of each class, in the order of a report.
+CLASS_METRICS = ("precision", "recall", "f1", "support")
 
 
-def class_figure(expression: str, figure: str) -> str:
-    """Name of a figure of one class: its path in the report."""
-    return f"per_class.{expression}.{figure}"
+def class_path(expression: str, metric: str) -> str:
+    """Name of a metric of one class: its path in the JSON record."""
+    return f"per_class.{expression}.{metric}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ class Judged:
         """Counts, expected ones for drawn labels, (…, 8, 8)."""
         return metrics.confusion_matrix(self.truth, self.predicted, weights=weights)
 
-    def figures(self, weights: FloatArray | None = None) -> dict[str, FloatArray]:
-        """Each figure by its name, with the leading axes of ``weights`` (…, n)."""
-        return self._class_figures(weights) | self._probability_figures(weights)
+    def metrics(self, weights: FloatArray | None = None) -> dict[str, FloatArray]:
+        """Each metric by its name, with the leading axes of ``weights`` (…, n)."""
+        return self._class_metrics(weights) | self._probability_metrics(weights)
 
-    def _class_figures(self, weights: FloatArray | None) -> dict[str, FloatArray]:
-        matrix = self.confusion_matrix(weights)
+    def _class_metrics(self, weights: FloatArray | None) -> dict[str, FloatArray]:
+        matrix = self.confusion_matrix(weights)  # (…, 8, 8)
         correct = metrics.accuracy(matrix)
         found = {
             "accuracy": correct,
@@ -74,12 +74,12 @@ class Judged:
             "balanced_accuracy": metrics.balanced_accuracy(matrix),
             "misclassification": 1 - correct,
         }
-        for name in CLASS_FIGURES:
-            columns = np.moveaxis(getattr(metrics, name)(matrix), -1, 0)
-            found |= {class_figure(label, name): values for label, values in zip(FERPLUS_LABELS, columns, strict=True)}
+        for name in CLASS_METRICS:
+            columns = np.moveaxis(getattr(metrics, name)(matrix), -1, 0)  # (8, …): one class after the other
+            found |= {class_path(label, name): values for label, values in zip(FERPLUS_LABELS, columns, strict=True)}
         return found
 
-    def _probability_figures(self, weights: FloatArray | None) -> dict[str, FloatArray]:
+    def _probability_metrics(self, weights: FloatArray | None) -> dict[str, FloatArray]:
         found = {}
         if self.kind == "distribution":
             votes, probabilities = self.targets, self.probabilities
@@ -90,6 +90,6 @@ class Judged:
             ):
                 found[name] = metrics.weighted_mean(per_image, weights)
         truth = self.calibration_truth
-        if truth is not None:
+        if truth is not None:  # resampling inflates a sum of absolute deviations: this interval lies high
             found["ece"] = metrics.expected_calibration_error(truth, self.probabilities, weights=weights)
         return found

@@ -1,4 +1,4 @@
-"""Judging a model: predict each image once, then every figure of every protocol.
+"""Judging a model: predict each image once, then every metric of every protocol.
 
 Anything with ``predict_proba(images)`` is a model here, so that what is judged is the exported file that users run. It
 does not know how a model was trained, nor how results are shown.
@@ -19,9 +19,9 @@ from mien.errors import ProtocolError, ShapeError
 from mien.evaluation import metrics
 from mien.evaluation.bootstrap import RESAMPLES, intervals
 from mien.evaluation.metrics import FloatArray
-from mien.evaluation.protocol_metrics import CLASS_FIGURES, Judged, class_figure
-from mien.evaluation.report import ClassFigures, EvaluationResult, Reliability
-from mien.evaluation.sampled_labels import drawn_figures
+from mien.evaluation.protocol_metrics import CLASS_METRICS, Judged, class_path
+from mien.evaluation.results import ClassMetrics, EvaluationResult, Reliability
+from mien.evaluation.sampled_labels import drawn_metrics
 from mien.evaluation.selective import RiskCoverage, risk_coverage
 from mien.expressions import FERPLUS_LABELS, LabelSet
 
@@ -66,7 +66,7 @@ def evaluate(
     protocols: Sequence[str] = ("majority",),
     options: EvaluationOptions = _DEFAULTS,
 ) -> tuple[EvaluationResult, ...]:
-    """All figures of ``model`` on each of the ``protocols``, in their order.
+    """All metrics of ``model`` on each of the ``protocols``, in their order.
 
     The test split is for a finished model: whatever is chosen is chosen on the validation split.
 
@@ -104,8 +104,9 @@ def evaluate_selections(
             )
     if not selections:
         return ()
-    rows = np.unique(np.concatenate([selection.indices for selection in selections]))
-    probabilities = predict_rows(model, images, rows, options=options)
+    # Protocols share most of their rows: each image goes through the network once.
+    rows = np.unique(np.concatenate([selection.indices for selection in selections]))  # (n,), ascending
+    probabilities = predict_rows(model, images, rows, options=options)  # (n, 8)
     return tuple(
         judge(selection, probabilities[np.searchsorted(rows, selection.indices)], options=options)
         for selection in selections
@@ -128,7 +129,7 @@ def predict_rows(
     columns = FERPLUS_LABELS.columns_from(options.labels)
     for start in range(0, len(rows), options.batch_size):
         batch = rows[start : start + options.batch_size]
-        raw = _checked(model.predict_proba(images[batch]), shape=(len(batch), len(options.labels)))
+        raw = _checked(model.predict_proba(images[batch]), shape=(len(batch), len(options.labels)))  # (b, classes)
         for target, source in enumerate(columns):
             if source is not None:
                 found[start : start + len(batch), target] = raw[:, source]
@@ -140,22 +141,22 @@ def predict_rows(
 def judge(
     selection: Selection, probabilities: FloatArray, *, options: EvaluationOptions = _DEFAULTS
 ) -> EvaluationResult:
-    """All figures of ``probabilities`` (n, 8) in FER+ order for the rows of ``selection``."""
+    """All metrics of ``probabilities`` (n, 8) in FER+ order for the rows of ``selection``."""
     judged = Judged(selection.kind, selection.targets, probabilities)
-    values = {name: float(value) for name, value in judged.figures().items()}
+    values = {name: float(value) for name, value in judged.metrics().items()}
     return EvaluationResult(
         protocol=selection.protocol,
         split=selection.split,
         n=len(selection.indices),
         **{name: value for name, value in values.items() if "." not in name},
         per_class={
-            label: ClassFigures(**{name: values[class_figure(label, name)] for name in CLASS_FIGURES})
+            label: ClassMetrics(**{name: values[class_path(label, name)] for name in CLASS_METRICS})
             for label in FERPLUS_LABELS
         },
         confusion_matrix=judged.confusion_matrix(),
-        intervals=intervals(judged.figures, len(selection.indices), resamples=options.resamples, seed=options.seed),
+        intervals=intervals(judged.metrics, len(selection.indices), resamples=options.resamples, seed=options.seed),
         drawn=(
-            drawn_figures(judged.targets, judged.predicted, seed=options.seed) if selection.kind == "drawn" else None
+            drawn_metrics(judged.targets, judged.predicted, seed=options.seed) if selection.kind == "drawn" else None
         ),
         reliability=_reliability(judged),
         abstaining=_abstaining(judged),

@@ -1,6 +1,6 @@
 """Labels drawn from the votes: their exact expectation, its spread, the ceiling, and one seeded draw.
 
-A score on drawn labels is a random number; what is exact about it is here. It does not know models or files.
+The accuracy on drawn labels is a random number; what is exact about it is here. It does not know models or files.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from mien.evaluation.metrics import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
-    """The figures of the capstone's table, all in [0, 1].
+class LabelMetrics:
+    """The metrics of the capstone's table, all in [0, 1].
 
     Attributes:
         accuracy: Share of right predictions.
@@ -29,8 +29,8 @@ class Scores:
         return 1 - self.accuracy
 
     @classmethod
-    def of(cls, matrix: FloatArray) -> "Scores":
-        """The scores of one confusion matrix (k, k)."""
+    def of(cls, matrix: FloatArray) -> "LabelMetrics":
+        """Of one confusion matrix (k, k)."""
         return cls(float(metrics.accuracy(matrix)), float(metrics.macro_f1(matrix)))
 
     def to_dict(self) -> dict[str, float]:
@@ -38,35 +38,35 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnFigures:
+class DrawnMetrics:
     """What belongs to drawn labels alone.
 
     Attributes:
         standard_deviation: Of the accuracy over draws, on these images.
-        ceiling: Of whoever knows the votes and answers the most voted expression, in expectation over draws.
+        ceiling: Of a predictor that knows the votes and answers the most voted expression, in expectation over draws.
         seed: Of the one draw.
-        seeded_draw: Scores on one draw of the labels, as the capstone took them.
+        seeded_draw: Metrics on one draw of the labels, as the capstone took them.
     """
 
     standard_deviation: float
-    ceiling: Scores
+    ceiling: LabelMetrics
     seed: int
-    seeded_draw: Scores
+    seeded_draw: LabelMetrics
 
 
-def drawn_figures(votes: FloatArray, predicted: IntArray, *, seed: int = 0) -> DrawnFigures:
-    """The figures of predictions (n,) on labels drawn from ``votes`` (n, k), whose rows sum to 1."""
-    return DrawnFigures(
+def drawn_metrics(votes: FloatArray, predicted: IntArray, *, seed: int = 0) -> DrawnMetrics:
+    """The metrics of predictions (n,) on labels drawn from ``votes`` (n, k), whose rows sum to 1."""
+    return DrawnMetrics(
         standard_deviation=standard_deviation(votes, predicted),
-        ceiling=Scores.of(metrics.confusion_matrix(votes, votes.argmax(axis=1))),
+        ceiling=LabelMetrics.of(metrics.confusion_matrix(votes, votes.argmax(axis=1))),
         seed=seed,
-        seeded_draw=Scores.of(metrics.confusion_matrix(draw_labels(votes, seed=seed), predicted)),
+        seeded_draw=LabelMetrics.of(metrics.confusion_matrix(draw_labels(votes, seed=seed), predicted)),
     )
 
 
 def standard_deviation(votes: FloatArray, predicted: npt.NDArray[np.integer]) -> float:
     """Exact standard deviation of the accuracy over draws: the hits are independent, each with its own probability."""
-    hit = votes[np.arange(len(votes)), predicted]
+    hit = votes[np.arange(len(votes)), predicted]  # (n,), probability that a draw agrees with the prediction
     return float(np.sqrt((hit * (1 - hit)).sum()) / max(len(votes), 1))
 
 
@@ -77,7 +77,8 @@ def draw_labels(votes: FloatArray, *, seed: int) -> IntArray:
         >>> draw_labels(np.array([[0.0, 1.0], [1.0, 0.0]]), seed=0).tolist()
         [1, 0]
     """
-    edges = np.cumsum(votes, axis=1)
+    # Inverse transform sampling: the first class whose cumulative share exceeds a uniform number.
+    edges = np.cumsum(votes, axis=1)  # (n, k); the last column is 1 up to rounding
     at = np.random.default_rng(seed).random((len(votes), 1)) * edges[:, -1:]
     labels: IntArray = (edges <= at).sum(axis=1)
     return labels

@@ -1,4 +1,4 @@
-"""What a model gains when it may say nothing: risk against coverage (El-Yaniv and Wiener 2010).
+"""What a model gains when it may abstain: risk against coverage (El-Yaniv and Wiener 2010).
 
 It knows arrays only.
 """
@@ -52,9 +52,9 @@ def risk_coverage(truth: FloatArray, probabilities: FloatArray) -> RiskCoverage:
         truth: One-hot labels (n, k).
         probabilities: (n, k).
     """
-    confidence = probabilities.max(axis=1, initial=0.0)
+    confidence = probabilities.max(axis=1, initial=0.0)  # (n,)
     hits = np.take_along_axis(truth, probabilities.argmax(axis=1)[:, None], axis=1)[:, 0]
-    order = np.argsort(-confidence, kind="stable")
+    order = np.argsort(-confidence, kind="stable")  # equal confidences stay in the order of the images
     count = np.arange(1, len(order) + 1)
     return RiskCoverage(
         confidence=confidence[order],

@@ -14,7 +14,7 @@ from mien.expressions import Expression
 from mien.geometry import FloatArray
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.results import ExpressionProbabilities
-from mien.render.faces import DrawnFace, draw_explanation, save_picture
+from mien.render.faces import FaceMark, render_explanation, save_picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +42,8 @@ class Explanation:
         Args:
             number: What the face is called.
         """
-        face = replace(DrawnFace.without_box(self.probabilities.to_dict(), str(self.named)), number=number)
-        return draw_explanation(self.crop, self.importance, face, str(self.expression))
+        face = replace(FaceMark.without_box(self.probabilities.to_dict(), str(self.named)), number=number)
+        return render_explanation(self.crop, self.importance, face, str(self.expression))
 
     def save(self, path: str | Path, *, number: int = 1) -> None:
         """Write :meth:`plot` as a picture.

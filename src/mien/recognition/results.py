@@ -17,7 +17,7 @@ from mien.detection.base import FaceDetection
 from mien.errors import MienError, ShapeError
 from mien.expressions import Expression, LabelSet
 from mien.geometry import ByteArray, FloatArray
-from mien.render.faces import DrawnFace, draw_panels, save_picture
+from mien.render.faces import FaceMark, render_panels, save_picture
 
 #: Version of the JSON layout.
 RESULT_SCHEMA = 2
@@ -134,9 +134,9 @@ class FaceExpression:
         }
         return record if self.track_id is None else {"track_id": self.track_id, **record}
 
-    def drawn(self) -> DrawnFace:
+    def mark(self) -> FaceMark:
         """What is drawn of this face."""
-        return DrawnFace(
+        return FaceMark(
             self.detection.box,
             self.probabilities.to_dict(),
             named=self.expression is not None,
@@ -183,7 +183,7 @@ class ImageResult:
         """
         if self.image is None:
             raise ShapeError("this result holds no picture to draw on")
-        return draw_panels(self.image, [face.drawn() for face in self.faces])
+        return render_panels(self.image, [face.mark() for face in self.faces])
 
     def save(self, path: str | Path) -> None:
         """Write :meth:`plot` as a picture, in the format of the name's ending.

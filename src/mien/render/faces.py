@@ -14,38 +14,24 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mien.errors import StorageError
 from mien.geometry import Box, ByteArray, FloatArray
+from mien.render.style import AGAINST, EXPRESSION_COLORS, FAINT, FAVOR, INK, MUTED, PAPER, rgb
 from mien.render.text import percent
 from mien.runtime.files import atomic_file
 
 #: Smaller pictures are enlarged to this long side, larger ones shrunk to the other, so that text and face fit together.
 _LONG_SIDE = (640, 1600)
 
-#: The color of each expression, in all pictures.
-EXPRESSION_COLORS = {
-    "neutral": "#8d99ae",
-    "happiness": "#f4b400",
-    "surprise": "#e67ef0",
-    "sadness": "#4a90e2",
-    "anger": "#e0402f",
-    "disgust": "#5aa84c",
-    "fear": "#9467e0",
-    "contempt": "#c98b4b",
-}
 #: Height of a panel with eight bars and of the smallest legible letter, in heights of a letter and in pixels.
 _PANEL_HEIGHT, _SMALLEST_LETTER = 14.5, 13
 
 #: Side of a face that is shown alone.
 _FACE_SIDE = 288
 
-_PAPER, _INK, _FAINT = "#ffffff", "#1c1f24", "#e6e8ec"
-#: Of a face whose expression is not named, and of expressions that are not ours.
-_UNNAMED = "#5b6270"
-
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnFace:
+class FaceMark:
     """One face to draw.
 
     Attributes:
@@ -65,7 +51,7 @@ class DrawnFace:
     expression: str | None = None
 
     @classmethod
-    def without_box(cls, probabilities: Mapping[str, float], expression: str | None = None) -> "DrawnFace":
+    def without_box(cls, probabilities: Mapping[str, float], expression: str | None = None) -> "FaceMark":
         """Only the probabilities and what is named, for a panel."""
         return cls(Box(0, 0, 0, 0), probabilities, expression=expression)
 
@@ -78,10 +64,10 @@ class DrawnFace:
 
     @property
     def color(self) -> str:
-        return self.tint or EXPRESSION_COLORS.get(self.title.split()[0], _UNNAMED)
+        return self.tint or EXPRESSION_COLORS.get(self.title.split()[0], MUTED)
 
 
-def draw_boxes(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
+def render_boxes(image: ByteArray, faces: Sequence[FaceMark]) -> Image.Image:
     """The picture with each face's box, number and expression; the size stays.
 
     Args:
@@ -93,7 +79,7 @@ def draw_boxes(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
     return canvas
 
 
-def draw_panels(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
+def render_panels(image: ByteArray, faces: Sequence[FaceMark]) -> Image.Image:
     """The picture with boxes and, on its right, a panel of bars for each face; scaled to a legible size.
 
     Args:
@@ -113,7 +99,7 @@ def draw_panels(image: ByteArray, faces: Sequence[DrawnFace]) -> Image.Image:
     return _beside(picture, panels)
 
 
-def draw_explanation(crop: FloatArray, importance: FloatArray, face: DrawnFace, explained: str) -> Image.Image:
+def render_explanation(crop: FloatArray, importance: FloatArray, face: FaceMark, explained: str) -> Image.Image:
     """A face, the same face with its importance in color and what the colors mean, and its bars.
 
     Args:
@@ -122,9 +108,8 @@ def draw_explanation(crop: FloatArray, importance: FloatArray, face: DrawnFace, 
         face: Number and probabilities.
         explained: Name of the expression.
     """
-    against, favor = EXPRESSION_COLORS["sadness"], EXPRESSION_COLORS["anger"]
     strength = np.clip(importance / max(float(np.abs(importance).max()), 1e-6), -1, 1)[..., None]
-    color = np.where(strength > 0, _rgb(favor), _rgb(against))
+    color = np.where(strength > 0, rgb(FAVOR), rgb(AGAINST))
     gray = np.repeat(crop[..., None] * 255, 3, axis=2)
     mixed = gray * (1 - 0.75 * np.abs(strength)) + color * 0.75 * np.abs(strength)
     sides = [
@@ -132,16 +117,16 @@ def draw_explanation(crop: FloatArray, importance: FloatArray, face: DrawnFace, 
         for a in (gray, mixed)
     ]
     unit = round(_FACE_SIDE / _PANEL_HEIGHT)
-    picture = Image.new("RGB", (2 * _FACE_SIDE, _FACE_SIDE + 2 * unit), _PAPER)
+    picture = Image.new("RGB", (2 * _FACE_SIDE, _FACE_SIDE + 2 * unit), PAPER)
     for position, side in enumerate(sides):
         picture.paste(side, (position * _FACE_SIDE, 0))
     draw, line = ImageDraw.Draw(picture), _FACE_SIDE + unit * 0.4
     for left, words, shade in (
-        (0.4, f"speaks for {explained}", favor),
-        (15.0, f"speaks against {explained}", against),
+        (0.4, f"speaks for {explained}", FAVOR),
+        (15.0, f"speaks against {explained}", AGAINST),
     ):
         draw.rectangle((left * unit, line + unit * 0.1, (left + 0.9) * unit, line + unit), fill=shade)
-        draw.text(((left + 1.4) * unit, line - unit * 0.1), words, font=_font(unit), fill=_INK)
+        draw.text(((left + 1.4) * unit, line - unit * 0.1), words, font=_font(unit), fill=INK)
     return _beside(picture, [_panel(face.number or 1, face, unit)])
 
 
@@ -163,7 +148,7 @@ def save_picture(picture: Image.Image, path: Path) -> None:
         temporary.write_bytes(encoded.getvalue())
 
 
-def _mark_faces(canvas: Image.Image, faces: Sequence[DrawnFace], scale: float) -> None:
+def _mark_faces(canvas: Image.Image, faces: Sequence[FaceMark], scale: float) -> None:
     """Boxes with number and expression; the tag keeps inside the picture."""
     draw = ImageDraw.Draw(canvas)
     unit = _unit(canvas)
@@ -173,16 +158,16 @@ def _mark_faces(canvas: Image.Image, faces: Sequence[DrawnFace], scale: float) -
         draw.rectangle([edge * scale for edge in _edges(face.box)], outline=face.color, width=line)
         text, tag = _tag(canvas, face, number, scale)
         draw.rectangle(_edges(tag), fill=face.color)
-        ink = _INK if np.mean(_rgb(face.color)) > 110 else _PAPER
+        ink = INK if np.mean(rgb(face.color)) > 110 else PAPER
         draw.text((tag.left + unit * 0.3, tag.top + unit * 0.15), text, font=font, fill=ink)
 
 
-def tag_box(canvas: Image.Image, face: DrawnFace, number: int) -> Box:
-    """Where :func:`draw_boxes` writes what it says of a face."""
+def tag_box(canvas: Image.Image, face: FaceMark, number: int) -> Box:
+    """Where :func:`render_boxes` writes what it says of a face."""
     return _tag(canvas, face, number, 1.0)[1]
 
 
-def _tag(canvas: Image.Image, face: DrawnFace, number: int, scale: float) -> tuple[str, Box]:
+def _tag(canvas: Image.Image, face: FaceMark, number: int, scale: float) -> tuple[str, Box]:
     """What is written at a face, above its box or below it, and where."""
     left, top, right, bottom = (edge * scale for edge in _edges(face.box))
     unit = _unit(canvas)
@@ -206,28 +191,28 @@ def _beside(picture: Image.Image, panels: Sequence[Image.Image]) -> Image.Image:
     else:
         places = [(picture.width + k // rows * width, k % rows * height) for k in range(len(panels))]
     right, bottom = max(left for left, _ in places) + width, max(top for _, top in places) + height
-    canvas = Image.new("RGB", (max(right, picture.width), max(bottom, picture.height)), _PAPER)
+    canvas = Image.new("RGB", (max(right, picture.width), max(bottom, picture.height)), PAPER)
     canvas.paste(picture, (0, 0))
     for panel, place in zip(panels, places, strict=True):
         canvas.paste(panel, place)
     return canvas
 
 
-def _panel(number: int, face: DrawnFace, unit: int) -> Image.Image:
+def _panel(number: int, face: FaceMark, unit: int) -> Image.Image:
     """Number, expression and a bar for each probability."""
     row, names = round(unit * 1.45), list(face.probabilities)
-    panel = Image.new("RGB", (unit * 20, row * (len(names) + 2)), _PAPER)
+    panel = Image.new("RGB", (unit * 20, row * (len(names) + 2)), PAPER)
     draw = ImageDraw.Draw(panel)
     draw.rectangle((unit * 0.5, row * 0.5, unit * 0.9, row * 1.5), fill=face.color)
-    draw.text((unit * 1.3, row * 0.5), f"{number}  {face.title}", font=_font(round(unit * 1.15)), fill=_INK)
+    draw.text((unit * 1.3, row * 0.5), f"{number}  {face.title}", font=_font(round(unit * 1.15)), fill=INK)
     for line, name in enumerate(names):
         top, value = row * (line + 1.8), min(max(face.probabilities[name], 0.0), 1.0)
-        draw.text((unit * 0.5, top), name, font=_font(unit), fill=_INK)
+        draw.text((unit * 0.5, top), name, font=_font(unit), fill=INK)
         full = (unit * 7.0, top + row * 0.15, unit * 15.5, top + row * 0.75)
-        draw.rectangle(full, fill=_FAINT)
+        draw.rectangle(full, fill=FAINT)
         filled = max(1, (full[2] - full[0]) * value)
-        draw.rectangle((*full[:2], full[0] + filled, full[3]), fill=EXPRESSION_COLORS.get(name, _INK))
-        draw.text((unit * 16, top), f"{value:.1%}", font=_font(unit), fill=_INK)
+        draw.rectangle((*full[:2], full[0] + filled, full[3]), fill=EXPRESSION_COLORS.get(name, INK))
+        draw.text((unit * 16, top), percent(value), font=_font(unit), fill=INK)
     return panel
 
 
@@ -243,7 +228,3 @@ def _unit(picture: Image.Image) -> int:
 @cache
 def _font(size: int) -> Font:
     return ImageFont.load_default(size)
-
-
-def _rgb(color: str) -> tuple[int, int, int]:
-    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)

@@ -1,9 +1,48 @@
-"""Tables on standard output."""
+"""Tables of text: one type that Markdown, pages and the command line all show."""
+
+from dataclasses import dataclass
 
 from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
 
 #: Columns of a table that goes to a file or a pipe.
 _PIPE_WIDTH = 140
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A titled table of text; the first column names the rows.
+
+    Attributes:
+        title: Above it.
+        header: Of the columns.
+        rows: As many cells each as the header has.
+        note: Below it, such as what a mark means.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+    def to_markdown(self) -> str:
+        """A heading and a table; all columns but the first align right."""
+        lines = [self.header, ("---",) + ("---:",) * (len(self.header) - 1), *self.rows]
+        cells = ([cell.replace("|", r"\|") for cell in line] for line in lines)
+        note = f"\n{self.note}\n" if self.note else ""
+        return f"### {self.title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in cells) + note
+
+    def to_rich(self) -> RichTable:
+        """For a console; the cells are plain text."""
+        shown = RichTable(title=Text(self.title), title_justify="left", caption_justify="left")
+        if self.note:
+            shown.caption = Text(self.note)
+        for position, header in enumerate(self.header):
+            shown.add_column(Text(header), justify="left" if position == 0 else "right")
+        for row in self.rows:
+            shown.add_row(*map(Text, row))  # Text, since brackets in a cell would be read as markup
+        return shown
 
 
 def table_console() -> Console:

@@ -1,5 +1,7 @@
 """Numbers in words and signs."""
 
+from typing import Any
+
 
 def counted(count: int, what: str) -> str:
     """``1 face``, ``2 faces``."""
@@ -7,10 +9,34 @@ def counted(count: int, what: str) -> str:
 
 
 def percent(probability: float) -> str:
-    """``87%``; ``100%`` is kept for certainty.
+    """The one way in which the package writes a probability for people: whole percent, ``100%`` for certainty alone.
 
     Examples:
-        >>> percent(0.996), percent(1.0)
-        ('99%', '100%')
+        >>> percent(0.868), percent(0.996), percent(1.0)
+        ('87%', '99%', '100%')
     """
     return "100%" if probability >= 1 else f"{min(probability, 0.99):.0%}"
+
+
+def significant(value: float, digits: int = 6) -> float:
+    """``value`` with so many significant digits: what an output file holds of a number.
+
+    Examples:
+        >>> significant(0.123456789), significant(1234567.8)
+        (0.123457, 1234570.0)
+    """
+    return float(f"{value:.{digits}g}")
+
+
+def rounded(record: Any, digits: int = 6) -> Any:
+    """A record of plain dicts, lists and numbers, ready for JSON, with every float in :func:`significant` digits.
+
+    Examples:
+        >>> rounded({"box": [1 / 3, 2], "name": "x"})
+        {'box': [0.333333, 2], 'name': 'x'}
+    """
+    if isinstance(record, dict):
+        return {key: rounded(value, digits) for key, value in record.items()}
+    if isinstance(record, list | tuple):
+        return [rounded(value, digits) for value in record]
+    return significant(record, digits) if isinstance(record, float) else record

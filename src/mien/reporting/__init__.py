@@ -1,1 +1,1 @@
-"""The story of a data set and its models as one page: every figure and table of the capstone's report, made anew."""
+"""Reports about a data set and its models as one page: every plot and table of the capstone's report, made anew."""

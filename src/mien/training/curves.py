@@ -1,27 +1,58 @@
-"""The history of a run as a picture. Needs matplotlib; it knows nothing but numbers by name."""
+"""The history of a run as plots; needs the extra ``plots``. It knows nothing but numbers by name."""
 
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
+from mien.render.plots import load_figure, new_axes
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Title, name of the y axis, and columns of the history of each panel.
 _PANELS = (
-    ("loss", ("train_loss", "loss")),
-    ("accuracy on drawn labels, expected", ("train_accuracy", "accuracy")),
-    ("KL to the votes (nats)", ("kl",)),
-    ("learning rate", ("learning_rate",)),
+    ("Loss", "cross-entropy (nats)", ("train_loss", "loss")),
+    ("Accuracy on drawn labels, expected", "share right", ("train_accuracy", "accuracy")),
+    ("KL to the votes", "nats", ("kl",)),
+    ("Learning rate", "learning rate", ("learning_rate",)),
 )
 _NAMES = {"train_loss": "training", "loss": "validation", "train_accuracy": "training", "accuracy": "validation"}
 
 
-def draw_curves(history: list[dict[str, float]], path: Path) -> None:
-    """Draw loss, accuracy, KL and learning rate over the epochs and write a PNG to ``path``."""
-    figure = Figure(figsize=(11, 6), layout="constrained")
+def plot_history(
+    history: Sequence[Mapping[str, float]],
+    columns: Sequence[str],
+    *,
+    title: str = "",
+    ylabel: str = "",
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Plot columns of a history over its epochs.
+
+    Args:
+        history: A row an epoch, with ``epoch`` and the columns.
+        columns: What to plot.
+        title: Above the plot.
+        ylabel: Name of the y axis.
+        ax: Where to plot; None makes a figure.
+    """
+    ax = new_axes(ax, width=5.5, height=3, grid=True)
     epochs = [row["epoch"] for row in history]
-    for axes, (title, names) in zip(figure.subplots(2, 2).flat, _PANELS, strict=True):
-        for name in names:
-            axes.plot(epochs, [row[name] for row in history], label=_NAMES.get(name, name))
-        axes.set(title=title, xlabel="epoch")
-        axes.grid(alpha=0.3)
-        if len(names) > 1:
-            axes.legend()
-    figure.savefig(path, format="png", dpi=110)
+    for name in columns:
+        ax.plot(epochs, [row[name] for row in history], label=_NAMES.get(name, name))
+    ax.set(title=title, xlabel="epoch", ylabel=ylabel)
+    if len(columns) > 1:
+        ax.legend(frameon=False)
+    return ax
+
+
+def history_figure(history: Sequence[Mapping[str, float]]) -> "Figure":
+    """Loss, accuracy, KL and learning rate over the epochs.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    figure = load_figure()(figsize=(11, 6), layout="constrained")
+    for ax, (title, ylabel, columns) in zip(figure.subplots(2, 2).flat, _PANELS, strict=True):
+        plot_history(history, columns, title=title, ylabel=ylabel, ax=ax)
+    return figure

@@ -16,15 +16,18 @@ import json
 import pickle
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from mien.data.dataset import FerDataset
-from mien.errors import CheckpointError
+from mien.errors import CheckpointError, MissingDependencyError
+from mien.render.plots import save_plot
 from mien.runtime.files import atomic_file, write_text
 from mien.training.config import TrainingConfig, config_from_dict
+from mien.training.curves import history_figure
 from mien.version import __version__
 
 RECORD, HISTORY, CURVES = "run.json", "history.csv", "curves.png"
@@ -186,9 +189,5 @@ def write_history(folder: Path, history: list[dict[str, float]]) -> None:
     writer.writeheader()
     writer.writerows(history)
     write_text(folder / HISTORY, text.getvalue())
-    try:
-        from mien.training.curves import draw_curves  # noqa: PLC0415 - matplotlib is an extra
-    except ImportError:
-        return
-    with atomic_file(folder / CURVES) as temporary:
-        draw_curves(history, temporary)
+    with suppress(MissingDependencyError):
+        save_plot(history_figure(history), folder / CURVES)

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mien.geometry import Box, ByteArray, iou
-from mien.render.faces import EXPRESSION_COLORS, DrawnFace, draw_boxes, tag_box
+from mien.render.faces import FaceMark, render_boxes, tag_box
+from mien.render.style import EXPRESSION_COLORS
 from mien.video.results import FrameResult
 
 #: Told apart by people with any color vision (Wong 2011, without black and yellow), then again from the start.
@@ -27,8 +28,8 @@ def track_color(track_id: int) -> str:
 
 def draw_frame(result: FrameResult) -> ByteArray:
     """The frame with each face's box, number, expression and bars; RGB uint8 (H, W, 3) of the same size."""
-    faces = [replace(face.drawn(), number=face.track_id, tint=track_color(face.track_id or 1)) for face in result.faces]
-    canvas = draw_boxes(result.image, faces)
+    faces = [replace(face.mark(), number=face.track_id, tint=track_color(face.track_id or 1)) for face in result.faces]
+    canvas = render_boxes(result.image, faces)
     taken = [face.box for face in faces]
     taken += [tag_box(canvas, face, face.number or place) for place, face in enumerate(faces, start=1)]
     for face in faces:
@@ -37,7 +38,7 @@ def draw_frame(result: FrameResult) -> ByteArray:
     return np.asarray(canvas)
 
 
-def _draw_bars(canvas: Image.Image, face: DrawnFace, taken: list[Box]) -> None:
+def _draw_bars(canvas: Image.Image, face: FaceMark, taken: list[Box]) -> None:
     """Bars right of the box, or left of it where they fit only there; none where they would hide a face or its name."""
     unit = max(9, round(max(canvas.size) / 110))
     panel = _panel(face.probabilities, unit)

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from mien.expressions import USE_NOTICE
-from mien.render.faces import EXPRESSION_COLORS
+from mien.render.style import EXPRESSION_COLORS
 from mien.runtime.files import write_text
 from mien.video.sinks.drawing import track_color
 from mien.video.sinks.timeline import Timeline, TrackSummary

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mien.errors import StorageError
-from mien.render.faces import EXPRESSION_COLORS
 from mien.render.plots import load_figure
+from mien.render.style import EXPRESSION_COLORS
 from mien.runtime.files import atomic_file
 from mien.video.sinks.drawing import track_color
 from mien.video.sinks.timeline import Timeline, TrackSummary

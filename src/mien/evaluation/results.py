@@ -1,0 +1,121 @@
+"""What an evaluation found: one frozen type for each question, with its form in JSON.
+
+It does not compute metrics and does not show them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from mien.data.splits import Split
+from mien.evaluation.bootstrap import Interval
+from mien.evaluation.metrics import FloatArray, support
+from mien.evaluation.protocol_metrics import CLASS_METRICS, class_path
+from mien.evaluation.sampled_labels import DrawnMetrics
+from mien.evaluation.selective import RiskCoverage
+
+#: Metrics of all images together that every protocol has, and those of protocols that judge probabilities.
+OVERALL: Final = ("accuracy", "macro_f1", "balanced_accuracy", "misclassification")
+OF_PROBABILITIES: Final = ("kl", "js", "cross_entropy", "ece")
+#: An interval that rests on fewer images than this is marked: the bootstrap cannot see what so few do not show.
+FEW_CASES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMetrics:
+    """Metrics of one expression; ``support`` is its number of images, an expected one for drawn labels."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: float
+
+    def to_dict(self) -> dict[str, float]:
+        return {name: getattr(self, name) for name in CLASS_METRICS}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reliability:
+    """The diagram behind the calibration error, three arrays (bins,).
+
+    Attributes:
+        count: Images whose confidence lies in the bin.
+        confidence: Their mean confidence, 0 in an empty bin.
+        hits: Share of them that is right, or of the votes that agree; 0 in an empty bin.
+    """
+
+    count: FloatArray
+    confidence: FloatArray
+    hits: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EvaluationResult:
+    """All metrics of one model on one protocol and split; what the protocol does not define is None.
+
+    Attributes:
+        protocol: Name of the rule.
+        split: Which split.
+        n: Number of images.
+        accuracy: Share of right predictions.
+        macro_f1: Mean of F1 over the expressions.
+        balanced_accuracy: Mean of recall over the expressions that occur.
+        misclassification: What is missing from ``accuracy`` to 1.
+        per_class: By name of the expression, in FER+ order.
+        confusion_matrix: (8, 8), true class by row; expected counts for drawn labels.
+        kl: Mean KL(votes ‖ model), nats.
+        js: Mean Jensen-Shannon divergence of votes and model, nats.
+        cross_entropy: Mean cross-entropy to the votes, nats.
+        ece: Expected calibration error.
+        intervals: Bootstrap intervals by the metric's path in :meth:`to_dict`, such as ``per_class.fear.f1``.
+        drawn: What belongs to drawn labels alone.
+        reliability: The bins of the calibration error.
+        abstaining: Risk against coverage, where the protocol has a calibration error.
+    """
+
+    protocol: str
+    split: Split
+    n: int
+    accuracy: float
+    macro_f1: float
+    balanced_accuracy: float
+    misclassification: float
+    per_class: Mapping[str, ClassMetrics] = field(repr=False)
+    confusion_matrix: FloatArray = field(repr=False)
+    kl: float | None = None
+    js: float | None = None
+    cross_entropy: float | None = None
+    ece: float | None = None
+    intervals: Mapping[str, Interval] = field(default_factory=dict, repr=False)
+    drawn: DrawnMetrics | None = field(default=None, repr=False)
+    reliability: Reliability | None = field(default=None, repr=False)
+    abstaining: RiskCoverage | None = field(default=None, repr=False)
+
+    @property
+    def few_cases(self) -> tuple[str, ...]:
+        """Paths of the metrics that rest on fewer than :data:`FEW_CASES` images."""
+        overall = OVERALL + OF_PROBABILITIES if self.n < FEW_CASES else ()
+        found = support(self.confusion_matrix)  # (8,) images of each true class: what recall rests on
+        named = self.confusion_matrix.sum(axis=0)  # (8,) predictions of each class: what precision rests on
+        few = []
+        for label, true, predicted in zip(self.per_class, found, named, strict=True):
+            cases = {"precision": predicted, "recall": true, "f1": min(true, predicted)}
+            few += [class_path(label, name) for name, count in cases.items() if count < FEW_CASES]
+        return (*(name for name in overall if getattr(self, name) is not None), *few)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain, unrounded numbers under the documented names, ready for JSON."""
+        record: dict[str, Any] = {"protocol": self.protocol, "split": self.split, "n": self.n}
+        record |= {name: getattr(self, name) for name in OVERALL}
+        record["per_class"] = {name: of_class.to_dict() for name, of_class in self.per_class.items()}
+        record["confusion_matrix"] = self.confusion_matrix.tolist()
+        record |= {name: getattr(self, name) for name in OF_PROBABILITIES}
+        record["intervals"] = {name: interval.to_list() for name, interval in self.intervals.items()}
+        record["few_cases"] = list(self.few_cases)
+        if self.abstaining is not None:
+            record["abstaining"] = self.abstaining.to_dict()
+        if self.drawn is not None:
+            record["standard_deviation"] = self.drawn.standard_deviation
+            record["ceiling"] = self.drawn.ceiling.to_dict()
+            record["seeded_draw"] = {"seed": self.drawn.seed} | self.drawn.seeded_draw.to_dict()
+        return record

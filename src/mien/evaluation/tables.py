@@ -1,0 +1,196 @@
+"""Tables of results: the summary, values and intervals, the classes, the capstone's comparison, what others reported.
+
+It does not compute metrics and does not print; a table is rows of text that Markdown, pages and the terminal show.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from mien.evaluation.bootstrap import Interval
+from mien.evaluation.protocol_metrics import class_path
+from mien.evaluation.published import CAPSTONE_CNN, CAPSTONE_NAIVE, PublishedResult, published_for
+from mien.evaluation.results import FEW_CASES, OF_PROBABILITIES, OVERALL, EvaluationResult
+from mien.evaluation.sampled_labels import LabelMetrics
+from mien.evaluation.selective import THRESHOLDS
+from mien.render.tables import Table
+
+#: How tables name the metrics.
+TITLES: Final[Mapping[str, str]] = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "balanced_accuracy": "balanced accuracy",
+    "misclassification": "misclassification",
+    "kl": "KL(votes ‖ model), nats",
+    "js": "Jensen-Shannon, nats",
+    "cross_entropy": "cross-entropy to the votes, nats",
+    "ece": "calibration error",
+}
+#: Columns of the summary, as short as a terminal needs them.
+_SUMMARY: Final[Mapping[str, str]] = {"accuracy": "accuracy", "macro_f1": "macro-F1", "js": "JS", "ece": "ECE"}
+_COMPARED: Final[Mapping[str, str]] = {"accuracy": "accuracy", "macro_f1": "macro-F1", "kl": "KL", **_SUMMARY}
+#: Stands behind an interval that rests on few images.
+_MARK: Final = "†"
+_MARK_NOTE: Final = f"{_MARK} rests on fewer than {FEW_CASES} images"
+
+
+def summary_table(results: Mapping[str, Sequence[EvaluationResult]]) -> Table:
+    """One row for each protocol and model: what a reader wants to know first.
+
+    Args:
+        results: By the name of the model; the models are judged by the same protocols.
+    """
+    return _side_by_side(results, f"Summary of {', '.join(results)}", _SUMMARY)
+
+
+def metrics_of_models(results: Mapping[str, Sequence[EvaluationResult]]) -> Table:
+    """As :func:`summary_table` with KL too, for the protocols that the summary leaves out."""
+    return _side_by_side(results, "Every protocol, with 95 % bootstrap intervals", _COMPARED)
+
+
+def metrics_table(result: EvaluationResult) -> Table:
+    """Every overall metric with its 95 % interval."""
+    rows = [
+        (TITLES[name], _number(getattr(result, name)), _interval(result, name))
+        for name in OVERALL + OF_PROBABILITIES
+        if getattr(result, name) is not None
+    ]
+    if result.drawn is not None:
+        drawn = result.drawn
+        rows += [
+            ("standard deviation of the accuracy over draws", _number(drawn.standard_deviation), ""),
+            ("ceiling of the accuracy (votes known)", _number(drawn.ceiling.accuracy), ""),
+            ("ceiling of macro-F1 (votes known)", _number(drawn.ceiling.macro_f1), ""),
+            (f"accuracy on one draw (seed {drawn.seed})", _number(drawn.seeded_draw.accuracy), ""),
+            (f"macro-F1 on one draw (seed {drawn.seed})", _number(drawn.seeded_draw.macro_f1), ""),
+        ]
+    title = f"{result.protocol}, {result.split} split, {result.n:,} images"
+    return Table(title, ("metric", "value", "95 % interval"), tuple(rows), _mark_note(rows))
+
+
+def class_table(result: EvaluationResult) -> Table:
+    """Precision, recall and F1 of each class with their intervals, and its support."""
+    rows = []
+    for label, of_class in result.per_class.items():
+        cells = [
+            f"{_number(getattr(of_class, name))} {_interval(result, class_path(label, name))}".strip()
+            for name in ("precision", "recall", "f1")
+        ]
+        rows.append((label, *cells, f"{of_class.support:.0f}"))
+    header = ("expression", "precision", "recall", "F1", "images")
+    return Table(f"{result.protocol}, by expression", header, tuple(rows), _mark_note(rows))
+
+
+def abstaining_table(result: EvaluationResult) -> Table | None:
+    """Coverage and accuracy for some thresholds of ``mien predict --min-confidence``."""
+    if result.abstaining is None:
+        return None
+    rows = [(f"{threshold:g}", *map(_number, result.abstaining.at(threshold))) for threshold in THRESHOLDS]
+    return Table(f"{result.protocol}, abstaining", ("min confidence", "answered", "accuracy of those"), tuple(rows))
+
+
+def capstone_table(naive: EvaluationResult, model: EvaluationResult | None) -> Table:
+    """The capstone's table, naive against model, beside the values of its report; results are of drawn labels.
+
+    Raises:
+        ValueError: A result is not of drawn labels.
+    """
+    columns: list[tuple[str, PublishedResult | LabelMetrics]] = [
+        (f"naive, {CAPSTONE_NAIVE.reference}", CAPSTONE_NAIVE),
+        *_expected_and_drawn("naive", naive),
+        (f"CNN, {CAPSTONE_CNN.reference}", CAPSTONE_CNN),
+    ]
+    if model is not None:
+        columns += _expected_and_drawn("model", model)
+    rows = tuple(
+        (TITLES[name], *(_as_given(getattr(column, name), column) for _, column in columns))
+        for name in ("accuracy", "macro_f1", "misclassification")
+    )
+    rule = f"{naive.protocol}, {naive.split} split; the report's values are one draw of the test split"
+    return Table(f"The capstone's table ({rule})", ("metric", *(title for title, _ in columns)), rows)
+
+
+def leaderboard_table(results: Mapping[str, EvaluationResult]) -> Table | None:
+    """Published results of the protocol with ours between them, best accuracy first; None where there is none.
+
+    Args:
+        results: By the name of the model, all of one protocol and split.
+    """
+    protocol, split = next((result.protocol, result.split) for result in results.values())
+    published = published_for(protocol)
+    if not published or split != "test":
+        return None
+    rows: list[tuple[float, tuple[str, ...]]] = [
+        (row.accuracy, (row.method, _with_spread(row), _number(row.macro_f1), row.trained, row.reference))
+        for row in published
+    ]
+    rows += [
+        (result.accuracy, (name, with_interval(result, "accuracy"), _number(result.macro_f1), "see its card", "here"))
+        for name, result in results.items()
+    ]
+    ordered = tuple(cells for _, cells in sorted(rows, key=lambda row: -row[0]))
+    note = "± is a standard deviation over runs, brackets are a 95 % interval over images; mien models NAME --card"
+    header = ("method", "accuracy", "macro-F1", "trained on", "source")
+    return Table(f"{protocol}: published results, {split} split", header, ordered, note)
+
+
+def with_interval(result: EvaluationResult, name: str) -> str:
+    """An overall metric with its interval in brackets, for tables of several models."""
+    return f"{_number(getattr(result, name))} {_interval(result, name)}".strip()
+
+
+def _side_by_side(results: Mapping[str, Sequence[EvaluationResult]], title: str, metrics: Mapping[str, str]) -> Table:
+    several = len(results) > 1
+    rows = [
+        (result.protocol, *((name,) if several else ()), f"{result.n:,}", *(with_interval(result, m) for m in metrics))
+        for of_protocol in zip(*results.values(), strict=True)
+        for name, result in zip(results, of_protocol, strict=True)
+    ]
+    every = [result for of_model in results.values() for result in of_model]
+    splits = {result.split for result in every}
+    where = f", {splits.pop()} split" if len(splits) == 1 else ""
+    header = ("protocol", *(("model",) if several else ()), "images", *metrics.values())
+    return Table(title + where, header, tuple(rows), _note_on_rare(every))
+
+
+def _expected_and_drawn(title: str, result: EvaluationResult) -> list[tuple[str, LabelMetrics]]:
+    if result.drawn is None:
+        raise ValueError(f"the capstone's table is about drawn labels, got a result of {result.protocol!r}")
+    expected = LabelMetrics(result.accuracy, result.macro_f1)
+    return [(f"{title}, expected", expected), (f"{title}, one draw", result.drawn.seeded_draw)]
+
+
+def _number(value: float | None) -> str:
+    return "—" if value is None else f"{value:.4f}"
+
+
+def _as_given(value: float | None, column: PublishedResult | LabelMetrics) -> str:
+    """A published value with the digits that were published."""
+    return f"{value:g}" if isinstance(column, PublishedResult) and value is not None else _number(value)
+
+
+def _with_spread(row: PublishedResult) -> str:
+    return f"{row.accuracy:g}" + ("" if row.spread is None else f" ± {row.spread:g}")
+
+
+def _interval(result: EvaluationResult, path: str) -> str:
+    interval: Interval | None = result.intervals.get(path)
+    if interval is None:
+        return ""
+    return f"[{interval.low:.3f}, {interval.high:.3f}]{_MARK if path in result.few_cases else ''}"
+
+
+def _mark_note(rows: Sequence[Sequence[str]]) -> str:
+    return _MARK_NOTE if any(cell.endswith(f"]{_MARK}") for row in rows for cell in row) else ""
+
+
+def _note_on_rare(results: Sequence[EvaluationResult]) -> str:
+    """Which expressions weigh as much as others in macro-F1 with few images of their own."""
+    fewest: dict[str, float] = {}
+    for result in results:
+        for label, of_class in result.per_class.items():
+            if 0 < of_class.support < FEW_CASES:
+                fewest[label] = min(of_class.support, fewest.get(label, FEW_CASES))
+    named = ", ".join(f"{label} ({count:.0f})" for label, count in fewest.items())
+    said = f"macro-F1 includes expressions with fewer than {FEW_CASES} images: {named}" if named else ""
+    few = _MARK_NOTE if any(result.n < FEW_CASES for result in results) else ""
+    return "; ".join(text for text in (few, said) if text)
