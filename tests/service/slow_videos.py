@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mien.errors import SourceError
+from mien.service import engine
 from mien.service.server import serve
 from mien.service.settings import read_settings
 
@@ -30,4 +31,5 @@ def read_slowly(source: Path, folder: Path, name: str, progress: Callable[[float
 if __name__ == "__main__":
     if "LARGEST_FILE" in os.environ:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["LARGEST_FILE"]), resource.RLIM_INFINITY))
-    serve(read_settings(sys.argv[1:]), lambda _: read_slowly)
+    engine.VideoReader = lambda *_: read_slowly  # type: ignore[assignment,misc]
+    serve(read_settings(sys.argv[1:]))

@@ -9,7 +9,7 @@ from mien.service.settings import ServiceSettings
 from tests.conftest import REPOSITORY
 
 UNIT, IMAGE = REPOSITORY / "deploy" / "mien.service", REPOSITORY / "deploy" / "Containerfile"
-DEPLOY = (REPOSITORY / "docs" / "deploy.md").read_text(encoding="utf-8")
+DEPLOY = (REPOSITORY / "docs" / "how-to" / "deploy.md").read_text(encoding="utf-8")
 #: Of the costliest format, WebP; of the process that has read nothing yet.
 BYTES_A_PIXEL, PROCESS_BYTES = 17, 300e6
 
@@ -22,7 +22,7 @@ def test_the_limits_fit_the_memory(path: Path) -> None:
     memory = int(found[1] or found[2]) * 2**30
     given = {name.lower(): int(value) for name, value in re.findall(r"MIEN_([A-Z_]+)=(\d+)(?![.\d])", text)}
     settings = ServiceSettings(**given)
-    decoding = settings.threads * settings.max_pixels * BYTES_A_PIXEL
+    decoding = settings.concurrency * settings.max_pixels * BYTES_A_PIXEL
     bodies = settings.max_in_flight * settings.max_body_bytes
     assert decoding + bodies + PROCESS_BYTES < memory
 

@@ -15,7 +15,7 @@ from PIL import Image
 from mien.detection.base import FollowingDetector
 from mien.detection.registry import build_detector
 from mien.errors import LimitError
-from mien.service.reading import capped
+from mien.service.inference.face_limit import limit_faces
 from tests.photos import pasted
 from tests.service.conftest import encoded
 from tests.service.servers import Server, running
@@ -27,7 +27,7 @@ TOKEN = "correct-horse-battery"  # noqa: S105 - of the tests
 def strict(model: Path, tmp_path_factory: pytest.TempPathFactory) -> object:
     """A server whose limits are small."""
     flags = ["--max-body-bytes", "200000", "--max-images", "2", "--max-faces", "1", "--idle-timeout-s", "1"]
-    slow = ["--upload-timeout-s", "1", "--max-in-flight", "2", "--max-streams", "1", "--max-frame-bytes", "100000"]
+    slow = ["--upload-timeout-s", "1", "--max-in-flight", "2", "--max-streams", "1", "--client-share", "1"]
     with running(tmp_path_factory.mktemp("strict"), model, *flags, *slow, MIEN_MAX_PIXELS="2000000") as started:
         yield started
 
@@ -57,7 +57,7 @@ def test_too_many_pictures_pixels_or_faces_are_refused(strict: Server, photo: by
 
 
 def test_too_many_faces_are_refused_in_a_video_too() -> None:
-    detector, picture = capped(build_detector(), 1), pasted(220, [(80, 120), (500, 380)])
+    detector, picture = limit_faces(build_detector(), 1), pasted(220, [(80, 120), (500, 380)])
     assert isinstance(detector, FollowingDetector)
     with pytest.raises(LimitError, match="2 faces, expected at most 1"):
         detector.detect_again(picture, [], closer=False)
@@ -217,7 +217,7 @@ def _open_files(server: Server) -> list[Path]:
 
 
 def test_several_workers_answer_and_add_up_their_counts(model: Path, tmp_path: Path, photo: bytes) -> None:
-    with running(tmp_path, model, "--workers", "2", "--threads", "1") as pair:
+    with running(tmp_path, model, "--workers", "2", "--concurrency", "1") as pair:
         with ThreadPoolExecutor(8) as pool:
             codes = list(pool.map(lambda _: httpx.post(f"{pair.url}/v1/predict", content=photo).status_code, range(16)))
         assert codes == [200] * 16

@@ -1,10 +1,13 @@
-"""The application: what the service is made of, in one place.
+"""The application: what the service consists of, in one place.
 
-    page  /  /static     predict  /v1/predict     stream  /v1/stream     video  /v1/video     about  /v1/model …
-                └────────────────┴────────────────────┬─┴────────────────────┴───────────────────┘
-                           engine: reader (threads, batches), jobs, places, counters
+    HTTP request → server (http/protocol) → http/middleware → a route:
 
-It does not know sockets or processes; ``server.py`` runs it.
+        /  /static     /v1/predict       /v1/stream       /v1/video       /v1/model /healthz /readyz /metrics
+        static/        routes/predict    routes/stream    routes/video    routes/about
+                            └──────────────────┴──────┬─────────┴────────────────┘
+                       engine: inference/reader (threads, batches), jobs/, limits, metrics
+
+``server.py`` runs it.
 """
 
 from collections.abc import AsyncIterator
@@ -18,39 +21,36 @@ from fastapi.staticfiles import StaticFiles
 
 from mien.expressions import USE_NOTICE
 from mien.runtime.memory import keep_memory_steady
-from mien.service import about, predict, problems, stream, video
-from mien.service.engine import Engine, MakeRunner
+from mien.service.engine import Engine
+from mien.service.http.errors import install_error_handlers
+from mien.service.http.middleware import RequestMiddleware
+from mien.service.routes import about, predict, stream, video
 from mien.service.settings import ServiceSettings, read_settings
-from mien.service.videos import make_video_reader
-from mien.service.wrapping import Wrapping
 from mien.version import __version__
 
 _STATIC = Path(__file__).parent / "static"
 
 
-def build_app(settings: ServiceSettings, make_runner: MakeRunner | None = None) -> FastAPI:
+def build_app(settings: ServiceSettings) -> FastAPI:
     """The whole application; the model is loaded at once.
 
-    Args:
-        settings: All of them.
-        make_runner: What reads videos; None is the library, where a folder for jobs and the extra ``video`` are there.
-
     Raises:
-        MienError: Model or detector cannot be loaded.
+        MienError: Model or detector cannot be loaded, or the jobs folder cannot be used.
     """
     keep_memory_steady()
-    engine = Engine(settings, make_runner or make_video_reader(settings))
+    engine = Engine(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with engine:
             yield
 
+    # FastAPI's own documentation pages load scripts from other hosts, so they are off; /openapi.json stays.
     app = FastAPI(
         title="mien", version=__version__, description=USE_NOTICE, docs_url=None, redoc_url=None, lifespan=lifespan
     )
     app.state.engine = engine
-    problems.install(app)
+    install_error_handlers(app)
     for part in (predict, stream, video, about):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
@@ -64,7 +64,7 @@ def build_app(settings: ServiceSettings, make_runner: MakeRunner | None = None) 
         app.add_middleware(
             CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST", "DELETE"], allow_headers=headers
         )
-    app.add_middleware(Wrapping, metrics=engine.metrics)
+    app.add_middleware(RequestMiddleware, metrics=engine.metrics)  # added last, so that it is the outermost
     return app
 
 

@@ -1,75 +1,84 @@
-"""What a process of the service holds while it runs, and how handlers reach it.
+"""What one process of the service holds while it runs: reader, jobs, limits and counters."""
 
-It does not know addresses or formats.
-"""
+import logging
+import os
+from contextlib import suppress
+from typing import Self
 
-from collections.abc import Callable
-from typing import Annotated, Self
-
-from fastapi import Depends
-from starlette.requests import HTTPConnection
-
-from mien.recognition.pipeline import ExpressionPipeline
-from mien.service.access import check_access
-from mien.service.jobs import JobFolder
+from mien.errors import MienError, MissingDependencyError
+from mien.service.http.limits import ConcurrencyLimit
+from mien.service.inference.reader import ImageReader
+from mien.service.jobs.folder import JobFolder
+from mien.service.jobs.video_reader import VideoReader
+from mien.service.jobs.worker import JobWorker
 from mien.service.metrics import Metrics
-from mien.service.reading import Places, Reader
 from mien.service.settings import ServiceSettings
-from mien.service.work import JobThread, VideoRunner
+from mien.video.sources.decoding import load_av
 
-#: Makes what reads videos out of the pipeline that is loaded.
-MakeRunner = Callable[[ExpressionPipeline], VideoRunner]
+_LOG = logging.getLogger("mien.service")
 
 
 class Engine:
-    """Settings, counters, the reader, the jobs, and the places that bound what runs at a time."""
+    """Everything that handlers share; as a context manager it also works on videos.
 
-    def __init__(self, settings: ServiceSettings, make_runner: MakeRunner | None = None) -> None:
+    Args:
+        settings: All of them.
+
+    Attributes:
+        requests: Slots for predictions.
+        streams: Slots for cameras.
+        reader: Reads pictures.
+        jobs: The videos; None where none are accepted.
+
+    Raises:
+        MienError: Model or detector cannot be loaded, or the jobs folder cannot be used.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
         self.settings, self.metrics = settings, Metrics()
-        self.requests = Places(settings.max_in_flight, "requests")
-        self.streams = Places(settings.max_streams, "cameras")
-        self.reader = Reader(settings, self.metrics)
-        self.jobs = _job_folder(settings) if make_runner else None
-        self._make_runner = make_runner
-        self._job_thread: JobThread | None = None
+        self.requests = ConcurrencyLimit(settings.max_in_flight, "requests", share=settings.client_share)
+        self.streams = ConcurrencyLimit(settings.max_streams, "cameras", share=settings.client_share)
+        self.jobs = _job_folder(settings)
+        self.reader = ImageReader(settings, self.metrics)
+        self._worker: JobWorker | None = None
 
     def __enter__(self) -> Self:
-        if self.jobs is not None and self._make_runner is not None:
-            self._job_thread = JobThread(self.jobs, self._make_runner(self.reader.pipeline))
+        if self.jobs is not None:
+            self._worker = JobWorker(self.jobs, VideoReader(self.reader.pipeline, self.settings))
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._job_thread is not None:
-            self._job_thread.close()
+        if self._worker is not None:
+            self._worker.close()
         self.reader.close()
 
     def wake_jobs(self) -> None:
-        """A job was submitted or canceled."""
-        if self._job_thread is not None:
-            self._job_thread.wake()
+        """Look at the jobs now: one was submitted or canceled."""
+        if self._worker is not None:
+            self._worker.wake()
+
+    def problem(self) -> str | None:
+        """Why no predictions can be made now; None if they can. A model that failed is tried again."""
+        if self.reader.recognizer.problem is not None:
+            with suppress(MienError):
+                self.reader.recognizer.probe()
+        return self.reader.recognizer.problem
 
 
 def _job_folder(settings: ServiceSettings) -> JobFolder | None:
+    """The folder of jobs; None where none is set, or where PyAV is missing, which is logged."""
     if settings.jobs_folder is None:
         return None
+    try:
+        load_av()
+    except MissingDependencyError as err:
+        _LOG.warning("no videos are accepted: %s (%s)", err, err.hint)
+        return None
+    os.environ.setdefault("MPLCONFIGDIR", str(settings.jobs_folder / "matplotlib"))  # its cache, not in the home folder
     return JobFolder(
         settings.jobs_folder,
         max_bytes=settings.max_jobs_bytes,
         max_waiting=settings.max_jobs,
         keep_s=settings.keep_jobs_s,
+        client_share=settings.client_share,
     )
-
-
-def _engine(connection: HTTPConnection) -> Engine:
-    engine: Engine = connection.app.state.engine
-    return engine
-
-
-def _allowed(connection: HTTPConnection) -> None:
-    check_access(connection, _engine(connection).settings)
-
-
-#: The engine, as an argument of a handler.
-TheEngine = Annotated[Engine, Depends(_engine)]
-#: Put among a route's dependencies, it lets only clients pass that may ask.
-NEEDS_TOKEN = Depends(_allowed)

@@ -1,6 +1,6 @@
 """What the service counts, in Prometheus's format.
 
-Nothing in it tells who asked or what was on a picture.
+No figure identifies a client or what a picture shows.
 """
 
 import os
@@ -11,12 +11,12 @@ from prometheus_client.multiprocess import MultiProcessCollector
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _FACES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
-#: Set for several worker processes: the folder where they add up their counts.
+#: Set if there are several worker processes: the folder where they add up their counts.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Metrics:
-    """The counters of one process; with several, :meth:`text` gives the sum over all."""
+    """The counters of one process; with several workers :meth:`text` gives the sum over all."""
 
     def __init__(self) -> None:
         self._registry = mine = CollectorRegistry()
@@ -27,12 +27,12 @@ class Metrics:
         self.pictures = Counter("mien_pictures", "Pictures by outcome", ["outcome"], registry=mine)
         self.faces = Counter("mien_faces", "Faces read", registry=mine)
         self.batch_faces = Histogram("mien_batch_faces", "Faces that shared a batch", buckets=_FACES, registry=mine)
-        self.in_flight = Gauge("mien_in_flight", "Requests being worked on", multiprocess_mode="livesum", registry=mine)
+        self.in_flight = Gauge("mien_in_flight", "Requests in progress", multiprocess_mode="livesum", registry=mine)
         self.streams = Gauge("mien_streams", "Live cameras", multiprocess_mode="livesum", registry=mine)
         self.frames = Counter("mien_frames", "Frames of live cameras by outcome", ["outcome"], registry=mine)
 
     def text(self) -> bytes:
-        """Everything, one figure a line."""
+        """All of them in Prometheus's text format."""
         if SHARED_FOLDER not in os.environ:
             return generate_latest(self._registry)
         everyone = CollectorRegistry()

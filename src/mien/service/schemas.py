@@ -1,4 +1,4 @@
-"""The shapes of requests and answers, as OpenAPI shows them; a test holds them against the library's results.
+"""The shapes of answers, as OpenAPI shows them; a test compares them with the library's results.
 
 They describe and do not convert: what is sent is what ``to_dict`` of a result gives.
 """
@@ -11,13 +11,13 @@ from mien.expressions import Expression
 
 
 class Schema(BaseModel):
-    """No field that is not described."""
+    """A shape without further fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class BoxSchema(Schema):
-    """Pixels from the top left corner of the upright picture."""
+    """In pixels from the top left corner of the upright picture."""
 
     left: float
     top: float
@@ -36,7 +36,7 @@ class FaceSchema(Schema):
 
 
 class PictureSchema(Schema):
-    """A picture that was read; ``faces`` go from left to right and may be none."""
+    """A picture that was read; ``faces`` are ordered from left to right and may be empty."""
 
     schema_version: int = Field(alias="schema")
     source: str | None = Field(description="Name of the file as the client gave it, without folders")
@@ -76,7 +76,7 @@ class JobSchema(Schema):
     progress: float = Field(ge=0, le=1)
     created_s: float = Field(description="Seconds since 1970")
     attempts: int
-    files: list[str] = Field(description="Names of the results; empty until all are whole")
+    files: list[str] = Field(description="Names of the results; empty until all are complete")
     error: str | None
 
 
@@ -96,11 +96,11 @@ class InputSchema(Schema):
 
 
 class VideoLimitsSchema(Schema):
-    """What holds for videos."""
+    """Limits of videos."""
 
     max_video_bytes: int
-    max_video_s: float = Field(description="Longest time that reading one may take")
-    keep_jobs_s: float = Field(description="So long after a video was sent its results are kept, unless deleted")
+    max_video_s: float = Field(description="Longest time that reading a video may take")
+    keep_jobs_s: float = Field(description="How long results are kept after the upload, unless deleted")
 
 
 class LimitsSchema(Schema):
@@ -111,11 +111,11 @@ class LimitsSchema(Schema):
     max_images: int
     max_faces: int
     max_frame_bytes: int
-    videos: VideoLimitsSchema | None = Field(description="None where no videos are taken")
+    videos: VideoLimitsSchema | None = Field(description="Null where no videos are accepted")
 
 
 class ModelSchema(Schema):
-    """What answers here, how good it is, and what it may be used for."""
+    """The model that answers, its metrics, and what it may be used for."""
 
     name: str
     version: str

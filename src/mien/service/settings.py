@@ -1,10 +1,8 @@
-"""Every setting of the service, defined once: environment, flags, help and documentation read this class.
-
-It does not know what the settings do.
-"""
+"""Every setting of the service, defined once: environment, flags, help and documentation read this class."""
 
 import os
 import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,45 +29,60 @@ class ServiceSettings(BaseSettings):
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every network of this machine")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
-    workers: int = Field(1, ge=1, le=64, description="Processes; limits below hold for each")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one")
+    workers: int = Field(1, ge=1, le=64, description="Processes; the limits below hold for each")
     model: str = Field("default", description="A name that `mien models` lists, or an .onnx file")
     detector: str = Field(DEFAULT_DETECTOR, description="blazeface, haar, yunet or whole")
     detector_file: Path | None = Field(None, description="The ONNX file of yunet")
-    threads: int = Field(0, ge=0, le=256, description="Pictures worked on at a time; 0 is two for each core")
-    batch_size: int = Field(64, ge=1, le=1024, description="Faces that go through the network together, of any clients")
+    threads: int = Field(1, ge=1, le=256, description="Threads of each model")
+    concurrency: int = Field(0, ge=0, le=256, description="Pictures processed at a time; 0 is two for each core")
+    batch_size: int = Field(64, ge=1, le=1024, description="Faces, of all clients, that go through the network at once")
     batch_wait_ms: float = Field(2.0, ge=0, le=1000, description="Longest wait of a face for others to join its batch")
-    max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Bytes of a request's body")
-    max_pixels: int = Field(50_000_000, ge=1, description="Pixels of a picture or frame, checked before it is decoded")
-    max_images: int = Field(32, ge=1, le=1000, description="Pictures of a request")
-    max_faces: int = Field(200, ge=1, description="Faces of a picture")
-    max_in_flight: int = Field(64, ge=1, description="Requests for a prediction at a time; more get 429")
-    max_connections: int = Field(512, ge=8, description="Open connections; more get 503")
-    max_streams: int = Field(8, ge=0, description="Live cameras at a time")
-    max_frame_bytes: int = Field(2 * 2**20, ge=1024, description="Bytes of a camera's frame")
-    jobs_folder: Path | None = Field(
-        None, description="Folder for videos and their results, the only one that is written; none takes no videos"
+    max_body_bytes: int = Field(32 * 2**20, ge=1024, description="Largest request body in bytes")
+    max_pixels: int = Field(50_000_000, ge=1, description="Most pixels of a picture or frame, checked before decoding")
+    max_images: int = Field(32, ge=1, le=1000, description="Most pictures in one request")
+    max_faces: int = Field(200, ge=1, description="Most faces in one picture")
+    max_in_flight: int = Field(64, ge=1, description="Most prediction requests at a time; further ones get 429")
+    max_connections: int = Field(512, ge=8, description="Most open connections; further ones get 503")
+    max_streams: int = Field(8, ge=0, description="Most live cameras at a time")
+    client_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Largest share of the requests, cameras, connections and waiting videos above that one client may "
+        "hold, by address and by token",
     )
-    max_video_bytes: int = Field(500 * 2**20, ge=1024, description="Bytes of a video")
-    max_video_s: float = Field(3600, gt=0, description="Longest time that reading a video may take")
-    max_jobs_bytes: int = Field(5 * 2**30, ge=1024, description="Bytes of all videos and results on disk")
-    max_jobs: int = Field(8, ge=1, description="Videos that wait; more get 429")
-    keep_jobs_s: float = Field(86400, gt=0, description="So long after a video was sent its results are kept")
-    request_timeout_s: float = Field(30, gt=0, description="Longest time a prediction may take")
-    upload_timeout_s: float = Field(30, gt=0, description="Longest time a request's body may take to arrive")
-    idle_timeout_s: int = Field(10, ge=1, description="Longest silence of a connection, and longest arrival of headers")
-    drain_timeout_s: int = Field(30, ge=1, description="Longest time that running requests get after SIGTERM")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses of reverse proxies, separated by commas, whose X-Forwarded-For names the client",
+    )
+    max_frame_bytes: int = Field(2 * 2**20, ge=1024, description="Largest camera frame in bytes")
+    jobs_folder: Path | None = Field(
+        None, description="Folder for videos and their results; without it the service accepts no videos"
+    )
+    max_video_bytes: int = Field(500 * 2**20, ge=1024, description="Largest video in bytes")
+    max_video_s: float = Field(3600, gt=0, description="Longest time that reading a video may take, in seconds")
+    max_jobs_bytes: int = Field(5 * 2**30, ge=1024, description="Largest size of all videos and results on disk")
+    max_jobs: int = Field(8, ge=1, description="Most videos that wait; further ones get 429")
+    keep_jobs_s: float = Field(86400, gt=0, description="How long results are kept after the upload, in seconds")
+    request_timeout_s: float = Field(30, gt=0, description="Longest time for a prediction, in seconds")
+    upload_timeout_s: float = Field(30, gt=0, description="Longest time for a request body to arrive, in seconds")
+    min_upload_rate: int = Field(1024, ge=0, description="Slowest upload in bytes a second, on average; 0 is any")
+    idle_timeout_s: int = Field(
+        10, ge=1, description="Longest time a connection may be idle, and for request headers to arrive, in seconds"
+    )
+    drain_timeout_s: int = Field(30, ge=1, description="Time for running requests to finish after SIGTERM, in seconds")
     tokens: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
-        description="Bearer tokens of 16 characters and more, separated by commas, one of which every request must "
-        "bring; none lets all in",
+        description="Bearer tokens of at least 16 characters, separated by commas; every request must present one. "
+        "Without tokens anyone may use the service",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Origins of other sites' pages that may call the service, separated by commas"
+        (), description="Origins of other sites whose pages may use the service, separated by commas"
     )
-    access_log: bool = Field(False, description="Log a line for each request (never names of files)")
+    access_log: bool = Field(False, description="Log a line for each request (never file names)")
 
-    @field_validator("tokens", "cors_origins", mode="before")
+    @field_validator("tokens", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -82,7 +95,7 @@ class ServiceSettings(BaseSettings):
     def _not_empty(cls, value: Any) -> Any:
         texts = [value] if isinstance(value, str) else [item for item in value if isinstance(item, str)]
         if texts and not "".join(texts).strip(", "):
-            raise ValueError("an empty value would let all in; leave it out where that is wanted")
+            raise ValueError("an empty value would let anyone in; leave the setting out if that is intended")
         return value
 
     @field_validator("tokens")
@@ -92,28 +105,36 @@ class ServiceSettings(BaseSettings):
             raise ValueError("a token has at least 16 characters of A-Z a-z 0-9 . _ ~ -")
         return tokens
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            ip_address(proxy)  # a name or * would let any client name any address
+        return proxies
+
     @property
-    def pool_threads(self) -> int:
+    def pool_size(self) -> int:
         """Pictures that a process works on at a time."""
-        return self.threads or 2 * _cores()
+        return self.concurrency or 2 * _cores()
 
     def environment(self) -> dict[str, str]:
         """The environment variables that give these settings again, for worker processes."""
         values = self.model_dump()
         values["tokens"] = ",".join(token.get_secret_value() for token in self.tokens)
         values["cors_origins"] = ",".join(self.cors_origins)
+        values["trusted_proxies"] = ",".join(self.trusted_proxies)
         given = {name: value for name, value in values.items() if value is not None and (name != "tokens" or value)}
         return {f"MIEN_{name.upper()}": str(value) for name, value in given.items()}
 
 
 def _cores() -> int:
-    """Cores that this process may use; where the system does not say (macOS, Windows), all of them."""
+    """Cores that this process may use; all of them where the system does not say (macOS, Windows)."""
     allowed = getattr(os, "sched_getaffinity", None)
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def read_settings(arguments: list[str] | None = None, **values: Any) -> ServiceSettings:
-    """Settings from ``values``, else command-line ``arguments``, else the environment, else the defaults.
+    """Settings from ``values``, command-line ``arguments``, the environment and the defaults, in this order.
 
     Raises:
         ConfigError: A value is out of range or of the wrong type; the setting is named.

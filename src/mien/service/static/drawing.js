@@ -19,9 +19,10 @@ export function drawBoxes(canvas, faces, mirrored = false) {
     const x = mirrored ? canvas.width - right : left;
     pen.strokeStyle = pen.fillStyle = colorOf(face.expression);
     pen.strokeRect(x, top, right - left, bottom - top);
-    const texts = [`${index + 1} ${face.expression} ${Math.round(100 * face.probability)} %`, `${index + 1} ${face.expression}`];
+    const number = face.track_id ?? index + 1;
+    const texts = [`${number} ${face.expression} ${Math.round(100 * face.probability)} %`, `${number} ${face.expression}`];
     const room = Math.max(1.2 * (right - left), faces.length === 1 ? canvas.width : 0); // so that neighbors stay legible
-    const text = texts.find((one) => pen.measureText(one).width + unit * 0.8 <= room) ?? `${index + 1}`;
+    const text = texts.find((one) => pen.measureText(one).width + unit * 0.8 <= room) ?? `${number}`;
     const width = pen.measureText(text).width + unit * 0.8;
     const tagX = Math.max(0, Math.min(x, canvas.width - width));
     const tagY = top >= 1.5 * unit ? top - 1.5 * unit : Math.min(bottom, canvas.height - 1.5 * unit);

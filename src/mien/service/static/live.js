@@ -2,7 +2,6 @@
 
 import { openStream } from "./api.js";
 import { drawBoxes, faceTable, updateTable } from "./drawing.js";
-import { smoothed } from "./smoothing.js";
 import { Timeline } from "./timeline.js";
 
 const by = (id) => document.getElementById(id);
@@ -18,6 +17,7 @@ let session = null;
 
 export function startLive() {
   by("camera").addEventListener("click", () => (session ? stop("Stopped.") : start()));
+  by("smoothing").addEventListener("input", () => { if (session) sendSmoothing(session); });
 }
 
 /** Stop camera and socket, as when the tab is left. */
@@ -78,6 +78,7 @@ function begin(camera, video) {
   };
   const mine = session;
   socket.addEventListener("open", () => {
+    sendSmoothing(mine);
     mine.timer = setInterval(() => send(mine), 1000 / FRAMES_PER_S);
     say("Live.");
   });
@@ -102,6 +103,12 @@ function send(mine) {
   }, "image/jpeg", QUALITY);
 }
 
+/** The service smooths each track; here only the time constant is chosen. */
+function sendSmoothing(mine) {
+  if (mine.socket.readyState !== WebSocket.OPEN) return;
+  mine.socket.send(JSON.stringify({ smoothing_s: Number(by("smoothing").value) }));
+}
+
 function receive(mine, result) {
   if (result.frame === undefined || result.error) {
     mine.why = result.detail ?? result.error;
@@ -113,7 +120,7 @@ function receive(mine, result) {
     if (number <= result.frame) mine.waiting.delete(number);
   }
   mine.paces = [...mine.paces, { at: performance.now(), delay: performance.now() - at }].slice(-PACE_SPAN);
-  mine.faces = smoothed(mine.faces, result.faces ?? [], Number(by("smoothing").value));
+  mine.faces = result.faces ?? [];
   show(mine, pixels);
   pixels.close();
 }
@@ -130,8 +137,8 @@ function show(mine, pixels) {
   const tables = by("live-faces");
   while (tables.children.length > mine.faces.length) tables.lastChild.remove();
   mine.faces.forEach((face, index) => {
-    if (tables.children[index]) updateTable(tables.children[index], face, index + 1);
-    else tables.append(faceTable(face, index + 1));
+    if (tables.children[index]) updateTable(tables.children[index], face, face.track_id);
+    else tables.append(faceTable(face, face.track_id));
   });
   const area = ({ box }) => (box.right - box.left) * (box.bottom - box.top);
   const largest = mine.faces.reduce((best, face) => (best && area(best) >= area(face) ? best : face), null);

@@ -89,7 +89,7 @@ async function end(job) {
   by("video-name").textContent = job.name;
   by("video-summary").textContent = [
     `${duration(summary.seconds)}, ${summary.frames} frames, ${faces} ${faces === 1 ? "face" : "faces"} followed.`,
-    ...summary.problems.map((problem) => `Note: ${problem}.`),
+    ...summary.warnings.map((problem) => `Note: ${problem}.`),
   ].join(" ");
   by("video-tracks").replaceChildren(trackTable(summary.tracks));
   by("video-curves").replaceChildren(...drawCurves(timeline));

@@ -35,7 +35,7 @@ def opened(folder: Path, model: Path, *flags: str, **environment: str) -> Abstra
 
 @pytest.fixture(scope="module")
 def videos(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    flags = ["--max-video-bytes", "5000", "--max-jobs", "2", "--upload-timeout-s", "1"]
+    flags = ["--max-video-bytes", "5000", "--max-jobs", "2", "--client-share", "1", "--upload-timeout-s", "1"]
     with opened(tmp_path_factory.mktemp("videos"), model, *flags) as server:
         yield server
 
@@ -155,7 +155,7 @@ def test_a_full_disk_is_said_and_survived(model: Path, tmp_path: Path) -> None:
 
 def test_results_that_outgrow_the_disk_end_the_job(model: Path, tmp_path: Path) -> None:
     with opened(tmp_path, model, "--max-jobs-bytes", "2400") as small:
-        assert wait(submit(small, LONG), "failed")["error"] == "the disk that videos may use is full"
+        assert wait(submit(small, LONG), "failed")["error"] == "the disk space for videos is used up"
 
 
 def test_a_disk_that_can_no_longer_be_written_is_said_and_survived(model: Path, tmp_path: Path) -> None:
@@ -168,4 +168,4 @@ def test_a_disk_that_can_no_longer_be_written_is_said_and_survived(model: Path, 
 
 def test_without_a_folder_no_videos_are_taken(server: Server) -> None:
     response = httpx.post(f"{server.url}/v1/video", content=SHORT)
-    assert (response.status_code, response.json()["detail"]) == (404, "No videos are taken here")
+    assert (response.status_code, response.json()["detail"]) == (404, "No videos are accepted here")

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from mien.recognition.results import FailedImage
-from mien.service.engine import NEEDS_TOKEN, TheEngine
-from mien.service.problems import answer
+from mien.service.http.errors import error_response
+from mien.service.http.uploads import FIELD, read_uploads
+from mien.service.routes.dependencies import TheClient, TheEngine
 from mien.service.schemas import PredictionSchema, ProblemSchema
-from mien.service.uploads import FIELD, read_uploads
 
 router = APIRouter()
 
@@ -50,27 +50,27 @@ _EXAMPLE = {
         {"schema": 2, "source": "notes.txt", "error": "notes.txt: not a picture in a known format"},
     ]
 }
-_ANSWERS: dict[int | str, dict[str, Any]] = {
+_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"model": PredictionSchema, "content": {"application/json": {"example": _EXAMPLE}}},
     400: {"model": ProblemSchema, "description": "No picture, a damaged or cut form, or a slow upload"},
     401: {"model": ProblemSchema, "description": "No valid token"},
     413: {"model": ProblemSchema, "description": "Too many bytes, pictures, pixels or faces"},
-    415: {"model": ProblemSchema, "description": "The content is no picture in a known format"},
+    415: {"model": ProblemSchema, "description": "The content is not a picture in a known format"},
     422: {"model": ProblemSchema, "description": "A damaged picture"},
-    429: {"model": ProblemSchema, "description": "Too many requests are being worked on; Retry-After says when"},
+    429: {"model": ProblemSchema, "description": "Too many requests at a time; Retry-After says when to try again"},
     503: {"model": ProblemSchema, "description": "It took too long, or the server is about to stop"},
 }
 
 
-@router.post("/v1/predict", responses=_ANSWERS, openapi_extra={"requestBody": _BODY}, dependencies=[NEEDS_TOKEN])
-async def predict(request: Request, engine: TheEngine) -> JSONResponse:
+@router.post("/v1/predict", responses=_RESPONSES, openapi_extra={"requestBody": _BODY})
+async def predict(request: Request, engine: TheEngine, client: TheClient) -> JSONResponse:
     """Read the expression on every face of one or many pictures.
 
-    Among several, one that cannot be read is a result with its ``error``; a single one is answered with a status code.
+    If one of several pictures cannot be read, its result is an ``error``; for a single picture the status code tells.
     """
-    with engine.requests.one():
+    with engine.requests.slot(client):
         uploads = await read_uploads(request, engine.settings)
         outcomes = await engine.reader.read(uploads)
     if len(outcomes) == 1 and isinstance(outcomes[0], FailedImage):
-        return answer(outcomes[0].error)
+        return error_response(outcomes[0].error)
     return JSONResponse({"results": [outcome.to_dict() for outcome in outcomes]})

@@ -1,11 +1,9 @@
-"""Reading uploaded videos: a file that nobody vouches for becomes a table, a drawn video, a timeline and figures.
+"""Reading uploaded videos: an untrusted file becomes a table, a drawn video, a timeline and a summary.
 
-It does not know jobs: who calls it keeps upload, folder and progress.
+It does not know jobs: the caller keeps upload, folder and progress.
 """
 
 import json
-import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
@@ -17,7 +15,6 @@ from mien.errors import MissingDependencyError, OverdueError
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.render.plots import load_figure
 from mien.runtime.files import write_text
-from mien.service.engine import MakeRunner
 from mien.service.settings import ServiceSettings
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.record import Outputs, VideoSummary, record_video
@@ -25,31 +22,15 @@ from mien.video.results import FrameResult
 from mien.video.settings import VideoSettings
 from mien.video.sinks.timeline import Timeline
 from mien.video.sinks.timeline_plot import MAX_TRACKS
-from mien.video.sources.decoding import load_av
 from mien.video.sources.files import VideoFile
 
-#: What an upload may be, in FFmpeg's names: mov is MP4 and 3GP too, matroska WebM, asf WMV. None of them names other
-#: files or addresses, as playlists (HLS, DASH, ffconcat) and descriptions (SDP) do.
+#: Formats of uploads, by FFmpeg's names: mov includes MP4 and 3GP, matroska WebM, asf WMV. None of them can refer to
+#: other files or addresses, as playlists (HLS, DASH, ffconcat) and session descriptions (SDP) do.
 FORMATS = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "gif")
-
-_LOG = logging.getLogger("mien.service")
-
-
-def make_video_reader(settings: ServiceSettings) -> MakeRunner | None:
-    """What makes a reader of videos; None without a folder for jobs, or without PyAV, which is logged."""
-    if settings.jobs_folder is None:
-        return None
-    try:
-        load_av()
-    except MissingDependencyError as err:
-        _LOG.warning("no videos are taken: %s (%s)", err, err.hint)
-        return None
-    os.environ.setdefault("MPLCONFIGDIR", str(settings.jobs_folder / "matplotlib"))  # its cache, else in the home
-    return lambda pipeline: VideoReader(pipeline, settings)
 
 
 class VideoReader:
-    """Reads one video after the other with a pipeline that others may use at the same time.
+    """Reads one video after the other, with a pipeline that other threads may use at the same time.
 
     Results are ``rows.csv``, ``annotated.mp4``, ``summary.json`` and ``timeline.json``; with the extra ``plots`` also
     ``timeline.png`` and ``report.html``.
@@ -59,16 +40,14 @@ class VideoReader:
         self._pipeline, self._settings, self._plots = pipeline, settings, _can_plot()
 
     def __call__(self, source: Path, folder: Path, name: str, progress: Callable[[float], None]) -> None:
-        """Write the results into ``folder``, which is emptied first.
+        """Write the results into ``folder``, which is empty.
 
         Raises:
-            SourceError: It is no video in one of ``FORMATS``, or not one frame can be read.
+            SourceError: It is no video in one of ``FORMATS``, or no frame can be read.
             LimitError: A frame shows too many faces.
             OverdueError: It took longer than the settings allow.
             StorageError: A result cannot be written.
         """
-        for left in folder.iterdir():
-            left.unlink()
         video = VideoFile(source, max_pixels=self._settings.max_pixels, formats=FORMATS)
         length_s, end_s = video.info.duration_s, monotonic() + self._settings.max_video_s
 
@@ -79,7 +58,7 @@ class VideoReader:
 
         analyzer = FrameAnalyzer(self._pipeline, VideoSettings())
         summary = record_video(video, analyzer, self._outputs(folder, name), listener=follow)
-        _write_json(folder / "summary.json", _figures(summary, name))
+        _write_json(folder / "summary.json", _summary(summary, name))
         _write_json(folder / "timeline.json", _curves(summary.timeline))
 
     def _outputs(self, folder: Path, name: str) -> Outputs:
@@ -97,14 +76,14 @@ def _can_plot() -> bool:
     return True
 
 
-def _figures(summary: VideoSummary, name: str) -> dict[str, Any]:
-    """What the video came to, each face in figures, the longest first."""
-    read = {"frames": summary.frames, "seconds": summary.end_s, "problems": list(summary.warnings)}
-    return {"schema": 1, "name": name, **read, "tracks": [track.to_dict() for track in summary.tracks]}
+def _summary(summary: VideoSummary, name: str) -> dict[str, Any]:
+    """The video as a whole and each face in numbers, the longest on screen first."""
+    read = {"frames": summary.frames, "seconds": summary.end_s, "warnings": list(summary.warnings)}
+    return {"schema": 2, "name": name, **read, "tracks": [track.to_dict() for track in summary.tracks]}
 
 
 def _curves(timeline: Timeline) -> dict[str, Any]:
-    """Mean probabilities of the longest tracks in equal bins of time, to draw: three digits, null where not seen."""
+    """Mean probabilities of the longest tracks in equal bins of time, three digits, null where not seen."""
     tracks = []
     for summary in timeline.summaries()[:MAX_TRACKS]:
         curve = timeline.curves(summary.track_id)

@@ -1,7 +1,4 @@
-"""The door where errors become answers: one table of status codes, one shape of body.
-
-It does not know where an error comes from.
-"""
+"""Errors as HTTP answers: one table of status codes, one shape of body."""
 
 from collections.abc import Mapping
 
@@ -23,8 +20,8 @@ from mien.errors import (
     StorageError,
 )
 
-#: Status and short name of each error; the most special class counts.
-PROBLEMS: Mapping[type[MienError], tuple[int, str]] = {
+#: Status and short name of each error; the most derived class in this table decides.
+STATUS_CODES: Mapping[type[MienError], tuple[int, str]] = {
     RequestError: (400, "bad_request"),
     AccessError: (401, "unauthorized"),
     NotOfferedError: (404, "not_offered"),
@@ -41,29 +38,29 @@ PROBLEMS: Mapping[type[MienError], tuple[int, str]] = {
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}, 503: {"Retry-After": "5"}}
 
 
-def problem(error: MienError) -> tuple[int, dict[str, str | None]]:
+def status_and_body(error: MienError) -> tuple[int, dict[str, str | None]]:
     """Status code and body of the answer to ``error``."""
-    status, name = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
-    if status == 500:
-        return status, {"error": name, "detail": "something went wrong on the server", "hint": "its log tells what"}
+    status, name = next(STATUS_CODES[kind] for kind in type(error).__mro__ if kind in STATUS_CODES)
+    if status == 500:  # our own fault: the text may name paths, so it goes to the log alone
+        return status, {"error": name, "detail": "something went wrong on the server", "hint": "see the server's log"}
     return status, {"error": name, "detail": str(error), "hint": error.hint}
 
 
-def answer(error: MienError) -> JSONResponse:
+def error_response(error: MienError) -> JSONResponse:
     """The whole answer to ``error``."""
-    status, body = problem(error)
+    status, body = status_and_body(error)
     return JSONResponse(body, status, _HEADERS.get(status))
 
 
-def install(app: FastAPI) -> None:
-    """Give every error of ``app`` the same shape."""
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every error of ``app`` in the same shape."""
 
     @app.exception_handler(MienError)
     async def _ours(_: Request, error: MienError) -> JSONResponse:
-        return answer(error)
+        return error_response(error)
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> JSONResponse:
         name = str(error.detail).lower().replace(" ", "_")
-        body = {"error": name, "detail": str(error.detail), "hint": "the addresses are listed in /openapi.json"}
+        body = {"error": name, "detail": str(error.detail), "hint": "/openapi.json lists the addresses"}
         return JSONResponse(body, error.status_code, error.headers)

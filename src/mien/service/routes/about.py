@@ -1,5 +1,6 @@
-"""What the service says of itself: ``/v1/model``, ``/healthz``, ``/readyz`` and ``/metrics``."""
+"""The service about itself: ``/v1/model``, ``/healthz``, ``/readyz`` and ``/metrics``."""
 
+import asyncio
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from mien.runtime.files import sha256_of
-from mien.service.engine import NEEDS_TOKEN, Engine, TheEngine
+from mien.service.engine import Engine
+from mien.service.routes.dependencies import AUTHORIZED, TheEngine
 from mien.service.schemas import (
     InputSchema,
     LimitsSchema,
@@ -29,16 +31,16 @@ async def healthz() -> StatusSchema:
     return StatusSchema(status="ok")
 
 
-@router.get("/readyz", responses={503: {"model": StatusSchema, "description": "It cannot predict"}})
+@router.get("/readyz", responses={503: {"model": StatusSchema, "description": "It cannot make predictions"}})
 async def readyz(engine: TheEngine) -> JSONResponse:
-    """Whether predictions are being made; needs no token."""
-    ready = engine.reader.recognizer.running
-    return JSONResponse({"status": "ok" if ready else "the network's thread has stopped"}, 200 if ready else 503)
+    """Whether predictions can be made; needs no token, so it names no file."""
+    ready = await asyncio.to_thread(engine.problem) is None  # the check may run the network
+    return JSONResponse({"status": "ok" if ready else "the model gives no predictions"}, 200 if ready else 503)
 
 
-@router.get("/v1/model", responses={401: {"model": ProblemSchema}}, dependencies=[NEEDS_TOKEN])
+@router.get("/v1/model", responses={401: {"model": ProblemSchema}}, dependencies=[AUTHORIZED])
 async def model(engine: TheEngine) -> ModelSchema:
-    """The model that answers: labels, input, scores, hash, license, use notice; and the limits of requests."""
+    """The model that answers: labels, input, metrics, hash, license, use notice; and the limits of requests."""
     recognizer = engine.reader.recognizer
     metadata = recognizer.metadata
     shape = metadata.input
@@ -57,9 +59,9 @@ async def model(engine: TheEngine) -> ModelSchema:
     )
 
 
-@router.get("/metrics", dependencies=[NEEDS_TOKEN], response_class=Response)
+@router.get("/metrics", dependencies=[AUTHORIZED], response_class=Response)
 async def metrics(engine: TheEngine) -> Response:
-    """Counts and times in Prometheus's format."""
+    """Counters and times in Prometheus's format."""
     return Response(engine.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 

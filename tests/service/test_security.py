@@ -7,7 +7,7 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from mien.errors import AccessError
-from mien.service.access import check_access
+from mien.service.http.security import check_access
 from mien.service.settings import read_settings
 from tests.service.servers import Server, running
 
@@ -28,7 +28,7 @@ def test_pages_of_other_sites_can_neither_send_nor_delete(server: Server, method
     headers = {"origin": EVIL, "content-type": "text/plain"}
     response = httpx.request(method, f"{server.url}/v1/{path}", headers=headers)
     assert (response.status_code, response.json()["error"]) == (401, "unauthorized")
-    assert f"pages of {EVIL} may not ask here" in response.json()["detail"]
+    assert f"pages of {EVIL} may not use this service" in response.json()["detail"]
 
 
 def test_the_own_page_and_programs_may_send(server: Server, photo: bytes) -> None:
@@ -40,7 +40,7 @@ def test_the_own_page_and_programs_may_send(server: Server, photo: bytes) -> Non
 def test_a_name_that_was_bent_to_this_machine_reads_nothing(server: Server, path: str) -> None:
     response = httpx.get(server.url + path, headers={"host": "evil.example"})
     assert (response.status_code, response.json()["error"]) == (401, "unauthorized")
-    assert "evil.example is no name of this machine" in response.json()["detail"]
+    assert "evil.example is not a name of this machine" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8000", "127.0.0.1:1", "[::1]", "[::1]:8000"])
@@ -53,7 +53,7 @@ OTHERS = ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example:
 
 @pytest.mark.parametrize("host", OTHERS)
 def test_other_names_are_refused_where_only_this_machine_can_ask(host: str) -> None:
-    with pytest.raises(AccessError, match="no name of this machine"):
+    with pytest.raises(AccessError, match="not a name of this machine"):
         check_access(asked("GET", host=host), read_settings([]))
 
 
@@ -72,7 +72,7 @@ def test_only_the_own_origin_and_allowed_ones_may_send(origin: str) -> None:
     check_access(asked("POST", host="localhost:8000", origin="http://localhost:8000"), settings)
     check_access(asked("POST", host="localhost:8000", origin="https://faces.example"), settings)
     check_access(asked("GET", host="localhost:8000", origin=origin), settings)
-    with pytest.raises(AccessError, match="may not ask here"):
+    with pytest.raises(AccessError, match="may not use this service"):
         check_access(asked("POST", host="localhost:8000", origin=origin), settings)
 
 
@@ -81,4 +81,4 @@ def test_the_start_warns_where_others_may_ask_without_a_token(
     model: Path, tmp_path: Path, tokens: list[str], *, warned: bool
 ) -> None:
     with running(tmp_path, model, "--host", "0.0.0.0", *tokens) as started:  # noqa: S104
-        assert ("whoever reaches 0.0.0.0 may ask" in started.log.read_text()) == warned
+        assert ("anyone who can reach 0.0.0.0 may use the service" in started.log.read_text()) == warned

@@ -1,22 +1,21 @@
-"""Around every request: security headers, counts and times, and an answer even where something broke.
+"""The middleware around every request: security headers, counts and times, and an answer if a handler fails.
 
-It reads no bodies and logs no names.
+It reads no bodies and logs no file names.
 """
 
 import logging
 from time import perf_counter
 
 from starlette.datastructures import MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mien.errors import MienError
+from mien.service.http.errors import error_response
 from mien.service.metrics import Metrics
-from mien.service.problems import answer
 
 _LOG = logging.getLogger("mien.service")
 
-#: The page may use what this server sends, pictures that it made itself, and the camera; nothing else.
+#: The page may load what this server sends, pictures that it made itself, and the camera; nothing else.
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
@@ -30,14 +29,14 @@ SECURITY_HEADERS = {
 }
 
 
-class Wrapping:
+class RequestMiddleware:
     """The outermost layer of the application."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http":  # WebSockets and lifespan pass unchanged
             await self._app(scope, receive, send)
             return
         start, status = perf_counter(), 0
@@ -46,24 +45,22 @@ class Wrapping:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _secure(MutableHeaders(scope=message), scope["path"])
+                _add_security_headers(MutableHeaders(scope=message), scope["path"])
             await send(message)
 
         with self._metrics.in_flight.track_inprogress():
             try:
                 await self._app(scope, receive, observed)
-            except Exception:  # noqa: BLE001 - the client gets an answer, the log the trace
+            except Exception:  # noqa: BLE001 - the client gets an answer, the log the traceback
                 _LOG.exception("a request failed")
-                if not status:
-                    await self._broken()(scope, receive, observed)
+                if not status:  # once an answer has begun it cannot be replaced
+                    await error_response(MienError("internal"))(scope, receive, observed)
+        # The route's template, not the path: paths hold job ids, and clients could make up any number of them.
         route = getattr(scope.get("route"), "path", "other")
         self._metrics.requests.labels(route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(perf_counter() - start)
 
-    def _broken(self) -> JSONResponse:
-        return answer(MienError("internal"))
 
-
-def _secure(headers: MutableHeaders, path: str) -> None:
+def _add_security_headers(headers: MutableHeaders, path: str) -> None:
     headers.update(SECURITY_HEADERS)
     headers["Cache-Control"] = "no-cache" if path.startswith("/static") or path == "/" else "no-store"

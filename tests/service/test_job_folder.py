@@ -13,7 +13,11 @@ from threading import Event
 import pytest
 
 from mien.errors import RequestError, StorageError
-from mien.service.jobs import Job, JobFolder
+from mien.service.http.limits import Client
+from mien.service.jobs.folder import JobFolder
+from mien.service.jobs.record import Job
+
+ANYONE = Client("192.0.2.1")
 
 
 @pytest.fixture
@@ -22,7 +26,7 @@ def jobs(tmp_path: Path) -> JobFolder:
 
 
 def test_an_upload_that_goes_on_is_kept_whatever_its_age(jobs: JobFolder) -> None:
-    with jobs.uploading("clip.mp4") as job:
+    with jobs.uploading("clip.mp4", ANYONE) as job:
         jobs.save(replace(job, created_s=0))
         jobs.tidy()
         jobs.source(job).write_bytes(b"video")
@@ -42,7 +46,7 @@ def test_an_upload_that_a_dead_server_left_is_forgotten_at_once(jobs: JobFolder)
 
 def test_an_upload_that_fails_leaves_nothing(jobs: JobFolder, tmp_path: Path) -> None:
     def cut() -> None:
-        with jobs.uploading("clip.mp4") as job:
+        with jobs.uploading("clip.mp4", ANYONE) as job:
             jobs.source(job).write_bytes(b"vid")
             raise RequestError("cut off")
 
@@ -65,12 +69,11 @@ def full_disk() -> Iterator[None]:
 @pytest.fixture
 def running(jobs: JobFolder) -> Job:
     """A job that is worked on, with an upload and a result."""
-    with jobs.uploading("clip.mp4") as job:
+    with jobs.uploading("clip.mp4", ANYONE) as job:
         jobs.source(job).write_bytes(b"video")
     job = replace(job, phase="running", attempts=1)
     jobs.save(job)
-    jobs.work(job).mkdir()
-    (jobs.work(job) / "rows.csv").write_text("rows")
+    (jobs.start(job) / "rows.csv").write_text("rows")
     return job
 
 
@@ -79,7 +82,7 @@ def test_an_end_that_cannot_be_noted_keeps_the_upload_for_another_attempt(jobs: 
         jobs.end(replace(running, phase="failed"))
     assert jobs.find(running.id) == running
     assert jobs.source(running).read_bytes() == b"video"
-    assert not jobs.work(running).exists()
+    assert not (jobs.source(running).parent / "work").exists()
     jobs.end(replace(running, phase="failed"))
     assert not jobs.source(running).exists()
 
@@ -90,8 +93,7 @@ def test_results_that_cannot_be_noted_stay_unseen_and_keep_the_upload(jobs: JobF
     assert jobs.find(running.id) == running
     assert jobs.result(running, "rows.csv") is None
     assert jobs.source(running).read_bytes() == b"video"
-    jobs.work(running).mkdir()
-    (jobs.work(running) / "rows.csv").write_text("again")
+    (jobs.start(running) / "rows.csv").write_text("again")
     jobs.publish(running)
     done = jobs.find(running.id)
     assert done is not None
@@ -102,7 +104,7 @@ def test_results_that_cannot_be_noted_stay_unseen_and_keep_the_upload(jobs: JobF
 
 
 def test_a_full_disk_keeps_nobody_from_tidying(jobs: JobFolder) -> None:
-    with jobs.uploading("clip.mp4") as job:
+    with jobs.uploading("clip.mp4", ANYONE) as job:
         jobs.source(job).write_bytes(b"video")
     jobs.cancel(job)
     with full_disk():

@@ -1,0 +1,1 @@
+"""Reading pictures for clients: a pool of threads, and batches that concurrent requests share."""

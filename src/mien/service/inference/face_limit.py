@@ -1,0 +1,60 @@
+"""A limit of faces in a picture, as a wrapper around a detector."""
+
+from collections.abc import Mapping, Sequence
+
+from mien.detection.base import Detector, FaceDetection, FollowingDetector
+from mien.errors import LimitError
+from mien.geometry import ByteArray
+
+
+class LimitedDetector:
+    """A detector that refuses pictures with too many faces before they reach the network."""
+
+    def __init__(self, detector: Detector, max_faces: int) -> None:
+        self._detector, self._max_faces = detector, max_faces
+
+    @property
+    def name(self) -> str:
+        return self._detector.name
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        return self._detector.files
+
+    def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
+        """Faces of an RGB uint8 picture (H, W, 3), from left to right.
+
+        Raises:
+            LimitError: There are too many.
+        """
+        return self._checked(self._detector.detect(image))
+
+    def _checked(self, faces: tuple[FaceDetection, ...]) -> tuple[FaceDetection, ...]:
+        if len(faces) > self._max_faces:
+            raise LimitError(f"{len(faces)} faces, expected at most {self._max_faces}", hint="cut the picture in parts")
+        return faces
+
+
+class LimitedFollower(LimitedDetector):
+    """The same around a detector that is faster in videos, where the last frame tells what to expect."""
+
+    def __init__(self, detector: FollowingDetector, max_faces: int) -> None:
+        super().__init__(detector, max_faces)
+        self._follower = detector
+
+    def detect_again(
+        self, image: ByteArray, expected: Sequence[FaceDetection], *, closer: bool
+    ) -> tuple[FaceDetection, ...]:
+        """Faces of a picture much like the one before; ``closer`` also searches for small new faces.
+
+        Raises:
+            LimitError: There are too many.
+        """
+        return self._checked(self._follower.detect_again(image, expected, closer=closer))
+
+
+def limit_faces(detector: Detector, max_faces: int) -> Detector:
+    """The detector with a limit of faces; one that follows faces in videos still does."""
+    if isinstance(detector, FollowingDetector):
+        return LimitedFollower(detector, max_faces)
+    return LimitedDetector(detector, max_faces)

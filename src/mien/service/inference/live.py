@@ -1,0 +1,67 @@
+"""A client's camera: frames are read as ``mien webcam`` reads them, so that faces keep numbers and do not flicker."""
+
+from time import monotonic
+from typing import Any
+
+from mien.recognition.results import RESULT_SCHEMA
+from mien.service.inference.reader import ImageReader, Upload
+from mien.video.analyzer import FrameAnalyzer
+from mien.video.results import FrameResult
+from mien.video.settings import VideoSettings
+from mien.video.sources.base import VideoFrame
+
+_NAME = "frame"
+
+
+class LiveCamera:
+    """Tracks and smoothed probabilities of one camera; frames are given one after the other.
+
+    Args:
+        reader: Its pool decodes and analyzes the frames.
+
+    Attributes:
+        smoothing_s: Time constant of the smoothing; it may change at any time.
+    """
+
+    def __init__(self, reader: ImageReader) -> None:
+        self._reader, self._start_s = reader, monotonic()
+        self._analyzer, self._size = FrameAnalyzer(reader.pipeline, VideoSettings()), (0, 0)
+        self.smoothing_s = self._analyzer.settings.smoothing_s
+
+    async def read(self, number: int, content: bytes) -> dict[str, Any]:
+        """The faces of the next frame, as plain numbers and strings.
+
+        Args:
+            number: Of the frame.
+            content: Encoded picture.
+
+        Raises:
+            ImageDecodeError: It is not a picture of an accepted format and size; tracks are kept.
+            LimitError: It shows too many faces.
+            OverdueError: It took too long.
+        """
+        timestamp_s = monotonic() - self._start_s  # of the arrival: browsers do not tell when a frame was taken
+        result = await self._reader.call(lambda: self._analyze(number, timestamp_s, content))
+        width, height = result.size
+        faces = [face.to_dict() for face in result.faces]
+        return {
+            "schema": RESULT_SCHEMA,
+            "source": _NAME,
+            "timestamp_s": timestamp_s,
+            "width": width,
+            "height": height,
+            "faces": faces,
+        }
+
+    def _analyze(self, number: int, timestamp_s: float, content: bytes) -> FrameResult:
+        image = self._reader.decode(Upload(_NAME, content))  # (H, W, 3)
+        size = (image.shape[1], image.shape[0])
+        if size != self._size:  # a phone was turned: places of the old picture mean nothing in the new one
+            self._analyzer, self._size = FrameAnalyzer(self._reader.pipeline, self._settings()), size
+        elif self.smoothing_s != self._analyzer.settings.smoothing_s:
+            before, self._analyzer = self._analyzer, FrameAnalyzer(self._reader.pipeline, self._settings())
+            self._analyzer.restore(before.to_dict())  # tracks and means go on with the new time constant
+        return self._analyzer.analyze(VideoFrame(number, timestamp_s, image))
+
+    def _settings(self) -> VideoSettings:
+        return VideoSettings(smoothing_s=self.smoothing_s)

@@ -1,0 +1,149 @@
+"""Pictures of clients, read by a pool of threads within the limits.
+
+It does not know HTTP: bytes and a name come in, the library's result goes out.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from io import BytesIO
+from threading import Lock
+from typing import TypeVar
+
+from mien.detection.registry import build_detector
+from mien.errors import MienError, OverdueError
+from mien.geometry import ByteArray
+from mien.imaging import load_image
+from mien.recognition.pipeline import ExpressionPipeline
+from mien.recognition.recognizer import model_path
+from mien.recognition.results import FailedImage, ImageResult
+from mien.runtime.memory import give_back_freed_memory
+from mien.service.inference.batching import BatchingRecognizer
+from mien.service.inference.face_limit import limit_faces
+from mien.service.metrics import Metrics
+from mien.service.settings import ServiceSettings
+
+#: What clients may send, by content; formats that Pillow hands to other programs or rarely reads are left out.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+
+_LOG = logging.getLogger("mien.service")
+#: Freed memory is given back to the system after this many pictures.
+_TRIM_EVERY = 200
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture as a client sent it: the file's name, cleaned, and the bytes."""
+
+    name: str
+    content: bytes
+
+
+class ImageReader:
+    """Detector and network, loaded once, with a pool of threads that all requests share.
+
+    Args:
+        settings: Model, detector and limits.
+        metrics: Where pictures and batches are counted.
+
+    Raises:
+        MienError: Model or detector cannot be loaded, or the model does not answer with probabilities.
+    """
+
+    def __init__(self, settings: ServiceSettings, metrics: Metrics) -> None:
+        self._settings, self._metrics = settings, metrics
+        self._active, self._done, self._lock = 0, 0, Lock()
+        detector = build_detector(settings.detector, file=settings.detector_file, threads=settings.threads)
+        self.recognizer = BatchingRecognizer(
+            model_path(settings.model),
+            active=lambda: self._active,
+            batch_size=settings.batch_size,
+            wait_s=settings.batch_wait_ms / 1000,
+            on_batch=metrics.batch_faces.observe,
+            threads=settings.threads,
+        )
+        self.recognizer.probe()
+        self.pipeline = ExpressionPipeline(limit_faces(detector, settings.max_faces), self.recognizer)
+        self._pool = ThreadPoolExecutor(settings.pool_size, "mien-pictures")
+
+    async def read(self, uploads: Sequence[Upload]) -> list[ImageResult | FailedImage]:
+        """The outcome of each picture in order; one that cannot be read gives its error.
+
+        Raises:
+            OverdueError: It took longer than ``request_timeout_s``; pictures that had not been begun are dropped.
+        """
+        return await self._run([partial(self._read, upload) for upload in uploads])
+
+    async def call(self, work: Callable[[], Result]) -> Result:
+        """Run ``work``, which reads one picture, in the pool.
+
+        Raises:
+            OverdueError: It took longer than ``request_timeout_s``.
+        """
+
+        def counted() -> Result:
+            with self._as_active():
+                return work()
+
+        (result,) = await self._run([counted])
+        return result
+
+    async def _run(self, tasks: Sequence[Callable[[], Result]]) -> list[Result]:
+        loop, limit_s = asyncio.get_running_loop(), self._settings.request_timeout_s
+        running = [loop.run_in_executor(self._pool, task) for task in tasks]
+        try:
+            async with asyncio.timeout(limit_s):
+                return list(await asyncio.gather(*running))
+        except TimeoutError as err:
+            raise OverdueError(f"not done within {limit_s:g} s", hint="send fewer or smaller pictures") from err
+
+    def close(self) -> None:
+        """Finish the pictures that were begun, then stop the threads."""
+        self._pool.shutdown(cancel_futures=True)
+        self.recognizer.close()
+
+    def decode(self, upload: Upload) -> ByteArray:
+        """The picture as RGB uint8 (H, W, 3).
+
+        Raises:
+            ImageDecodeError: It is not a picture of an accepted format and size.
+        """
+        stream = BytesIO(upload.content)
+        stream.name = upload.name  # error messages name the picture by it
+        return load_image(stream, max_pixels=self._settings.max_pixels, formats=FORMATS)
+
+    def _read(self, upload: Upload) -> ImageResult | FailedImage:
+        """The picture's faces, without its pixels, which would be kept until the answer is sent."""
+        try:
+            with self._as_active():
+                result = self.pipeline.predict(self.decode(upload))
+        except MienError as err:
+            self._metrics.pictures.labels("failed").inc()
+            return FailedImage(upload.name, err)
+        except Exception:
+            _LOG.exception("a picture of %d bytes could not be read", len(upload.content))
+            raise
+        self._metrics.pictures.labels("read").inc()
+        self._metrics.faces.inc(len(result.faces))
+        return replace(result, source=upload.name, image=None)
+
+    @contextmanager
+    def _as_active(self) -> Iterator[None]:
+        """Count the block among the active callers, which batches wait for."""
+        with self._lock:
+            self._active += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._active -= 1
+                self._done += 1
+                trim = self._done % _TRIM_EVERY == 0
+            if trim:
+                give_back_freed_memory()
