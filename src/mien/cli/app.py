@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mien.cli import data, doctor, evaluate, explain, models, predict, report, serve, train, video, webcam
+from mien.cli import data, decision, doctor, evaluate, explain, models, predict, report, serve, train, video, webcam
 from mien.errors import MienError
 from mien.expressions import USE_NOTICE
 from mien.version import __version__
@@ -31,6 +31,7 @@ app.command("models")(models.models)
 app.command("train")(train.train)
 app.command("average")(train.average)
 app.command("export")(train.export)
+app.command("fit-decision")(decision.fit_decision)
 app.command("evaluate")(evaluate.evaluate)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)

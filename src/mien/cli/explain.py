@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 
 from mien.cli.drawings import Drawings
-from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption
+from mien.cli.options import (
+    DecisionOption,
+    DetectorFileOption,
+    DetectorOption,
+    LabelsOption,
+    ModelOption,
+    PriorOption,
+)
 from mien.detection.registry import DEFAULT_DETECTOR
 from mien.recognition.explanation import explain as explain_face
 from mien.recognition.pipeline import load
@@ -18,10 +25,14 @@ from mien.runtime.files import file_key
 def explain(
     photo: Annotated[Path, typer.Argument(help="The picture.")],
     save: Annotated[Path, typer.Option(help="Folder for a picture a face.")],
-    expression: Annotated[str | None, typer.Option(help="Explain this expression instead of the top one.")] = None,
+    *,
+    expression: Annotated[str | None, typer.Option(help="Explain this expression instead of the named one.")] = None,
     model: ModelOption = "default",
     detector: DetectorOption = DEFAULT_DETECTOR,
     detector_file: DetectorFileOption = None,
+    labels: LabelsOption = "perceived",
+    prior: PriorOption = None,
+    decision: DecisionOption = "rule",
 ) -> None:
     """Draw for each face, from left to right, which parts speak for its expression (red) and against it (blue).
 
@@ -33,7 +44,7 @@ def explain(
 
         mien explain photo.jpg --save explained/ --expression anger
     """
-    pipeline = load(model, detector, detector_file=detector_file)
+    pipeline = load(model, detector, detector_file=detector_file, labels=labels, prior=prior, decision=decision)
     result = pipeline.predict(photo)
     wanted = None if expression is None else pipeline.recognizer.labels[pipeline.recognizer.labels.index(expression)]
     print(f"Found {counted(len(result.faces), 'face')} in {photo}")

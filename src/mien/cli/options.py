@@ -5,10 +5,22 @@ from typing import Annotated
 
 import typer
 
+from mien.decision import Decision
 from mien.detection.registry import list_detectors
+from mien.metadata import LabelConvention
 
 ModelOption = Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")]
 DetectorOption = Annotated[str, typer.Option(help=f"One of {', '.join(list_detectors())}.")]
 DetectorFileOption = Annotated[Path | None, typer.Option(help="The ONNX file of yunet.")]
 SmoothingOption = Annotated[float, typer.Option(help="Time constant of smoothing in seconds; 0 is off.")]
 ThreadsOption = Annotated[int, typer.Option(help="Threads of each network.")]
+LabelsOption = Annotated[
+    LabelConvention,
+    typer.Option(help="What people see on a face, or what it was meant to show; see docs/explanation/labels.md."),
+]
+PriorOption = Annotated[
+    str | None, typer.Option(help="Answer under other base rates: balanced, or a .json file of them by expression.")
+]
+DecisionOption = Annotated[
+    Decision, typer.Option(help="Name expressions by the model's decision rule, or the most probable one.")
+]

@@ -16,7 +16,14 @@ from rich.progress import Progress
 
 from mien.cli.drawings import Drawings
 from mien.cli.formats import Format, Outcome, choose_format, chunks
-from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption
+from mien.cli.options import (
+    DecisionOption,
+    DetectorFileOption,
+    DetectorOption,
+    LabelsOption,
+    ModelOption,
+    PriorOption,
+)
 from mien.cli.sources import STDIN, Item, NamedSource, expand, is_single
 from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import ConfigError, SourceError
@@ -53,13 +60,24 @@ def predict(
     model: ModelOption = "default",
     detector: DetectorOption = DEFAULT_DETECTOR,
     detector_file: DetectorFileOption = None,
+    labels: LabelsOption = "perceived",
+    prior: PriorOption = None,
+    decision: DecisionOption = "rule",
     min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Name no expression that is less probable than this.")
+        float, typer.Option(min=0, max=1, help="Name no expression where the named one is less probable than this.")
     ] = 0.0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     form = choose_format(format, out)
-    pipeline = load(model, detector, detector_file=detector_file, min_confidence=min_confidence)
+    pipeline = load(
+        model,
+        detector,
+        detector_file=detector_file,
+        min_confidence=min_confidence,
+        labels=labels,
+        prior=prior,
+        decision=decision,
+    )
     single = is_single(sources)
     failed: list[FailedImage] = []
     items = list(expand(sources, leave_out=save))

@@ -12,7 +12,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption, SmoothingOption, ThreadsOption
+from mien.cli.options import (
+    DecisionOption,
+    DetectorFileOption,
+    DetectorOption,
+    LabelsOption,
+    ModelOption,
+    PriorOption,
+    SmoothingOption,
+    ThreadsOption,
+)
 from mien.detection.registry import DEFAULT_DETECTOR
 from mien.expressions import USE_NOTICE, LabelSet
 from mien.imaging import readable_path
@@ -69,6 +78,9 @@ def video(
     model: ModelOption = "default",
     detector: DetectorOption = DEFAULT_DETECTOR,
     detector_file: DetectorFileOption = None,
+    labels: LabelsOption = "perceived",
+    prior: PriorOption = None,
+    decision: DecisionOption = "rule",
     threads: ThreadsOption = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
@@ -77,7 +89,15 @@ def video(
         table_format(out)
     settings = VideoSettings(stride=stride, fps=fps, smoothing_s=smoothing, detect_every=detect_every)
     opened = open_video(source, rate=rate)
-    pipeline = load(model, detector, detector_file=detector_file, threads=threads)
+    pipeline = load(
+        model,
+        detector,
+        detector_file=detector_file,
+        threads=threads,
+        labels=labels,
+        prior=prior,
+        decision=decision,
+    )
     analyzer = FrameAnalyzer(pipeline, settings, StageClock())
     outputs = Outputs(None if to_stdout else out, save, plot, report)
     with _Progress(opened.info, quiet=quiet) as progress:

@@ -14,7 +14,16 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from mien.cli.options import DetectorFileOption, DetectorOption, ModelOption, SmoothingOption, ThreadsOption
+from mien.cli.options import (
+    DecisionOption,
+    DetectorFileOption,
+    DetectorOption,
+    LabelsOption,
+    ModelOption,
+    PriorOption,
+    SmoothingOption,
+    ThreadsOption,
+)
 from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import StorageError
 from mien.expressions import USE_NOTICE, LabelSet
@@ -63,12 +72,23 @@ def webcam(
     model: ModelOption = "default",
     detector: DetectorOption = DEFAULT_DETECTOR,
     detector_file: DetectorFileOption = None,
+    labels: LabelsOption = "perceived",
+    prior: PriorOption = None,
+    decision: DecisionOption = "rule",
     threads: ThreadsOption = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="No display in the terminal.")] = False,
 ) -> None:
     source = _open(camera)
     spare_source(source, save, jsonl)
-    pipeline = load(model, detector, detector_file=detector_file, threads=threads)
+    pipeline = load(
+        model,
+        detector,
+        detector_file=detector_file,
+        threads=threads,
+        labels=labels,
+        prior=prior,
+        decision=decision,
+    )
     analyzer = FrameAnalyzer(pipeline, VideoSettings(smoothing_s=smoothing))
     with ExitStack() as stack:  # the rows last, as they take the place of earlier ones at once
         drawn = stack.enter_context(AnnotatedVideo(save, source.info)) if save else None

@@ -1,0 +1,57 @@
+"""Model files as the package ``onnx`` sees them: opened for editing, and written with their record.
+
+It does not run networks; ``mien.runtime.onnx`` does.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.errors import ModelFileError
+from mien.metadata import METADATA_KEY, ModelMetadata
+from mien.runtime.files import atomic_file
+from mien.runtime.optional import extra
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+def open_model(path: Path) -> "tuple[ModelProto, ModelMetadata]":
+    """The network and the record of a model file.
+
+    Raises:
+        ModelFileError: The file is not there, is damaged, or carries no metadata of this package.
+        MissingDependencyError: The package onnx is not installed.
+    """
+    with extra("adapt"):
+        import onnx  # noqa: PLC0415 - an extra
+        from google.protobuf.message import DecodeError  # noqa: PLC0415 - comes with onnx
+
+    try:
+        model = onnx.load_model_from_string(path.read_bytes())
+    except FileNotFoundError as err:
+        raise ModelFileError(f"{path}: no such model file") from err
+    except OSError as err:
+        raise ModelFileError(f"{path}: cannot be read: {err.strerror or err}") from err
+    except DecodeError as err:
+        raise ModelFileError(f"{path}: not a readable ONNX network ({err})") from err
+    records = {entry.key: entry.value for entry in model.metadata_props}
+    if METADATA_KEY not in records:
+        raise ModelFileError(f"{path}: carries no metadata of this package", hint="export the model with mien export")
+    return model, ModelMetadata.from_json(records[METADATA_KEY], source=str(path))
+
+
+def write_model(model: "ModelProto", metadata: ModelMetadata, path: Path) -> int:
+    """Write a network with its record, all or nothing; the size in bytes.
+
+    Raises:
+        StorageError: The file cannot be written.
+        MissingDependencyError: The package onnx is not installed.
+    """
+    with extra("adapt"):
+        import onnx  # noqa: PLC0415 - an extra
+
+    onnx.helper.set_model_props(model, {METADATA_KEY: metadata.to_json()})
+    content: bytes = model.SerializeToString()
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
+    return len(content)
