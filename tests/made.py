@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.fer2013 import USAGES
 from mien.data.ferplus import LABEL_FILES, VOTE_COLUMNS
+from mien.data.pixel_blocks import USAGES
 
 SIDE = 48
 

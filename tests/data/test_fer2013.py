@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mien.data.fer2013 import PIXELS, read_fer2013
+from mien.data.fer2013 import read_fer2013
+from mien.data.pixel_blocks import PIXELS
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 
 HEADER = b"emotion,pixels,Usage"

@@ -3,23 +3,26 @@
 It does not know pixels, nor what protocols make of the votes.
 """
 
-import csv
 import hashlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.archives import open_bytes
-from mien.data.fer2013 import USAGES
+from mien.data.pixel_blocks import USAGES
+from mien.data.tables import TableLimits, read_rows, shown, whole_number
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 from mien.expressions import FERPLUS_LABELS
 
 #: Columns of a vote array: the eight expressions, then "unknown" and "not a face".
 VOTE_COLUMNS = (*(str(label) for label in FERPLUS_LABELS), "unknown", "NF")
 LABEL_FILES = ("label_train.csv", "label_valid.csv", "label_test.csv")
+#: The published files have at most 1.9 MB, 35,888 lines, and lines of fewer than 60 bytes.
+LIMITS = TableLimits(max_bytes=1 << 25, max_line_bytes=1 << 13, max_lines=200_000)
+#: Ten taggers judged each image; other panels may be larger, but a count is kept in a byte.
+_MOST_VOTES = 255
+_MOST_IMAGES = 9_999_999  # seven digits stand in a name
 _NO_NAME = -1
 
 
@@ -47,34 +50,25 @@ def read_ferplus(path: Path) -> FerPlusVotes:
         DatasetNotFoundError: There is no such file.
         DatasetFormatError: A row or the header is not as the format says; file and row are named.
     """
-    lines, sha256 = _rows_of(path)
-    if not lines:
+    digest = hashlib.sha256()
+    rows = read_rows(path, LIMITS, digest)
+    _, header = next(rows, (1, []))
+    if not header:
         raise DatasetFormatError(f"{path}: empty file", hint="expected FER+'s fer2013new.csv")
-    names = [name.strip().lower() for name in lines[0]]
-    wanted = ("Usage", "Image name", *VOTE_COLUMNS)
-    missing = [name for name in wanted if name.lower() not in names]
-    if missing:
-        raise _fault(path, 1, f"no column {', '.join(missing)} among {', '.join(lines[0])[:120]}")
-    usage_at, name_at, *vote_at = (names.index(name.lower()) for name in wanted)
+    columns = _columns(path, header)
     votes, splits, numbers = [], [], []
-    for number, fields in enumerate(lines[1:], 2):
-        if not fields:
-            continue
-        if len(fields) < len(names):
-            raise _fault(path, number, f"expected {len(names)} fields, found {len(fields)}")
-        if fields[usage_at].strip() not in USAGES:
-            raise _fault(path, number, f"Usage is {fields[usage_at]!r}, expected one of {', '.join(USAGES)}")
-        splits.append(USAGES.index(fields[usage_at].strip()))
-        numbers.append(_number_of_name(path, number, fields[name_at]))
-        votes.append(_counts(path, number, [fields[at] for at in vote_at]))
+    for line, fields in rows:
+        if len(fields) < len(header):
+            raise _fault(path, line, f"expected {len(header)} fields, found {len(fields)}")
+        usage, name, *counts = (fields[column] for column in columns)
+        if usage.strip() not in USAGES:
+            raise _fault(path, line, f"Usage is {shown(usage)}, expected one of {', '.join(USAGES)}")
+        splits.append(USAGES.index(usage.strip()))
+        numbers.append(_number_of_name(path, line, name))
+        votes.append(_counts(path, line, counts))
     if not votes:
         raise DatasetFormatError(f"{path}: no rows below the header", hint="expected FER+'s fer2013new.csv")
-    return FerPlusVotes(
-        np.frombuffer(b"".join(votes), np.uint8).reshape(len(votes), -1),
-        np.array(splits, np.uint8),
-        np.array(numbers, np.int64),
-        sha256,
-    )
+    return _together(votes, numbers, np.array(splits, np.uint8), digest.hexdigest())
 
 
 def read_label_folder(folder: Path) -> FerPlusVotes:
@@ -104,25 +98,17 @@ def join_splits(parts: list[FerPlusVotes]) -> FerPlusVotes:
 
 def read_label_file(path: Path, split: int) -> FerPlusVotes:
     """Read one ``label_*.csv``; every row belongs to ``split``."""
-    lines, sha256 = _rows_of(path)
+    digest = hashlib.sha256()
     votes, numbers = [], []
-    for number, fields in enumerate(lines, 1):
-        if not fields:
-            continue
-        if len(fields) != 2 + len(VOTE_COLUMNS):
-            raise _fault(
-                path, number, f"expected {2 + len(VOTE_COLUMNS)} fields (name, box, ten votes), found {len(fields)}"
-            )
-        numbers.append(_number_of_name(path, number, fields[0]))
-        votes.append(_counts(path, number, fields[2:]))
+    expected = 2 + len(VOTE_COLUMNS)
+    for line, fields in read_rows(path, LIMITS, digest):
+        if len(fields) != expected:
+            raise _fault(path, line, f"expected {expected} fields (name, box, ten votes), found {len(fields)}")
+        numbers.append(_number_of_name(path, line, fields[0]))
+        votes.append(_counts(path, line, fields[2:]))
     if not votes:
         raise DatasetFormatError(f"{path}: empty file", hint="expected FER+'s label files")
-    return FerPlusVotes(
-        np.frombuffer(b"".join(votes), np.uint8).reshape(len(votes), -1),
-        np.full(len(votes), split, np.uint8),
-        np.array(numbers, np.int64),
-        sha256,
-    )
+    return _together(votes, numbers, np.full(len(votes), split, np.uint8), digest.hexdigest())
 
 
 def rows_of_numbers(votes: FerPlusVotes) -> dict[int, int]:
@@ -138,37 +124,38 @@ def rows_of_numbers(votes: FerPlusVotes) -> dict[int, int]:
     return rows
 
 
-def _rows_of(path: Path) -> tuple[list[list[str]], str]:
-    with open_bytes(path) as stream:
-        content = stream.read()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as err:
-        raise DatasetFormatError(f"{path}: not a text file ({err})", hint="expected a CSV file of votes") from err
-    return list(csv.reader(io.StringIO(text, newline=""))), hashlib.sha256(content).hexdigest()
+def _together(votes: list[bytes], numbers: list[int], splits: npt.NDArray[np.uint8], sha256: str) -> FerPlusVotes:
+    table = np.frombuffer(b"".join(votes), np.uint8).reshape(len(votes), -1)  # (N, 10)
+    return FerPlusVotes(table, splits, np.array(numbers, np.int64), sha256)
 
 
-def _number_of_name(path: Path, number: int, name: str) -> int:
+def _columns(path: Path, header: list[str]) -> list[int]:
+    """Where Usage, image name and the ten counts stand, in this order; names in any case."""
+    names = [name.strip().lower() for name in header]
+    wanted = ("Usage", "Image name", *VOTE_COLUMNS)
+    missing = [name for name in wanted if name.lower() not in names]
+    if missing:
+        raise _fault(path, 1, f"no column {', '.join(missing)} among {', '.join(header)[:120]!r}")
+    return [names.index(name.lower()) for name in wanted]
+
+
+def _number_of_name(path: Path, line: int, name: str) -> int:
     """``fer0000012.png`` is 12; the rows that FER+ dropped bear no name."""
-    stem = name.strip().removesuffix(".png").removeprefix("fer")
     if not name.strip():
         return _NO_NAME
-    if not stem.isdigit():
-        raise _fault(path, number, f"image name is {name!r}, expected one like fer0000012.png")
-    return int(stem)
+    number = whole_number(name.strip().removesuffix(".png").removeprefix("fer"), _MOST_IMAGES)
+    if number is None:
+        raise _fault(path, line, f"image name is {shown(name)}, expected one like fer0000012.png")
+    return number
 
 
-def _counts(path: Path, number: int, texts: list[str]) -> bytes:
+def _counts(path: Path, line: int, texts: list[str]) -> bytes:
     """Ten counts of votes, one a byte."""
-    try:
-        return bytes(map(int, texts))
-    except ValueError as err:
-        column, text = next((c, t) for c, t in zip(VOTE_COLUMNS, texts, strict=True) if not _is_count(t))
-        raise _fault(path, number, f"{column} is {text!r}, expected a count of votes (0 to 10)") from err
-
-
-def _is_count(text: str) -> bool:
-    return text.strip().isdecimal() and int(text) < 256  # "²" is a digit, but no number
+    counts = [whole_number(text, _MOST_VOTES) for text in texts]
+    for column, text, count in zip(VOTE_COLUMNS, texts, counts, strict=True):
+        if count is None:
+            raise _fault(path, line, f"{column} is {shown(text)}, expected a count of votes (0 to 10)")
+    return bytes(count for count in counts if count is not None)
 
 
 def _fault(path: Path, line: int, text: str) -> DatasetFormatError:

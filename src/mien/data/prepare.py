@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from mien.data.dataset import MANIFEST_SCHEMA, FerDataset, check_replaceable, split_sha256, write_dataset
-from mien.data.fer2013 import PIXELS, SIDE, UNKNOWN_EMOTION, USAGES, Fer2013, read_fer2013
+from mien.data.fer2013 import UNKNOWN_EMOTION, Fer2013, read_fer2013
 from mien.data.ferplus import (
     FerPlusVotes,
     join_splits,
@@ -23,6 +23,7 @@ from mien.data.ferplus import (
     read_label_folder,
     rows_of_numbers,
 )
+from mien.data.pixel_blocks import PIXELS, SIDE, USAGES
 from mien.data.splits import SPLITS
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 from mien.expressions import FERPLUS_LABELS
