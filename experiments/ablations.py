@@ -19,9 +19,10 @@ from mien.data.dataset import FerDataset, open_dataset
 from mien.evaluation.run import evaluate
 from mien.networks.summary import summarize
 from mien.runtime.files import write_text
-from mien.training.config import TrainingConfig, load_config
+from mien.training.config import TrainingConfig
+from mien.training.recipes import load_config
 from mien.training.run import RunResult, train
-from mien.training.trained import load_network
+from mien.training.runs import RunFolder
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "explanation" / "ablations.md"
@@ -51,7 +52,7 @@ class Trained:
     """A network as something that can be judged."""
 
     def __init__(self, run: Path) -> None:
-        self._network: nn.Module = load_network(run)[0]
+        self._network: nn.Module = RunFolder(run).load_network()
 
     @torch.no_grad()
     def predict_proba(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -94,8 +95,8 @@ def main() -> None:
     page += "\n## Networks\n\nAll votes; what they cost in training is in [train.md](train.md).\n\n"
     page += f"| network | parameters | multiply-adds | {head}---:|---:|---:|---:|---:|---:|\n"
     for name in NETWORKS:
-        config = replace(BASE, target="soft", model=name)
-        folder = given.runs / ("setting-2" if name == BASE.model else f"network-{name}")
+        config = replace(BASE, target="soft", network=name)
+        folder = given.runs / ("setting-2" if name == BASE.network else f"network-{name}")
         page += network_line(name, train(config, dataset, folder, resume=True), dataset) + "\n"
         write_text(PAGE, page)
 

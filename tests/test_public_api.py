@@ -8,7 +8,7 @@ import pytest
 
 import mien
 
-LEARNING = {"build_network", "evaluate", "export_onnx", "open_dataset", "train"}
+LEARNING = {"build_network", "evaluate", "export_onnx", "export_run", "load_config", "open_dataset", "train"}
 HEAVY = {"torch", "matplotlib", "pandas", "sklearn", "fastapi", "onnxruntime", "cv2", "onnx", "scipy", "typer", "av"}
 
 
@@ -23,14 +23,18 @@ def test_the_public_names_are_these() -> None:
         "FERPLUS_LABELS",
         "USE_NOTICE",
         "AnswerOptions",
+        "Augmentation",
         "BaseRates",
         "Box",
         "CropFrame",
+        "DataHashes",
         "DecisionRule",
         "Detector",
+        "EpochMetrics",
         "EvaluationOptions",
         "EvaluationResult",
         "Explanation",
+        "ExportResult",
         "Expression",
         "ExpressionPipeline",
         "ExpressionProbabilities",
@@ -40,14 +44,22 @@ def test_the_public_names_are_these() -> None:
         "FailedImage",
         "FerDataset",
         "FrameResult",
+        "FurtherData",
         "HeadSpec",
         "ImageResult",
+        "Initialization",
         "InputSpec",
         "LabelSet",
+        "Listener",
         "MienError",
         "ModelMetadata",
         "Predictor",
         "Recognizer",
+        "RunFolder",
+        "RunRecord",
+        "RunResult",
+        "TrainingConfig",
+        "WeightsSource",
         "__version__",
         "analyze_video",
         "build_detector",
@@ -56,9 +68,11 @@ def test_the_public_names_are_these() -> None:
         "evaluate",
         "explain",
         "export_onnx",
+        "export_run",
         "list_detectors",
         "list_weights",
         "load",
+        "load_config",
         "load_image",
         "load_recognizer",
         "open_dataset",

@@ -39,12 +39,20 @@ from mien.recognition.results import ExpressionProbabilities, FaceExpression, Fa
 from mien.weights import list_weights
 
 if TYPE_CHECKING:
+    from mien.data.augmentation import Augmentation
     from mien.data.dataset import FerDataset, open_dataset
     from mien.evaluation.results import EvaluationResult
     from mien.evaluation.run import EvaluationOptions, Predictor, evaluate
     from mien.networks.registry import build_network
-    from mien.training.export.onnx_export import export_onnx
-    from mien.training.run import train
+    from mien.training.config import FurtherData, TrainingConfig
+    from mien.training.export.onnx_export import ExportResult, export_onnx, export_run
+    from mien.training.history import EpochMetrics
+    from mien.training.initialization import Initialization
+    from mien.training.progress import Listener
+    from mien.training.recipes import load_config
+    from mien.training.records import DataHashes, RunRecord, WeightsSource
+    from mien.training.run import RunResult, train
+    from mien.training.runs import RunFolder
     from mien.version import __version__
     from mien.video.results import FrameResult
     from mien.video.run import analyze_video
@@ -55,14 +63,18 @@ __all__ = [
     "FERPLUS_LABELS",
     "USE_NOTICE",
     "AnswerOptions",
+    "Augmentation",
     "BaseRates",
     "Box",
     "CropFrame",
+    "DataHashes",
     "DecisionRule",
     "Detector",
+    "EpochMetrics",
     "EvaluationOptions",
     "EvaluationResult",
     "Explanation",
+    "ExportResult",
     "Expression",
     "ExpressionPipeline",
     "ExpressionProbabilities",
@@ -72,14 +84,22 @@ __all__ = [
     "FailedImage",
     "FerDataset",
     "FrameResult",
+    "FurtherData",
     "HeadSpec",
     "ImageResult",
+    "Initialization",
     "InputSpec",
     "LabelSet",
+    "Listener",
     "MienError",
     "ModelMetadata",
     "Predictor",
     "Recognizer",
+    "RunFolder",
+    "RunRecord",
+    "RunResult",
+    "TrainingConfig",
+    "WeightsSource",
     "__version__",
     "analyze_video",
     "build_detector",
@@ -88,9 +108,11 @@ __all__ = [
     "evaluate",
     "explain",
     "export_onnx",
+    "export_run",
     "list_detectors",
     "list_weights",
     "load",
+    "load_config",
     "load_image",
     "load_recognizer",
     "open_dataset",
@@ -99,16 +121,30 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Augmentation": "mien.data.augmentation",
+    "DataHashes": "mien.training.records",
+    "EpochMetrics": "mien.training.history",
     "EvaluationOptions": "mien.evaluation.run",
     "EvaluationResult": "mien.evaluation.results",
+    "ExportResult": "mien.training.export.onnx_export",
     "FerDataset": "mien.data.dataset",
     "FrameResult": "mien.video.results",
+    "FurtherData": "mien.training.config",
+    "Initialization": "mien.training.initialization",
+    "Listener": "mien.training.progress",
     "Predictor": "mien.evaluation.run",
+    "RunFolder": "mien.training.runs",
+    "RunRecord": "mien.training.records",
+    "RunResult": "mien.training.run",
+    "TrainingConfig": "mien.training.config",
+    "WeightsSource": "mien.training.records",
     "__version__": "mien.version",
     "analyze_video": "mien.video.run",
     "build_network": "mien.networks.registry",
     "evaluate": "mien.evaluation.run",
     "export_onnx": "mien.training.export.onnx_export",
+    "export_run": "mien.training.export.onnx_export",
+    "load_config": "mien.training.recipes",
     "open_dataset": "mien.data.dataset",
     "train": "mien.training.run",
 }

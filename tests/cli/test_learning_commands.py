@@ -44,7 +44,7 @@ def test_the_whole_loop(fer_files: Path, tmp_path: Path, capsys: pytest.CaptureF
     prediction = json.loads(capsys.readouterr().out)
     assert sum(prediction["faces"][0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert run("models", model, "--card") == 0
-    assert json.loads(capsys.readouterr().out)["training"]["config"]["model"] == "tiny"
+    assert json.loads(capsys.readouterr().out)["training"]["config"]["network"] == "tiny"
 
 
 def test_show_and_check_tell_what_the_data_hold(
@@ -71,7 +71,7 @@ def test_the_layers_of_the_capstone_are_printed_and_drawn(tmp_path: Path, capsys
 def test_the_default_model_is_known_by_its_network(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("models", "default") == 0
     by_alias = capsys.readouterr().out
-    assert run("models", json.loads(load_recognizer().metadata.to_json())["training"]["config"]["model"]) == 0
+    assert run("models", str(load_recognizer().metadata.network)) == 0
     assert capsys.readouterr().out == by_alias
 
 
@@ -97,7 +97,7 @@ def test_the_core_install_lists_what_ships(monkeypatch: pytest.MonkeyPatch, caps
         (["export", __file__], 3, "not a run folder"),
         (["average", "nowhere", "--out", "o"], 2, "1 run to average"),
         (["train", str(Path(__file__).parent), "--data", "d", "--out", "o"], 2, "cannot be read"),
-        (["models", "capstone", "--draw", "capstone.txt"], 2, "a drawing ends in .svg or .png"),
+        (["models", "capstone", "--draw", "capstone.txt"], 3, "no picture format ends in '.txt'"),
         (["models", "--draw", "capstone.svg"], 2, "--draw needs the name of a network"),
     ],
 )

@@ -4,18 +4,19 @@ import pytest
 
 from mien.errors import ConfigError
 from mien.networks.registry import list_networks
-from mien.training.config import TrainingConfig, config_from_dict, load_config
+from mien.training.config import TrainingConfig, config_from_dict
+from mien.training.recipes import load_config
 from tests.conftest import REPOSITORY
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "src/mien/recipes").rglob("*.toml")), ids=lambda path: path.stem)
 def test_every_recipe_reads_and_names_a_network(path: Path) -> None:
-    assert load_config(path).model in list_networks()
+    assert load_config(path).network in list_networks()
 
 
 def test_the_capstones_recipe_is_the_reports() -> None:
     config = load_config(REPOSITORY / "src/mien/recipes/research/ferplus-cnn-capstone.toml")
-    assert (config.model, config.target, config.batch_size, config.learning_rate) == ("capstone", "drawn", 512, 1e-3)
+    assert (config.network, config.target, config.batch_size, config.learning_rate) == ("capstone", "drawn", 512, 1e-3)
     assert (config.epochs, config.patience, config.plateau_patience) == (5000, 100, 20)
     assert (config.optimizer, config.schedule, config.ema_decay, config.weight_decay) == ("adam", "plateau", 0, 0)
     change = config.augmentation
@@ -25,19 +26,19 @@ def test_the_capstones_recipe_is_the_reports() -> None:
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ({"model": "tiny", "epoch": 3}, "no setting 'epoch'"),
-        ({"model": "tiny", "epochs": "3"}, "epochs is '3', expected int"),
-        ({"model": "tiny", "epochs": 0}, "epochs is 0, expected more than 0"),
-        ({"model": "tiny", "epochs": True}, "epochs is True, expected int"),
-        ({"model": "tiny", "target": "hard"}, "target is 'hard', expected one of drawn, soft"),
-        ({"model": "tiny", "ema_decay": 1.0}, "ema_decay is 1.0"),
-        ({"model": "tiny", "mixup": -0.1}, "mixup is -0.1, expected 0 or more"),
-        ({"model": "tiny", "weight_decay": -1.0}, "weight_decay is -1.0, expected 0 or more"),
-        ({"model": "tiny", "augmentation": True}, "augmentation is True, expected a table"),
-        ({"model": "tiny", "augmentation": {"flip": 5.0}}, "flip is 5.0, expected 0 to 1"),
-        ({"model": "tiny", "augmentation": {"zoom": 1.0}}, "zoom is 1"),
-        ({"model": "tiny", "augmentation": {"rotate": 3}}, r"\[augmentation\]: no setting 'rotate'"),
-        ({}, "no setting 'model', which has no default"),
+        ({"network": "tiny", "epoch": 3}, "no setting 'epoch'"),
+        ({"network": "tiny", "epochs": "3"}, "epochs is '3', expected int"),
+        ({"network": "tiny", "epochs": 0}, "epochs is 0, expected more than 0"),
+        ({"network": "tiny", "epochs": True}, "epochs is True, expected int"),
+        ({"network": "tiny", "target": "hard"}, "target is 'hard', expected one of drawn, soft"),
+        ({"network": "tiny", "ema_decay": 1.0}, "ema_decay is 1.0"),
+        ({"network": "tiny", "mixup": -0.1}, "mixup is -0.1, expected 0 or more"),
+        ({"network": "tiny", "weight_decay": -1.0}, "weight_decay is -1.0, expected 0 or more"),
+        ({"network": "tiny", "augmentation": True}, "augmentation is True, expected a table"),
+        ({"network": "tiny", "augmentation": {"flip": 5.0}}, "flip is 5.0, expected 0 to 1"),
+        ({"network": "tiny", "augmentation": {"zoom": 1.0}}, "zoom is 1"),
+        ({"network": "tiny", "augmentation": {"rotate": 3}}, r"\[augmentation\]: no setting 'rotate'"),
+        ({}, "no setting 'network', which has no default"),
     ],
 )
 def test_a_bad_setting_is_named(record: dict[str, object], message: str) -> None:
@@ -47,12 +48,12 @@ def test_a_bad_setting_is_named(record: dict[str, object], message: str) -> None
 
 def test_near_names_are_in_the_hint() -> None:
     with pytest.raises(ConfigError, match="no setting 'learning_rat'") as caught:
-        config_from_dict({"model": "tiny", "learning_rat": 0.1})
+        config_from_dict({"network": "tiny", "learning_rat": 0.1})
     assert caught.value.hint == "did you mean learning_rate?"
 
 
 def test_a_recipe_survives_the_way_through_a_dictionary() -> None:
-    config = config_from_dict({"model": "tiny", "learning_rate": 1, "augmentation": {"flip": 0.5}})
+    config = config_from_dict({"network": "tiny", "learning_rate": 1, "augmentation": {"flip": 0.5}})
     assert config_from_dict(config.to_dict()) == config
     assert config.sha256 != TrainingConfig("tiny").sha256
 

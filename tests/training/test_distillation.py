@@ -10,14 +10,13 @@ from mien.data.augmentation import Augmentation
 from mien.data.dataset import FerDataset
 from mien.data.protocols import select
 from mien.errors import CheckpointError, ConfigError
-from mien.training import runs
 from mien.training.batches import ImageBatches
 from mien.training.config import TrainingConfig
 from mien.training.distillation import Teachers
-from mien.training.initialization import Origins
+from mien.training.initialization import Initialization
 from mien.training.mixing import mix
 from mien.training.run import train
-from mien.training.trained import load_network
+from mien.training.runs import RunFolder
 
 TINY = TrainingConfig("tiny", monitor="kl", epochs=3, batch_size=16, learning_rate=0.02)
 Runs = tuple[Path, Path]
@@ -35,17 +34,20 @@ def teachers(made_dataset: FerDataset, tmp_path_factory: pytest.TempPathFactory)
 def test_a_student_is_trained_towards_the_mean_of_its_teachers(
     made_dataset: FerDataset, teachers: Runs, tmp_path: Path
 ) -> None:
-    train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=teachers), precision="32-true")
-    kept = runs.load_state(tmp_path / "run" / "teachers.pt")["probabilities"]
+    train(
+        STUDENT, made_dataset, tmp_path / "run", initialization=Initialization(teachers=teachers), precision="32-true"
+    )
+    kept = RunFolder(tmp_path / "run").load_answers()
+    assert kept is not None
     rows = select(made_dataset, "votes", "train")
     faces = torch.from_numpy(made_dataset.images[rows.indices]).permute(0, 3, 1, 2) / 255
     with torch.no_grad():
-        networks = [load_network(teacher)[0] for teacher in teachers]
+        networks = [RunFolder(teacher).load_network() for teacher in teachers]
         expected = sum(((net(faces) + net(faces.flip(3))) / 2).softmax(1) for net in networks) / 2
     assert torch.allclose(kept, expected, atol=1e-5)
-    record = runs.read_record(tmp_path / "run")
-    assert [teacher["run"] for teacher in record["teachers"]] == ["0", "1"]
-    assert record["teachers"][0]["weights_sha256"] == hashlib.sha256((teachers[0] / "best.pt").read_bytes()).hexdigest()
+    record = RunFolder(tmp_path / "run").read_record()
+    assert [teacher.name for teacher in record.teachers] == ["0", "1"]
+    assert record.teachers[0].weights_sha256 == hashlib.sha256((teachers[0] / "best.pt").read_bytes()).hexdigest()
 
 
 def test_the_share_mixes_votes_and_teachers(made_dataset: FerDataset, teachers: Runs, tmp_path: Path) -> None:
@@ -58,7 +60,7 @@ def test_the_share_mixes_votes_and_teachers(made_dataset: FerDataset, teachers: 
             config,
             made_dataset,
             folder,
-            origins=Origins(teachers=teachers) if share else Origins(),
+            initialization=Initialization(teachers=teachers) if share else Initialization(),
             precision="32-true",
         )
         losses[share] = result.best.train_loss
@@ -67,58 +69,72 @@ def test_the_share_mixes_votes_and_teachers(made_dataset: FerDataset, teachers: 
 
 
 def test_a_resumed_student_wants_the_same_teachers(made_dataset: FerDataset, teachers: Runs, tmp_path: Path) -> None:
-    train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=teachers))
-    again = train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=teachers), resume=True)
+    train(STUDENT, made_dataset, tmp_path / "run", initialization=Initialization(teachers=teachers))
+    again = train(
+        STUDENT, made_dataset, tmp_path / "run", initialization=Initialization(teachers=teachers), resume=True
+    )
     assert again.epochs == STUDENT.epochs
     with pytest.raises(CheckpointError, match="was run with other teachers"):
-        train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=teachers[:1]), resume=True)
+        train(
+            STUDENT, made_dataset, tmp_path / "run", initialization=Initialization(teachers=teachers[:1]), resume=True
+        )
 
 
 def test_teachers_and_their_share_go_together(made_dataset: FerDataset, teachers: Runs, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"teacher_share is 1.0 and 0 teachers"):
         train(STUDENT, made_dataset, tmp_path / "run")
     with pytest.raises(ConfigError, match=r"teacher_share is 0.0 and 2 teachers"):
-        train(TINY, made_dataset, tmp_path / "run", origins=Origins(teachers=teachers))
+        train(TINY, made_dataset, tmp_path / "run", initialization=Initialization(teachers=teachers))
     with pytest.raises(CheckpointError, match="not a run folder"):
-        train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=(tmp_path,)))
+        train(STUDENT, made_dataset, tmp_path / "run", initialization=Initialization(teachers=(tmp_path,)))
 
 
 def test_a_run_without_weights_cannot_be_a_teacher(made_dataset: FerDataset, teachers: Runs, tmp_path: Path) -> None:
     (tmp_path / "begun").mkdir()
     shutil.copy(teachers[0] / "run.json", tmp_path / "begun")
     with pytest.raises(CheckpointError, match="holds no weights yet"):
-        train(STUDENT, made_dataset, tmp_path / "run", origins=Origins(teachers=(tmp_path / "begun",)))
+        train(STUDENT, made_dataset, tmp_path / "run", initialization=Initialization(teachers=(tmp_path / "begun",)))
 
 
 def test_a_run_begins_with_the_weights_it_is_told_to(made_dataset: FerDataset, teachers: Runs, tmp_path: Path) -> None:
     still = replace(TINY, epochs=1, learning_rate=1e-12)
-    train(still, made_dataset, tmp_path / "run", origins=Origins(teachers[1]), precision="32-true")
-    kept = [
-        runs.load_state(run / "best.pt")["network"]["layers.logits.weight"] for run in (tmp_path / "run", *teachers)
-    ]
+    train(still, made_dataset, tmp_path / "run", initialization=Initialization(teachers[1]), precision="32-true")
+    kept = [RunFolder(run).load_best()["network"]["layers.logits.weight"] for run in (tmp_path / "run", *teachers)]
     assert torch.allclose(kept[0], kept[2], atol=1e-6)
     assert not torch.allclose(kept[0], kept[1], atol=1e-2)
-    assert runs.read_record(tmp_path / "run")["start"]["run"] == "1"
+    begun = RunFolder(tmp_path / "run").read_record().start
+    assert begun is not None
+    assert begun.name == "1"
     with pytest.raises(CheckpointError, match="was run with another start"):
-        train(still, made_dataset, tmp_path / "run", origins=Origins(teachers[0]), resume=True)
+        train(still, made_dataset, tmp_path / "run", initialization=Initialization(teachers[0]), resume=True)
     with pytest.raises(CheckpointError, match="holds a tiny network, the recipe wants capstone"):
-        train(replace(still, model="capstone"), made_dataset, tmp_path / "other", origins=Origins(teachers[0]))
+        train(
+            replace(still, network="capstone"),
+            made_dataset,
+            tmp_path / "other",
+            initialization=Initialization(teachers[0]),
+        )
 
 
 def test_a_larger_network_begins_where_the_smaller_one_ended(made_dataset: FerDataset, tmp_path: Path) -> None:
-    still = replace(TINY, model="resnet", epochs=1, learning_rate=1e-12)
+    still = replace(TINY, network="resnet", epochs=1, learning_rate=1e-12)
     small = train(still, made_dataset, tmp_path / "small", precision="32-true")
     faces = torch.rand(4, 1, 48, 48)
     for larger in ("resnet-wide", "resnet-deep", "resnet-wide-deep"):
-        begun = Origins(tmp_path / "small").build_network(replace(still, model=larger)).eval()
+        begun = Initialization(tmp_path / "small").build_network(replace(still, network=larger)).eval()
         with torch.no_grad():
-            assert torch.allclose(begun(faces), load_network(small.folder)[0](faces), atol=1e-5)
+            assert torch.allclose(begun(faces), RunFolder(small.folder).load_network()(faces), atol=1e-5)
     with pytest.raises(CheckpointError, match="holds a resnet network, the recipe wants inception"):
-        train(replace(still, model="inception"), made_dataset, tmp_path / "other", origins=Origins(tmp_path / "small"))
+        train(
+            replace(still, network="inception"),
+            made_dataset,
+            tmp_path / "other",
+            initialization=Initialization(tmp_path / "small"),
+        )
 
 
 def test_small_epochs_see_reduced_faces_and_are_judged_on_whole_ones(made_dataset: FerDataset, tmp_path: Path) -> None:
-    config = replace(TINY, model="resnet", epochs=2, small_epochs=1, small_side=24)
+    config = replace(TINY, network="resnet", epochs=2, small_epochs=1, small_side=24)
     assert [config.side_at(epoch) for epoch in (1, 2)] == [24, None]
     reduced = train(replace(config, epochs=1), made_dataset, tmp_path / "reduced", precision="32-true")
     whole = train(replace(config, epochs=1, small_epochs=0), made_dataset, tmp_path / "whole", precision="32-true")
@@ -126,18 +142,18 @@ def test_small_epochs_see_reduced_faces_and_are_judged_on_whole_ones(made_datase
     rows = select(made_dataset, "votes", "validation")
     faces, votes = torch.from_numpy(made_dataset.images[rows.indices]), torch.from_numpy(rows.targets)
     with torch.no_grad():
-        said = load_network(reduced.folder)[0](faces.permute(0, 3, 1, 2) / 255).double().log_softmax(1)
+        said = RunFolder(reduced.folder).load_network()(faces.permute(0, 3, 1, 2) / 255).double().log_softmax(1)
     kl = torch.nn.functional.kl_div(said, votes, reduction="batchmean")
     assert reduced.best.kl == pytest.approx(float(kl), abs=1e-4)
 
 
 def test_reduced_faces_are_smoothed_before_they_are_sampled(made_dataset: FerDataset) -> None:
     rows = select(made_dataset, "votes", "validation").indices
-    images = ImageBatches(made_dataset, rows, torch.device("cpu"))
+    images = ImageBatches([(made_dataset, rows)], torch.device("cpu"))
     whole = torch.cat(list(images.in_order()))
-    positions, shuffled = next(images.shuffled(4, Augmentation(), seed=0, side=24))
-    expected = torch.nn.functional.interpolate(whole[positions], 24, mode="bilinear", antialias=True)
-    assert torch.allclose(shuffled, expected)
+    batch = next(images.shuffled(4, Augmentation(), seed=0, side=24))
+    expected = torch.nn.functional.interpolate(whole[batch.at], 24, mode="bilinear", antialias=True)
+    assert torch.allclose(batch.images, expected)
 
 
 def test_consistent_teachers_answer_for_the_faces_that_the_student_sees(
@@ -154,27 +170,27 @@ def test_consistent_teachers_answer_for_the_faces_that_the_student_sees(
         batch_size=1000,
         learning_rate=1e-9,
     )
-    origins = Origins(start=teachers[0], teachers=teachers)
-    result = train(config, made_dataset, tmp_path / "run", origins=origins, precision="32-true")
+    initialization = Initialization(start=teachers[0], teachers=teachers)
+    result = train(config, made_dataset, tmp_path / "run", initialization=initialization, precision="32-true")
 
-    student = load_network(teachers[0])[0].to(memory_format=torch.channels_last).train()  # dropout goes by memory
+    student = (
+        RunFolder(teachers[0]).load_network().to(memory_format=torch.channels_last).train()
+    )  # dropout goes by memory
     rows = select(made_dataset, "votes", "train")
     torch.manual_seed(config.seed * 7919 + 1)
     order_seed = config.seed * 104_729 + 1
-    [(at, faces)] = ImageBatches(made_dataset, rows.indices, torch.device("cpu")).shuffled(
-        1000, changed, seed=order_seed
-    )
-    blended, _ = mix(faces, torch.from_numpy(rows.targets).float()[at], 1.0)
+    [batch] = ImageBatches([(made_dataset, rows.indices)], torch.device("cpu")).shuffled(1000, changed, seed=order_seed)
+    blended, _ = mix(batch.images, torch.from_numpy(rows.targets).float()[batch.at], 1.0)
     with torch.no_grad():
         said = student(blended).log_softmax(1)
-        answers = sum(load_network(teacher)[0](blended).softmax(1) for teacher in teachers) / 2
+        answers = sum(RunFolder(teacher).load_network()(blended).softmax(1) for teacher in teachers) / 2
     assert result.best.train_loss == pytest.approx(-float((answers * said).sum(1).mean()), abs=1e-4)
 
 
 def test_teachers_answer_with_the_mean_of_their_probabilities(teachers: Runs) -> None:
     faces = torch.rand(5, 1, 48, 48, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        expected = sum(load_network(teacher)[0](faces).softmax(1) for teacher in teachers) / 2
+        expected = sum(RunFolder(teacher).load_network()(faces).softmax(1) for teacher in teachers) / 2
     assert torch.allclose(Teachers(teachers, torch.device("cpu"))(faces), expected, atol=1e-6)
 
 

@@ -1,4 +1,5 @@
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -14,13 +15,15 @@ from PIL import Image
 from mien.data.augmentation import Augmentation
 from mien.data.dataset import FerDataset
 from mien.errors import CheckpointError, ConfigError, StorageError
-from mien.training import runs
+from mien.training.checkpoints import load_state, save_state
 from mien.training.config import TrainingConfig
-from mien.training.progress import EpochFigures, Silent
+from mien.training.history import EpochMetrics
+from mien.training.progress import Silent
 from mien.training.run import train
+from mien.training.runs import BEST, LAST, RECORD, RunFolder
 
 TINY = TrainingConfig(
-    model="tiny",
+    network="tiny",
     target="drawn",
     monitor="kl",
     epochs=4,
@@ -32,8 +35,8 @@ TINY = TrainingConfig(
 )
 
 
-def weights(folder: Path, name: str = runs.BEST) -> dict[str, torch.Tensor]:
-    state: dict[str, torch.Tensor] = runs.load_state(folder / name)["network"]
+def weights(folder: Path, name: str = BEST) -> dict[str, torch.Tensor]:
+    state: dict[str, torch.Tensor] = load_state(folder / name)["network"]
     return state
 
 
@@ -59,11 +62,12 @@ def test_the_tiny_network_learns_made_faces(made_dataset: FerDataset, tmp_path: 
 
 def test_a_run_folder_tells_what_was_run(made_dataset: FerDataset, tmp_path: Path) -> None:
     result = train(TINY, made_dataset, tmp_path / "run")
-    record = runs.read_record(tmp_path / "run")
-    assert record["config"] == TINY.to_dict()
-    assert record["data"]["manifest_sha256"] == made_dataset.manifest_sha256
-    assert record["best"]["kl"] == result.best.kl
-    assert record["versions"]["torch"] == torch.__version__
+    record = RunFolder(tmp_path / "run").read_record()
+    assert record.config == TINY
+    assert record.data.manifest_sha256 == made_dataset.manifest_sha256
+    assert record.best == result.best
+    assert record.versions["torch"] == torch.__version__
+    assert RunFolder(tmp_path / "run").read_history()[-1].epoch == 4
     with (tmp_path / "run" / "history.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [int(row["epoch"]) for row in rows] == [1, 2, 3, 4]
@@ -80,15 +84,15 @@ def test_a_resumed_run_ends_with_the_weights_of_one_that_never_stopped(
     train(config, made_dataset, tmp_path / "whole", precision="32-true")
 
     class Interrupted(Silent):
-        def finished_epoch(self, figures: EpochFigures) -> None:
-            if figures.epoch == 2:
+        def finished_epoch(self, metrics: EpochMetrics) -> None:
+            if metrics.epoch == 2:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         train(config, made_dataset, tmp_path / "broken", precision="32-true", listener=Interrupted())
     result = train(config, made_dataset, tmp_path / "broken", resume=True)
     assert result.epochs == 4
-    for name in (runs.BEST, runs.LAST):
+    for name in (BEST, LAST):
         assert same(weights(tmp_path / "whole", name), weights(tmp_path / "broken", name))
 
 
@@ -107,17 +111,17 @@ def test_killed_in_the_middle_of_an_epoch_it_goes_on_to_the_same_weights(
     process = subprocess.Popen(
         [*command, str(tmp_path / "killed")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    last = tmp_path / "killed" / runs.LAST
+    last = tmp_path / "killed" / LAST
     while not last.exists() and process.poll() is None:
         time.sleep(0.005)
     time.sleep(0.02)
     assert process.poll() is None, "it was over before it could be killed"
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    done = len(runs.load_state(last)["history"])
+    done = len(load_state(last)["history"])
     assert 1 <= done < 6
     subprocess.run([*command, str(tmp_path / "killed"), "--resume"], check=True, capture_output=True)
-    for name in (runs.BEST, runs.LAST):
+    for name in (BEST, LAST):
         assert same(weights(tmp_path / "whole", name), weights(tmp_path / "killed", name))
 
 
@@ -125,8 +129,8 @@ def test_a_kill_before_the_last_record_is_mended_by_resuming(made_dataset: FerDa
     train(TINY, made_dataset, tmp_path / "run")
     record, history = (tmp_path / "run" / name for name in ("run.json", "history.csv"))
     whole = record.read_text(), history.read_text()
-    stale = {key: value for key, value in runs.read_record(tmp_path / "run").items() if key != "best"}
-    runs.write_record(tmp_path / "run", stale | {"epochs": 3})
+    folder = RunFolder(tmp_path / "run")
+    folder.write_record(replace(folder.read_record(), best=None, epochs=3))
     history.write_text("".join(history.read_text().splitlines(keepends=True)[:-1]))
     train(TINY, made_dataset, tmp_path / "run", resume=True)
     assert (record.read_text(), history.read_text()) == whole
@@ -136,7 +140,7 @@ def test_early_stopping_keeps_the_best_epoch(made_dataset: FerDataset, tmp_path:
     config = replace(TINY, epochs=60, patience=2, learning_rate=1.0, schedule="constant", ema_decay=0.0)
     result = train(config, made_dataset, tmp_path / "run")
     assert result.epochs == result.best.epoch + 2
-    assert runs.load_state(tmp_path / "run" / runs.BEST)["epoch"] == result.best.epoch
+    assert load_state(tmp_path / "run" / BEST)["epoch"] == result.best.epoch
 
 
 def test_a_run_is_not_overwritten_and_not_resumed_with_another_recipe(made_dataset: FerDataset, tmp_path: Path) -> None:
@@ -152,8 +156,8 @@ def test_a_refused_recipe_leaves_its_folder_free(made_dataset: FerDataset, tmp_p
     for fault in (
         replace(TINY, panels="both"),
         replace(TINY, schedule="onecycle", epochs=1, batch_size=1000),
-        replace(TINY, model="capstone", small_epochs=1, small_side=32),
-        replace(TINY, model="capstone", batch_size=len(made_dataset.split_rows("train")) - 1),
+        replace(TINY, network="capstone", small_epochs=1, small_side=32),
+        replace(TINY, network="capstone", batch_size=len(made_dataset.split_rows("train")) - 1),
     ):
         with pytest.raises(ConfigError):
             train(fault, one_panel, tmp_path / "run")
@@ -173,13 +177,13 @@ def test_a_run_that_diverges_says_so_and_keeps_what_it_had(made_dataset: FerData
     class Poisoned(Silent):
         """Spoils the weights in the third epoch."""
 
-        def finished_epoch(self, figures: EpochFigures) -> None:
-            if figures.epoch == 2:
-                state = runs.load_state(tmp_path / "run" / runs.LAST)
+        def finished_epoch(self, metrics: EpochMetrics) -> None:
+            if metrics.epoch == 2:
+                state = load_state(tmp_path / "run" / LAST)
                 for weight in (*state["network"].values(), *state["mean"].values()):
                     if weight.is_floating_point():
                         weight.fill_(float("nan"))
-                runs.save_state(state, tmp_path / "run" / runs.LAST)
+                save_state(state, tmp_path / "run" / LAST)
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -188,7 +192,7 @@ def test_a_run_that_diverges_says_so_and_keeps_what_it_had(made_dataset: FerData
     with pytest.raises(ConfigError, match="epoch 3: validation kl is nan, the run has diverged"):
         train(TINY, made_dataset, tmp_path / "run", resume=True)
     assert same(best, weights(tmp_path / "run"))
-    assert len(runs.load_state(tmp_path / "run" / runs.LAST)["history"]) == 2
+    assert len(load_state(tmp_path / "run" / LAST)["history"]) == 2
 
 
 def test_the_same_faces_prepared_by_another_version_are_the_same_data(made_dataset: FerDataset, tmp_path: Path) -> None:
@@ -204,9 +208,12 @@ def test_the_same_faces_prepared_by_another_version_are_the_same_data(made_datas
 def test_a_run_from_before_a_setting_existed_goes_on(made_dataset: FerDataset, tmp_path: Path) -> None:
     config = replace(TINY, epochs=1, mixup=0.0)
     train(config, made_dataset, tmp_path / "run")
-    record = runs.read_record(tmp_path / "run")
-    del record["config"]["mixup"]
-    runs.write_record(tmp_path / "run", record | {"recipe_sha256": "of that time"})
+    path = tmp_path / "run" / RECORD
+    record = json.loads(path.read_text())
+    record["config"] = {"model": record["config"].pop("network")} | record["config"]
+    for later in ("mixup", "data", "intended_weight", "frozen_blocks"):
+        del record["config"][later]
+    path.write_text(json.dumps(record | {"recipe_sha256": "of that time"}))
     assert train(config, made_dataset, tmp_path / "run", resume=True).epochs == 1
     with pytest.raises(CheckpointError, match="was run with another recipe"):
         train(replace(config, mixup=0.2), made_dataset, tmp_path / "run", resume=True)
@@ -214,24 +221,24 @@ def test_a_run_from_before_a_setting_existed_goes_on(made_dataset: FerDataset, t
 
 def test_a_damaged_checkpoint_is_refused_and_the_best_weights_survive(made_dataset: FerDataset, tmp_path: Path) -> None:
     train(TINY, made_dataset, tmp_path / "run")
-    last = tmp_path / "run" / runs.LAST
+    last = tmp_path / "run" / LAST
     last.write_bytes(last.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="damaged or cut short") as caught:
         train(TINY, made_dataset, tmp_path / "run", resume=True)
-    assert runs.BEST in str(caught.value.hint)
+    assert BEST in str(caught.value.hint)
     assert weights(tmp_path / "run")
 
 
 #: All that a record must hold, and no network.
-RECORD = '{"config": {}, "data": {}, "precision": "32-true", "recipe_sha256": "0", "versions": {}}'
-NO_OBJECT = RECORD.replace("{}", "1", 1)
+WHOLE = '{"config": {}, "data": {}, "precision": "32-true", "recipe_sha256": "0", "versions": {}}'
+NO_OBJECT = WHOLE.replace("{}", "1", 1)
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"config": {}, "data": {}}', RECORD, NO_OBJECT])
+@pytest.mark.parametrize("text", ["[]", "{}", '{"config": {}, "data": {}}', WHOLE, NO_OBJECT])
 def test_a_record_that_lacks_what_a_run_has_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / runs.RECORD).write_text(text)
+    (tmp_path / RECORD).write_text(text)
     with pytest.raises(CheckpointError, match="expected an object with config, data"):
-        runs.read_record(tmp_path)
+        RunFolder(tmp_path).read_record()
 
 
 def test_a_full_disk_is_named_and_the_previous_checkpoint_survives(tmp_path: Path) -> None:
@@ -239,14 +246,14 @@ def test_a_full_disk_is_named_and_the_previous_checkpoint_survives(tmp_path: Pat
     if not full.exists():
         pytest.skip("needs /dev/full, a device that is always full")
     path = tmp_path / "last.pt"
-    runs.save_state({"epoch": 1}, path)
+    save_state({"epoch": 1}, path)
     (tmp_path / f".last.pt.{os.getpid()}.part").symlink_to(full)
     with pytest.raises(StorageError, match=r"cannot write .*last.pt: No space left on device"):
-        runs.save_state({"epoch": 2}, path)
-    assert runs.load_state(path) == {"epoch": 1}
+        save_state({"epoch": 2}, path)
+    assert load_state(path) == {"epoch": 1}
 
 
 def test_nothing_but_tensors_and_plain_values_is_unpickled(tmp_path: Path) -> None:
     torch.save({"network": Path("x")}, tmp_path / "evil.pt")
     with pytest.raises(CheckpointError, match="damaged"):
-        runs.load_state(tmp_path / "evil.pt")
+        load_state(tmp_path / "evil.pt")

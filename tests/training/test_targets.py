@@ -7,7 +7,7 @@ import torch
 from mien.data.dataset import FerDataset
 from mien.data.protocols import select
 from mien.errors import ConfigError
-from mien.training.losses import validation_figures
+from mien.training.losses import validation_metrics
 from mien.training.targets import Targets, image_weights
 
 
@@ -60,7 +60,7 @@ def test_majority_is_judged_on_the_faces_of_all_votes_and_its_loss_on_those_with
     assert (~has_one).sum() == 4
     assert (wanted[has_one].numpy() == strict.targets).all()
     logits = torch.randn(len(wanted), 8, generator=torch.Generator().manual_seed(0))
-    figures = validation_figures(logits, wanted, judged.votes)
+    figures = validation_metrics(logits, wanted, judged.votes)
     expected = torch.nn.functional.cross_entropy(logits[has_one], torch.from_numpy(strict.labels))
     assert figures["loss"] == pytest.approx(float(expected), rel=1e-5)
 

@@ -9,7 +9,21 @@ from typing import Annotated
 
 import typer
 
-from mien.cli import data, decision, doctor, evaluate, explain, models, predict, report, serve, train, video, webcam
+from mien.cli import (
+    data,
+    decision,
+    doctor,
+    evaluate,
+    explain,
+    models,
+    predict,
+    recipes,
+    report,
+    serve,
+    train,
+    video,
+    webcam,
+)
 from mien.errors import MienError
 from mien.expressions import USE_NOTICE
 from mien.version import __version__
@@ -22,6 +36,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(data.app, name="data")
+app.add_typer(recipes.app, name="recipes")
 app.command("predict")(predict.predict)
 app.command("explain")(explain.explain)
 app.command("video")(video.video)

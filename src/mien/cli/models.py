@@ -55,8 +55,7 @@ def _network_of(name: str) -> str:
 
     if name not in list_weights():
         return name
-    network: str = load_recognizer(name).metadata.training["config"]["model"]
-    return network
+    return load_recognizer(name).metadata.network or name
 
 
 def _print_list() -> None:
@@ -67,9 +66,10 @@ def _print_list() -> None:
     table = Table("model", "network", "trained towards", title="Models in this package")
     table.add_column("size", justify="right")
     for name in list_weights():
-        settings = load_recognizer(name).metadata.training.get("config", {})
+        metadata = load_recognizer(name).metadata
+        target = metadata.training.get("config", {}).get("target", "?")
         size = f"{weight_path(name).stat().st_size / 1e6:.1f} MB"
-        table.add_row(name, settings.get("model", "?"), settings.get("target", "?"), size)
+        table.add_row(name, metadata.network or "?", target, size)
     console.print(table)
     if find_spec("torch"):
         from mien.networks.registry import list_networks

@@ -1,28 +1,56 @@
 """``mien train``, ``mien average`` and ``mien export``: from a recipe and data to run folders and a model file."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mien.cli.training_progress import TrainingProgress
+from mien.errors import ConfigError
 from mien.runtime.optional import learning
 
 if TYPE_CHECKING:
-    from mien.training.progress import EpochFigures
+    from mien.data.dataset import FerDataset
+    from mien.training.config import TrainingConfig
+    from mien.training.initialization import Initialization
+    from mien.training.precision import Precision
+    from mien.training.recipes import Recipe
+    from mien.training.run import RunResult
+
+RecipeArgument = Annotated[
+    str | None, typer.Argument(help="A recipe that `mien recipes` lists, or a TOML file.", show_default=False)
+]
+DataOption = Annotated[
+    list[str],
+    typer.Option(help="The prepared data set; NAME=FOLDER for a further one that the recipe names.", metavar="FOLDER"),
+]
+StartOption = Annotated[
+    str | None,
+    typer.Option(help="Run folder, model file or shipped model to begin with, in place of the recipe's own."),
+]
+TeacherOption = Annotated[
+    list[str] | None, typer.Option(help="Run folder, model file or shipped model to learn from; once for each.")
+]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="KEY=VALUE: a setting in place of the recipe's; once for each.")
+]
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="The recipe, a TOML file; configs/ holds some.")],
+    recipe: RecipeArgument = None,
     *,
-    data: Annotated[Path, typer.Option(help="The prepared data set.")],
-    out: Annotated[Path, typer.Option(help="The run folder.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last whole epoch.")] = False,
-    start: Annotated[Path | None, typer.Option(help="Run folder whose best weights to begin with.")] = None,
-    teacher: Annotated[
-        list[Path] | None, typer.Option(help="Run folder of a trained network to learn from; once for each.")
+    data: DataOption,
+    out: Annotated[Path, typer.Option(help="The run folder; with --all the folder of the run folders.")],
+    all_: Annotated[
+        str | None, typer.Option("--all", help="Every recipe of `shipped` or of a folder, in order.", metavar="GROUP")
     ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last whole epoch.")] = False,
+    start: StartOption = None,
+    teacher: TeacherOption = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs, in place of the recipe's.")] = None,
+    settings: SetOption = None,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Two epochs on some hundred images: about a minute.")] = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads of the processor; 0 for all cores.")] = 0,
     precision: Annotated[
         Literal["auto", "32-true", "bf16-mixed"], typer.Option(help="Arithmetic; auto measures which is faster here.")
@@ -31,37 +59,157 @@ def train(
     """Train a network by a recipe; the run folder keeps the best weights, history, curves and record.
 
     Examples:
-        mien train recipes/shipped/ferplus-cnn-fast.toml --data data/ferplus --out runs/capstone
+        mien train ferplus-cnn-fast --data data/ferplus --out runs/capstone
 
-        mien train recipes/shipped/ferplus-cnn-fast.toml --data data/ferplus --out runs/capstone --resume
+        mien train ferplus-cnn-fast --data data/ferplus --out runs/capstone --resume
 
-        mien train recipes/shipped/ferplus-resnet-distilled.toml --data data/ferplus --out runs/distilled
-        --start runs/resnet --teacher runs/capstone --teacher runs/resnet
+        mien train ferplus-resnet --data data/ferplus --out runs/try --smoke --set learning_rate=1e-3
+
+        mien train --all shipped --data data/ferplus --data lfw=data/lfw --out runs
     """
     with learning():
         import torch
-
-        from mien.data.dataset import open_dataset
-        from mien.training.config import load_config
-        from mien.training.initialization import Origins
-        from mien.training.run import train as run_training
     if threads:
         torch.set_num_threads(threads)
-    recipe, dataset = load_config(config), open_dataset(data)
-    with TrainingProgress() as listener:
-        result = run_training(
-            recipe,
-            dataset,
-            out,
-            resume=resume,
-            origins=Origins(start, tuple(teacher or ())),
-            precision=None if precision == "auto" else precision,
-            listener=listener,
-        )
+    recipes = _load_recipes(recipe, all_, start, teacher or ())
+    main, sets = _open_data(data, smoke=smoke)
+    changes = _Changes(epochs, settings or (), smoke=smoke)
+    kept = None if precision == "auto" else precision
+    if all_ is not None:
+        _train_all(recipes, main, sets, out, changes, kept)
+        return
+    initialization = _initialization(recipes[0], out, start, teacher or ())
+    result = _train_one(recipes[0], main, sets, out, changes, kept, resume=resume, initialization=initialization)
     best = result.best
     print(f"best epoch {best.epoch} of {result.epochs}: validation loss {best.loss:.4f}, KL {best.kl:.4f},", end=" ")
     print(f"expected accuracy {best.accuracy:.4f}")
     print(f"next: mien export {out}")
+
+
+def _load_recipes(
+    recipe: str | None, group: str | None, start: str | None, teachers: Sequence[str]
+) -> "Sequence[Recipe]":
+    """The one recipe that was named, or those of a group."""
+    from mien.training.lineage import load_chain
+    from mien.training.recipes import load_recipe
+
+    if (recipe is None) == (group is None):
+        raise ConfigError("expected one recipe, or --all GROUP", hint="mien recipes lists them")
+    if group is not None:
+        if start or teachers:
+            raise ConfigError("--start and --teacher go with one recipe", hint="recipes of a chain name their own")
+        return load_chain(group)
+    found = load_recipe(str(recipe))
+    if found.average:
+        raise ConfigError(f"{recipe} averages {', '.join(found.average)}", hint="mien average, or mien train --all")
+    return (found,)
+
+
+def _initialization(recipe: "Recipe", out: Path, start: str | None, teachers: Sequence[str]) -> "Initialization":
+    """What the command line names to begin with and to learn from; without any of them what the recipe names."""
+    from mien.training.initialization import Initialization
+    from mien.training.lineage import find_initialization
+    from mien.training.sources import find_weights
+
+    if not start and not teachers:
+        return find_initialization(recipe, out.parent)
+    return Initialization(
+        None if start is None else find_weights(start), tuple(find_weights(teacher) for teacher in teachers)
+    )
+
+
+class _Changes:
+    """What the command line changes in the settings of a recipe."""
+
+    def __init__(self, epochs: int | None, settings: Sequence[str], *, smoke: bool) -> None:
+        self._settings = [*settings, *([] if epochs is None else [f"epochs={epochs}"])]
+        self._smoke = smoke
+
+    def __call__(self, config: "TrainingConfig") -> "TrainingConfig":
+        from mien.training.recipes import override
+        from mien.training.smoke import smoke_config
+
+        changed = override(config, self._settings)
+        return smoke_config(changed) if self._smoke else changed
+
+
+def _open_data(given: Sequence[str], *, smoke: bool) -> tuple["FerDataset", Mapping[str, "FerDataset"]]:
+    """The main data set and the further ones by name."""
+    with learning():
+        from mien.data.dataset import open_dataset
+        from mien.training.smoke import smoke_dataset
+    main: list[FerDataset] = []
+    sets: dict[str, FerDataset] = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        named = bool(equals) and not Path(text).exists()
+        dataset = open_dataset(folder if named else text)
+        dataset = smoke_dataset(dataset) if smoke else dataset
+        if named:
+            sets[name] = dataset
+        else:
+            main.append(dataset)
+    if len(main) != 1:
+        raise ConfigError(
+            f"{len(main)} data sets without a name, expected one",
+            hint="--data FOLDER, and --data NAME=FOLDER for others",
+        )
+    return main[0], sets
+
+
+def _train_one(
+    recipe: "Recipe",
+    dataset: "FerDataset",
+    sets: Mapping[str, "FerDataset"],
+    out: Path,
+    changes: _Changes,
+    precision: "Precision | None",
+    *,
+    resume: bool,
+    initialization: "Initialization",
+) -> "RunResult":
+    from mien.training.run import train as run_training
+
+    with TrainingProgress(recipe.name) as listener:
+        return run_training(
+            changes(recipe.config),
+            dataset,
+            out,
+            sets=sets,
+            resume=resume,
+            initialization=initialization,
+            precision=precision,
+            listener=listener,
+        )
+
+
+def _train_all(
+    recipes: "Sequence[Recipe]",
+    dataset: "FerDataset",
+    sets: Mapping[str, "FerDataset"],
+    out: Path,
+    changes: _Changes,
+    precision: "Precision | None",
+) -> None:
+    from mien.training.lineage import train_chain
+
+    shown: list[TrainingProgress] = []
+
+    def listener_for(recipe: "Recipe") -> TrainingProgress:
+        for earlier in shown:
+            earlier.__exit__()
+        shown.append(TrainingProgress(recipe.name).__enter__())
+        return shown[-1]
+
+    try:
+        stages = train_chain(
+            recipes, dataset, out, sets=sets, change=changes, precision=precision, listener_for=listener_for
+        )
+    finally:
+        for progress in shown[-1:]:
+            progress.__exit__()
+    for stage in stages:
+        print(f"{stage.recipe.name}: {stage.folder}" + (f", {stage.model}" if stage.model else ""))
 
 
 def average(
@@ -116,47 +264,8 @@ def export(
     dataset = open_dataset(data) if data is not None else None
     target = out or run / "model.onnx"
     result = export_run(run, target, name=name, dataset=dataset, precision=precision, mirror=mirror)
-    print(f"wrote {result.path} ({result.bytes / 1e6:.1f} MB), temperature {result.metadata.temperature:.3f},", end=" ")
+    temperatures = ", ".join(f"{head.temperature:.3f} ({kind})" for kind, head in result.metadata.heads.items())
+    print(f"wrote {result.path} ({result.bytes / 1e6:.1f} MB), temperature {temperatures},", end=" ")
     print(f"largest difference to the network {result.largest_difference:.1e}")
-    for protocol, figures in result.metadata.metrics.items():
-        print(f"{protocol}: " + ", ".join(f"{key} {value:.4g}" for key, value in figures.items()))
-
-
-class TrainingProgress:
-    """A bar for the epoch and a line for each epoch, on standard error."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(),
-            console=self._console,
-        )
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def started(self, *, epochs: int, steps_per_epoch: int, done_epochs: int, precision: str) -> None:
-        """Show the bar of the whole run."""
-        self._task = self._bars.add_task("training", total=epochs * steps_per_epoch, figures="")
-        self._bars.update(self._task, completed=done_epochs * steps_per_epoch)
-        self._console.print(f"{precision}, {steps_per_epoch} steps an epoch, {done_epochs} of {epochs} epochs done")
-
-    def stepped(self, *, loss: float, images_per_s: float) -> None:
-        """Move the bar."""
-        self._bars.update(self._task, advance=1, figures=f"loss {loss:.3f}  {images_per_s:.0f} images/s")
-
-    def finished_epoch(self, figures: "EpochFigures") -> None:
-        """Print the epoch's line."""
-        self._console.print(
-            f"epoch {figures.epoch}: training loss {figures.train_loss:.4f}, validation loss {figures.loss:.4f}, "
-            f"KL {figures.kl:.4f}, accuracy {figures.accuracy:.4f}, {figures.images_per_s:.0f} images/s, "
-            f"augmentation {figures.augmentation_share:.1%}{'  *' if figures.best else ''}"
-        )
+    for protocol, metrics in result.metadata.metrics.items():
+        print(f"{protocol}: " + ", ".join(f"{key} {value:.4g}" for key, value in metrics.items()))

@@ -23,6 +23,7 @@ class Augmentation:
         warp: Largest shift of the points of a 4 by 4 lattice, in fractions of the side; the face between them is
             stretched smoothly, into another one's proportions (Simard et al. 2003).
         flip: Probability of a mirror image.
+        gamma: Largest change of the exponent of gray values: exponents in [exp(-gamma), exp(gamma)], evenly in the log.
         shade: Largest change of gray values from the middle to a border, in [0, 1], as by light from one side.
         contrast: Largest change of contrast: factors in [1 - contrast, 1 + contrast] about the mean.
         brightness: Largest shift of gray values, in [0, 1].
@@ -44,6 +45,7 @@ class Augmentation:
     erase_side: float = 0.45
     blur: float = 0.0
     noise: float = 0.0
+    gamma: float = 0.0
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -56,8 +58,18 @@ class Augmentation:
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Change float32 (N, 1, H, W) in [0, 1]; the result has the same shape and range."""
+        return self.change_light(self.move(images, generator), generator)
+
+    def move(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """The first half of all changes, those of geometry: rotation, shift, zoom, warp and mirror."""
         if self.rotation_deg or self.shift or self.zoom or self.warp or self.flip:
-            images = self._move(images, generator)
+            return self._move(images, generator)
+        return images
+
+    def change_light(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """The second half: everything that leaves each part of the face where it is."""
+        if self.gamma:
+            images = self._bend(images, generator)
         if self.blur:
             images = self._blur(images, generator)
         if self.contrast or self.brightness:
@@ -86,6 +98,10 @@ class Augmentation:
             field = functional.interpolate(lattice, size=images.shape[2:], mode="bicubic", align_corners=True)
             grid = grid + field.permute(0, 2, 3, 1)
         return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+    def _bend(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        exponent = (self.gamma * _signed(len(images), generator)).exp().view(-1, 1, 1, 1).to(images.device)
+        return images.clamp(1e-4, 1).pow(exponent)
 
     def _expose(self, images: Tensor, generator: torch.Generator) -> Tensor:
         factor = 1 + self.contrast * _signed(len(images), generator).view(-1, 1, 1, 1).to(images.device)

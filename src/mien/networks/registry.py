@@ -10,9 +10,11 @@ from functools import partial
 from torch import nn
 
 from mien.errors import UnknownModelError
-from mien.networks.classic import DenseNet, Inception, Vgg16
 from mien.networks.cnn import Capstone, Tiny
+from mien.networks.densenet import DenseNet
+from mien.networks.inception import Inception
 from mien.networks.resnet import ResNet
+from mien.networks.vgg import Vgg16
 from mien.networks.vit import VisionTransformer
 
 _BUILDERS: dict[str, Callable[[int], nn.Module]] = {
@@ -44,7 +46,7 @@ def build_network(name: str, *, classes: int = 8) -> nn.Module:
 
     Args:
         name: One of :func:`list_networks`.
-        classes: Columns of the logits.
+        classes: Columns of the logits; a network with several heads has the columns of all, side by side.
 
     Raises:
         UnknownModelError: No network of that name; near names are in the hint.

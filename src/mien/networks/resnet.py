@@ -19,7 +19,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Scale (N, C, H, W) by weights in (0, 1) of shape (N, C, 1, 1)."""
-        means = features.mean(dim=(2, 3))
+        means = features.mean(dim=(2, 3))  # (N, C)
         weights = self.excite(functional.relu(self.squeeze(means))).sigmoid()
         scaled: Tensor = features * weights[:, :, None, None]
         return scaled
@@ -45,7 +45,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H, W), half the size where it pools."""
-        pooled = self.pool(features)
+        pooled = self.pool(features)  # both paths: (N, inputs, H, W) or half of H and W
         inner = functional.relu(self.norm1(self.conv1(pooled)))
         outer = self.attention(self.norm2(self.conv2(inner)))
         return functional.relu(outer + self.shortcut(pooled))
@@ -83,6 +83,11 @@ class ResNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map float32 (N, 1, 48, 48) in [0, 1] to logits (N, classes)."""
-        standardized = (images - 0.5) * 4.0
-        logits: Tensor = self.head(self.blocks(self.stem(standardized)))
+        standardized = (images - 0.5) * 4.0  # gray faces have a mean near .5 and a deviation near .25
+        features = self.blocks(self.stem(standardized))  # (N, widths[0], 24, 24) to (N, widths[-1], 3, 3)
+        logits: Tensor = self.head(features)
         return logits
+
+    def first_parts(self, blocks: int) -> list[nn.Module]:
+        """The stem and the first ``blocks`` residual blocks: what a recipe's ``frozen_blocks`` keeps as it is."""
+        return [self.stem, *list(self.blocks)[:blocks]]

@@ -18,6 +18,7 @@ class DotProductAttention(nn.Module):
         """(N, 3·C, H, W) of queries, keys and values to (N, C, H, W)."""
         images, channels, height, width = joined.shape
         parts = joined.reshape(images, 3, self.heads, channels // (3 * self.heads), height * width).transpose(3, 4)
+        # each part (N, heads, H · W, C / heads)
         taken = functional.scaled_dot_product_attention(parts[:, 0], parts[:, 1], parts[:, 2])
         return taken.transpose(2, 3).reshape(images, channels // 3, height, width)
 

@@ -1,7 +1,4 @@
-"""A trained network's weights in a larger one of the same kind, which then answers as the trained one does.
-
-It does not train.
-"""
+"""Copying a trained network's weights into a larger one of the same family, which then gives the same answers."""
 
 from itertools import islice
 
@@ -15,11 +12,11 @@ from mien.networks.resnet import ResidualBlock, ResNet
 def grow(trained: nn.Module, larger: nn.Module) -> bool:
     """Give ``larger`` the weights of ``trained``: the channels as its first ones, the blocks as the first of a stage.
 
-    They do not hear its other, random channels, and a residual network's other blocks pass on what they hear. Both
-    must be evaluated or trained alike to agree: the answers are the same until the next step (the idea of Net2Net,
-    Chen et al. 2016, with new random channels in place of copied ones, so that none need be told apart, and new
-    blocks whose last scale is 0, Goyal et al. 2017, section 5.1). Networks that concatenate channels or flatten
-    pixels do not keep their order and cannot be grown this way.
+    Weights from new, random channels to old ones are zero, and new residual blocks pass their input on, so both
+    networks give the same answers until the first step (Net2Net, Chen et al. 2016, with random channels in place of
+    copied ones, so that no symmetry has to be broken, and new blocks whose last scale is 0, Goyal et al. 2017, section
+    5.1). Columns of the logits may be added too: the first ones keep their answers. Networks that concatenate channels
+    or flatten pixels do not keep the order of channels and cannot be grown this way.
 
     Returns:
         False, with nothing changed, where ``larger`` is not ``trained`` with as many channels and blocks or more.
@@ -67,14 +64,14 @@ def _has_room(few: Tensor, many: Tensor) -> bool:
 
 
 def _widen(small: nn.Module, large: nn.Module) -> None:
-    """The channels of ``small`` as the first ones of ``large``, deaf to its others."""
-    wide = large.state_dict()
+    """The channels of ``small`` as the first ones of ``large``; weights from new inputs to old outputs are zero."""
+    wide = large.state_dict()  # views: copying into them changes the network
     for name, values in small.state_dict().items():
-        if values.ndim == 0:
+        if values.ndim == 0:  # the count of batches that a batch norm has seen
             wide[name].copy_(values)
             continue
-        old = wide[name][: len(values)]
+        old = wide[name][: len(values)]  # rows are output channels
         if values.ndim > 1:
-            old[:, values.shape[1] :] = 0
+            old[:, values.shape[1] :] = 0  # new input channels
             old = old[:, : values.shape[1]]
         old.copy_(values)

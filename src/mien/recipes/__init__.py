@@ -1,1 +1,65 @@
-"""Recipes of training runs, as TOML files: ``shipped`` in the order of the shipped weights, ``research`` apart."""
+"""Recipes of training runs, as TOML files: ``shipped`` leads to the shipped weights, ``research`` holds experiments.
+
+What their settings mean is told in :mod:`mien.training.config`; here they are files with a name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from mien.errors import ConfigError
+
+_FOLDER = Path(__file__).parent
+GROUPS = ("shipped", "research")
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeFile:
+    """One recipe of the package.
+
+    Attributes:
+        name: What users call it.
+        path: The TOML file.
+        group: ``shipped`` or ``research``.
+        about: Its first line in words.
+    """
+
+    name: str
+    path: Path
+    group: str
+    about: str
+
+
+def list_recipes(group: str | None = None) -> Mapping[str, RecipeFile]:
+    """The recipes of the package by name, all or those of a group.
+
+    Examples:
+        >>> list_recipes()["ferplus-cnn-fast"].group
+        'shipped'
+    """
+    groups = GROUPS if group is None else (group,)
+    files = [_read(path, group) for group in groups for path in sorted((_FOLDER / group).glob("*.toml"))]
+    return {file.name: file for file in files}
+
+
+def find_recipe(name: str) -> Path:
+    """The file of a recipe: that of a path as it is, that of a name in the package.
+
+    Raises:
+        ConfigError: No recipe of the package has that name; near names are in the hint.
+    """
+    if name.endswith(".toml") or Path(name).exists():
+        return Path(name)
+    recipes = list_recipes()
+    if name not in recipes:
+        near = get_close_matches(name, recipes) or list(recipes)
+        raise ConfigError(
+            f"no recipe called {name!r}", hint=f"did you mean {', '.join(near)}? A file is given by its path, FILE.toml"
+        )
+    return recipes[name].path
+
+
+def _read(path: Path, group: str) -> RecipeFile:
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    return RecipeFile(path.stem, path, group, first.removeprefix("#").strip())

@@ -32,6 +32,7 @@ from mien.render.tables import Table
 from mien.render.text import counted, percent
 from mien.runtime.files import write_text
 from mien.training.curves import history_figure
+from mien.training.history import EpochMetrics
 
 #: The name of the naive predictor's pictures.
 _NAIVE = "naive"
@@ -163,11 +164,11 @@ class _Report:
         metadata = pipeline.recognizer.metadata
         self.page.heading(f"Model {metadata.name}")
         training: dict[str, Any] = dict(metadata.training)
-        if "config" in training:
-            self._add_network(summarize(training["config"]["model"]), metadata.name)
+        if metadata.network is not None:
+            self._add_network(summarize(metadata.network), metadata.name)
         if "history" in training:
             curves = self._picture(f"{metadata.name}_curves")
-            save_plot(history_figure(training["history"]), curves)
+            save_plot(history_figure([EpochMetrics.from_dict(row) for row in training["history"]]), curves)
             self.page.pictures([(curves, f"Training of {metadata.name}")])
         for result in results:
             if result.protocol in _DETAILED:

@@ -1,10 +1,8 @@
-"""Images of a data set as batches of tensors, in an order and with changes that the seed and the epoch decide.
-
-It does not know labels or networks.
-"""
+"""Images of data sets as batches of tensors, in an order and with changes that the seed and the epoch decide."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,39 +16,68 @@ from mien.data.dataset import FerDataset
 _VALIDATION_BATCH = 256
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some faces of an epoch.
+
+    Attributes:
+        at: Their positions among all faces, int64 (b,).
+        images: As the network sees them, float32 (b, 1, side, side) in [0, 1].
+        moved: The same after the changes of geometry alone, float32 (b, 1, 48, 48).
+    """
+
+    at: Tensor
+    images: Tensor
+    moved: Tensor
+
+
 class ImageBatches:
-    """The images at some rows of a data set, on a device.
+    """The images at some rows of one or several data sets, on a device.
+
+    Args:
+        parts: Data sets with the rows to take, int64 (n,) each; positions count through all of them.
+        device: Where the tensors lie.
 
     Attributes:
         augmenting_s: Seconds spent on augmentation since the last epoch began.
     """
 
-    def __init__(self, dataset: FerDataset, rows: npt.NDArray[np.int64], device: torch.device) -> None:
-        self._dataset, self._rows, self._device = dataset, rows, device
+    def __init__(self, parts: Sequence[tuple[FerDataset, npt.NDArray[np.int64]]], device: torch.device) -> None:
+        self._parts, self._device = tuple(parts), device
+        self._ends = np.cumsum([len(rows) for _, rows in parts])
         self.augmenting_s = 0.0
 
-    def shuffled(
-        self, size: int, augmentation: Augmentation, *, seed: int, side: int | None = None
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of (positions (b,), images (b, 1, side, side)) in random order, changed at random, then reduced."""
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def shuffled(self, size: int, augmentation: Augmentation, *, seed: int, side: int | None = None) -> Iterator[Batch]:
+        """Batches of ``size`` faces in random order, changed at random, then reduced to ``side`` pixels."""
         generator = torch.Generator().manual_seed(seed)
         self.augmenting_s = 0.0
-        for positions in torch.split(torch.randperm(len(self._rows), generator=generator), size):
-            images = self._load(positions)
+        for at in torch.split(torch.randperm(len(self), generator=generator), size):
+            images = self._load(at)
             started = time.perf_counter()
-            images = augmentation(images, generator)
+            moved = augmentation.move(images, generator)
+            images = augmentation.change_light(moved, generator)
             self.augmenting_s += time.perf_counter() - started
-            yield positions, _sized(images, side)
+            yield Batch(at, _sized(images, side), moved)
 
-    def in_order(self) -> Iterator[Tensor]:
-        """All images, (b, 1, 48, 48) each."""
-        for positions in torch.split(torch.arange(len(self._rows)), _VALIDATION_BATCH):
-            yield _sized(self._load(positions), None)
+    def in_order(self, *, step: int = 1) -> Iterator[Tensor]:
+        """All images, or every ``step``-th, float32 (b, 1, 48, 48) each."""
+        for at in torch.split(torch.arange(0, len(self), step), _VALIDATION_BATCH):
+            yield _sized(self._load(at), None)
 
-    def _load(self, positions: Tensor) -> Tensor:
+    def _load(self, at: Tensor) -> Tensor:
         """float32 (b, 1, 48, 48) in [0, 1]."""
-        pixels = torch.from_numpy(self._dataset.images[self._rows[positions.numpy()]]).to(self._device)
-        return pixels.permute(0, 3, 1, 2).float().div_(255)
+        positions = at.numpy()
+        part = np.searchsorted(self._ends, positions, side="right")
+        pixels = np.empty((len(positions), *self._parts[0][0].images.shape[1:]), np.uint8)
+        for number, (dataset, rows) in enumerate(self._parts):
+            of_part = part == number
+            begin = self._ends[number] - len(rows)
+            pixels[of_part] = dataset.images[rows[positions[of_part] - begin]]
+        # (b, 48, 48, 1) as the files have it to (b, 1, 48, 48) as networks take it
+        return torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float().div_(255)
 
 
 def _sized(images: Tensor, side: int | None) -> Tensor:

@@ -1,18 +1,15 @@
-"""The settings of a run: one frozen record, read from TOML, stored in checkpoints, run folders and model files.
-
-It does not act on any of them.
-"""
+"""The settings of a run: one frozen record, stored in run folders and model files; it does not act on any of them."""
 
 import hashlib
 import json
-import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from mien.data.augmentation import Augmentation
 from mien.errors import ConfigError
+from mien.training.heads import CLASSES, INTENDED_CLASSES
 
 Target = Literal["drawn", "soft", "majority", "fixed"]
 Panels = Literal["first", "both"]
@@ -20,6 +17,7 @@ Optimizer = Literal["adam", "adamw"]
 Schedule = Literal["constant", "plateau", "onecycle", "cosine"]
 Monitor = Literal["loss", "kl"]
 Teaching = Literal["fixed", "consistent"]
+TeacherView = Literal["changed", "geometry"]
 _CHOICES = {
     "target": Target,
     "panels": Panels,
@@ -27,7 +25,9 @@ _CHOICES = {
     "schedule": Schedule,
     "monitor": Monitor,
     "teaching": Teaching,
+    "teacher_view": TeacherView,
 }
+_ABOVE_ZERO = ("epochs", "batch_size", "learning_rate", "small_side")
 _NOT_NEGATIVE = (
     "weight_decay",
     "patience",
@@ -35,7 +35,41 @@ _NOT_NEGATIVE = (
     "class_weight_power",
     "mixup",
     "small_epochs",
+    "frozen_blocks",
+    "intended_weight",
 )
+_BELOW_ONE = ("warmup", "ema_decay", "intended_smoothing")
+_SHARES = ("teacher_share", "intended_votes_share")
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherData:
+    """A further data set that a recipe trains on, one ``[[data]]`` table; where it lies is told when the run begins.
+
+    Attributes:
+        name: By which ``mien train --data NAME=FOLDER`` and the run's record call it.
+        weight: Mean weight of its faces in the loss; a face of the main set weighs 1.
+        class_weight_power: Weight of a face by frequency^-power of its label within this set; 0 weighs all alike.
+        label_smoothing: Share of its targets that is spread over all classes.
+        teacher_share: Weight of the teachers in its targets; None takes the recipe's.
+    """
+
+    name: str
+    weight: float = 1.0
+    class_weight_power: float = 0.0
+    label_smoothing: float = 0.0
+    teacher_share: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name or set(self.name) & set("=/\\ ,"):
+            raise ConfigError(f"[[data]]: name is {self.name!r}, expected a word", hint='as in name = "lfw"')
+        for name in ("weight", "class_weight_power"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"[[data]] {self.name}: {name} is {getattr(self, name)}, expected 0 or more")
+        for name in ("label_smoothing", "teacher_share"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise ConfigError(f"[[data]] {self.name}: {name} is {value}, expected 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +77,7 @@ class TrainingConfig:
     """Everything that decides a run; the file that holds it is a recipe.
 
     Attributes:
-        model: Name of the network, see :func:`mien.networks.list_networks`.
+        network: Name of the network, see :func:`mien.networks.list_networks`; ``model`` in files of earlier versions.
         target: What an image is trained towards: one label ``drawn`` from its votes anew in every epoch, drawn once
             (``fixed``), the ``majority`` label, or all votes (``soft``).
         panels: Votes of the ``first`` file, or of ``both`` panels added (they differ where an image occurs twice);
@@ -61,14 +95,24 @@ class TrainingConfig:
         teaching: Teachers answer once for each face, as it is and mirrored (``fixed``), or in every step for the faces
             that the network itself sees, changed and blended (``consistent``, Beyer et al. 2022): another forward pass
             of each, and no answer that they know by heart.
+        teacher_view: Of consistent teachers: the faces as ``changed``, or after the changes of ``geometry`` alone
+            (rotation, shift, zoom, warp, mirror), while the network sees changed light, blur, noise and erasure too.
         mixup: Concentration of the Beta distribution by which faces and targets are blended in pairs; 0 blends none.
         small_epochs: The first epochs, which see faces reduced to ``small_side`` pixels (progressive resizing): less
             than half the work each. Networks that lay all positions out in a row (``capstone``, ``vgg16``) cannot.
         small_side: Side of a reduced face in pixels.
+        frozen_blocks: The stem and so many first blocks of a residual network keep weights and statistics; 0 freezes
+            nothing, not even the stem.
+        intended_weight: Weight in the loss of a second head, trained towards FER2013's own label in its seven classes;
+            0 trains the first head alone. Faces without such a label do not count in it.
+        intended_smoothing: Share of that label that is spread over its seven classes.
+        intended_votes_share: Share of the votes, brought to seven classes, in the smoothed label: the label is wrong
+            where all taggers saw something else.
+        data: Further data sets, trained on together with the main one; the validation split is the main one's.
         seed: Of initial weights, order, drawn labels, dropout and augmentation.
     """
 
-    model: str
+    network: str
     target: Target = "soft"
     panels: Panels = "first"
     monitor: Monitor = "loss"
@@ -85,51 +129,81 @@ class TrainingConfig:
     class_weight_power: float = 0.0
     teacher_share: float = 0.0
     teaching: Teaching = "fixed"
+    teacher_view: TeacherView = "changed"
     mixup: float = 0.0
     small_epochs: int = 0
     small_side: int = 32
+    frozen_blocks: int = 0
+    intended_weight: float = 0.0
+    intended_smoothing: float = 0.05
+    intended_votes_share: float = 0.25
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
+    data: tuple[FurtherData, ...] = ()
 
     def __post_init__(self) -> None:
         for name, kind in _CHOICES.items():
             if getattr(self, name) not in get_args(kind):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(get_args(kind))}")
         self._check_ranges()
-        if self.teaching == "consistent" and self.small_epochs:
-            raise ConfigError(
-                f"small_epochs is {self.small_epochs} and teaching is consistent, expected 0: it is for whole faces",
-                hint='set small_epochs = 0 or teaching = "fixed"',
-            )
+        self._check_combinations()
 
     def _check_ranges(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate", "small_side"):
+        for name in _ABOVE_ZERO:
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected more than 0")
         for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected 0 or more")
-        for name in ("warmup", "ema_decay"):
+        for name in _BELOW_ONE:
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected at least 0 and less than 1")
-        if not 0 <= self.teacher_share <= 1:
-            raise ConfigError(f"teacher_share is {self.teacher_share}, expected 0 to 1")
+        for name in _SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}, expected 0 to 1")
+
+    def _check_combinations(self) -> None:
+        if self.teaching == "consistent" and self.small_epochs:
+            raise ConfigError(
+                f"small_epochs is {self.small_epochs} and teaching is consistent, expected 0: it is for whole faces",
+                hint='set small_epochs = 0 or teaching = "fixed"',
+            )
+        if self.teacher_view == "geometry" and (self.mixup or self.teaching == "fixed"):
+            raise ConfigError(
+                f"teacher_view is geometry with teaching {self.teaching} and mixup {self.mixup:g}, expected consistent "
+                "and 0",
+                hint='set teaching = "consistent" and mixup = 0',
+            )
+        names = [entry.name for entry in self.data]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ConfigError(f"[[data]]: {', '.join(sorted(twice))} stands there twice", hint="name each set once")
 
     def side_at(self, epoch: int) -> int | None:
         """Side in pixels to which faces are reduced in ``epoch``, counted from 1; None where they stay as they are."""
         return self.small_side if epoch <= self.small_epochs else None
 
+    @property
+    def classes(self) -> int:
+        """Columns of the logits: eight of the first head, then seven of the second one where there is one."""
+        return CLASSES + (INTENDED_CLASSES if self.intended_weight else 0)
+
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """All settings as plain values; :func:`config_from_dict` reads them back."""
+        return asdict(self) | {"data": [asdict(entry) for entry in self.data]}
 
     @property
     def sha256(self) -> str:
         """Names the recipe in run records and model files.
 
-        Settings at their defaults do not count, so that the name outlives settings that come later.
+        Settings at their defaults do not count, so that the name outlives settings that come later; the network stands
+        under its first name, ``model``, for the same reason.
         """
-        changed = _changed(self.to_dict(), type(self)(self.model).to_dict())
-        return hashlib.sha256(json.dumps({"model": self.model, **changed}, sort_keys=True).encode()).hexdigest()
+        changed = _changed(self.to_dict(), type(self)(self.network).to_dict())
+        if self.data:
+            changed["data"] = [_changed(asdict(entry), asdict(FurtherData(entry.name))) for entry in self.data]
+            for entry, kept in zip(self.data, changed["data"], strict=True):
+                kept["name"] = entry.name
+        return hashlib.sha256(json.dumps({"model": self.network, **changed}, sort_keys=True).encode()).hexdigest()
 
 
 def _changed(settings: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
@@ -143,54 +217,59 @@ def _changed(settings: dict[str, Any], defaults: dict[str, Any]) -> dict[str, An
     return changed
 
 
-def load_config(path: Path) -> TrainingConfig:
-    """Read a recipe.
-
-    Raises:
-        ConfigError: The file is absent or not TOML, or a setting is unknown, missing or out of range.
-    """
-    try:
-        with path.open("rb") as stream:
-            record = tomllib.load(stream)
-    except FileNotFoundError as err:
-        raise ConfigError(f"{path}: no such file", hint="configs/ holds recipes to start from") from err
-    except OSError as err:
-        raise ConfigError(f"{path}: cannot be read ({err.strerror})", hint="a recipe is a TOML file") from err
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
-        raise ConfigError(f"{path}: not TOML ({err})") from err
-    return config_from_dict(record, source=str(path))
-
-
-def config_from_dict(record: dict[str, Any], *, source: str = "configuration") -> TrainingConfig:
+def config_from_dict(record: Mapping[str, Any], *, source: str = "configuration") -> TrainingConfig:
     """Build the record from plain values; ``source`` is named in errors.
 
     Raises:
         ConfigError: A setting is unknown (the nearest name is given), missing, of the wrong type or out of range.
     """
-    changes = record.get("augmentation", {})
+    settings = _renamed(record, source)
+    changes = settings.pop("augmentation", {})
     if not isinstance(changes, dict):
         raise ConfigError(f"{source}: augmentation is {changes!r}, expected a table [augmentation]")
+    tables = settings.pop("data", [])
+    if not isinstance(tables, Sequence) or not all(isinstance(table, dict) for table in tables):
+        raise ConfigError(f"{source}: data is {tables!r}, expected tables [[data]]")
     augmentation = _checked(dict(changes), Augmentation, f"{source}: [augmentation]")
-    rest = _checked({k: v for k, v in record.items() if k != "augmentation"}, TrainingConfig, source)
+    data = [_checked(dict(table), FurtherData, f"{source}: [[data]]") for table in tables]
+    rest = _checked(settings, TrainingConfig, source)
     try:
-        return TrainingConfig(**rest, augmentation=Augmentation(**augmentation))
+        further = tuple(FurtherData(**table) for table in data)
+        return TrainingConfig(**rest, augmentation=Augmentation(**augmentation), data=further)
     except ConfigError as err:
         raise ConfigError(f"{source}: {err}", hint=err.hint) from err
 
 
+def _renamed(record: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """A copy with today's names of settings."""
+    settings = dict(record)
+    if "model" in settings:
+        if "network" in settings:
+            raise ConfigError(f"{source}: both network and model are set", hint="model is the old name: remove it")
+        settings["network"] = settings.pop("model")
+    return settings
+
+
 def _checked(record: dict[str, Any], kind: type[Any], source: str) -> dict[str, Any]:
+    """``record`` with whole numbers as floats where these are expected, after names and types were checked."""
     known = {item.name: item for item in fields(kind)}
     for name, value in record.items():
         if name not in known:
             near = get_close_matches(name, known, n=1)
             raise ConfigError(f"{source}: no setting {name!r}", hint=f"did you mean {near[0]}?" if near else None)
-        declared = known[name].type
-        expected: type = declared if isinstance(declared, type) else str  # a choice among words
+        expected = _plain_type(known[name].type)
         if expected is float and type(value) is int:
             record[name] = float(value)
-        elif type(value) is not expected:
+        elif type(value) is not expected and not (value is None and known[name].default is None):
             raise ConfigError(f"{source}: {name} is {value!r}, expected {expected.__name__}")
     for name, item in known.items():
         if item.default is MISSING and item.default_factory is MISSING and name not in record:
             raise ConfigError(f"{source}: no setting {name!r}, which has no default")
     return record
+
+
+def _plain_type(declared: Any) -> type:
+    """The type of a value in TOML: that of an optional setting where it is set, str for a choice among words."""
+    if isinstance(declared, type):
+        return declared
+    return float if declared == float | None else str

@@ -1,9 +1,10 @@
-"""The history of a run as plots; needs the extra ``plots``. It knows nothing but numbers by name."""
+"""The history of a run as plots; needs the extra ``plots``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mien.render.plots import load_figure, new_axes
+from mien.training.history import EpochMetrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 #: Title, name of the y axis, and columns of the history of each panel.
 _PANELS = (
     ("Loss", "cross-entropy (nats)", ("train_loss", "loss")),
-    ("Accuracy on drawn labels, expected", "share right", ("train_accuracy", "accuracy")),
+    ("Accuracy on sampled labels, expected", "share right", ("train_accuracy", "accuracy")),
     ("KL to the votes", "nats", ("kl",)),
     ("Learning rate", "learning rate", ("learning_rate",)),
 )
@@ -20,7 +21,7 @@ _NAMES = {"train_loss": "training", "loss": "validation", "train_accuracy": "tra
 
 
 def plot_history(
-    history: Sequence[Mapping[str, float]],
+    history: Sequence[EpochMetrics],
     columns: Sequence[str],
     *,
     title: str = "",
@@ -30,23 +31,23 @@ def plot_history(
     """Plot columns of a history over its epochs.
 
     Args:
-        history: A row an epoch, with ``epoch`` and the columns.
-        columns: What to plot.
+        history: The metrics of each epoch.
+        columns: Names of the metrics to plot.
         title: Above the plot.
         ylabel: Name of the y axis.
         ax: Where to plot; None makes a figure.
     """
     ax = new_axes(ax, width=5.5, height=3, grid=True)
-    epochs = [row["epoch"] for row in history]
+    epochs = [row.epoch for row in history]
     for name in columns:
-        ax.plot(epochs, [row[name] for row in history], label=_NAMES.get(name, name))
+        ax.plot(epochs, [getattr(row, name) for row in history], label=_NAMES.get(name, name))
     ax.set(title=title, xlabel="epoch", ylabel=ylabel)
     if len(columns) > 1:
         ax.legend(frameon=False)
     return ax
 
 
-def history_figure(history: Sequence[Mapping[str, float]]) -> "Figure":
+def history_figure(history: Sequence[EpochMetrics]) -> "Figure":
     """Loss, accuracy, KL and learning rate over the epochs.
 
     Raises:

@@ -5,47 +5,105 @@ for each face, as it is and mirrored: a better label, at no cost in a step. Cons
 for the changed faces, which they do not know by heart (Beyer et al. 2022).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from mien.metadata import INPUT_NAME, OUTPUT_NAME
+from mien.networks.mirrored import Mirrored
+from mien.runtime.onnx import open_session
 from mien.training.batches import ImageBatches
-from mien.training.runs import ANSWERS, load_state, save_state
-from mien.training.trained import load_network
+from mien.training.heads import perceived
+from mien.training.model_files import read_metadata
+from mien.training.progress import Listener, Silent
+from mien.training.runs import RunFolder
+from mien.training.sources import MODEL_SUFFIX, load_source
+
+#: Faces (n, 1, 48, 48) to the probabilities of the first head, float32 (n, 8).
+_Teacher = Callable[[Tensor], Tensor]
+_SILENT = Silent()
 
 
 def teachers_distribution(
-    teachers: Sequence[Path], images: ImageBatches, folder: Path, *, device: torch.device
+    teachers: Sequence[Path],
+    images: ImageBatches,
+    folder: RunFolder,
+    *,
+    device: torch.device,
+    listener: Listener = _SILENT,
 ) -> Tensor:
-    """The mean of the teachers' probabilities for ``images``, float32 (n, classes); ``folder`` keeps it.
+    """The mean of the teachers' probabilities for ``images``, float32 (n, 8); ``folder`` keeps it.
 
     Raises:
         CheckpointError: One of ``teachers`` is no run folder, or a file is damaged.
     """
-    kept = folder / ANSWERS
-    if kept.exists():
-        answers: Tensor = load_state(kept)["probabilities"]
-        return answers
+    if (kept := folder.load_answers()) is not None:
+        return kept
     mirrored = Teachers(teachers, device, mirror=True)
-    answers = torch.cat([mirrored(batch).cpu() for batch in images.in_order()])
-    save_state({"probabilities": answers}, kept)
-    return answers
+    answers: list[Tensor] = []
+    for batch in images.in_order():
+        answers.append(mirrored(batch).cpu())
+        listener.prepared("the teachers' answers", done=sum(map(len, answers)), total=len(images))
+    together = torch.cat(answers)
+    folder.save_answers(together)
+    return together
 
 
 class Teachers:
-    """Trained networks that answer together.
+    """Trained networks that answer together; model files run through onnxruntime, as their users run them.
+
+    Args:
+        sources: Run folders and files.
+        device: Of the faces.
+        mirror: Each teacher averages a face with its mirror image.
 
     Raises:
-        CheckpointError: One of ``runs`` is no run folder, or a file is damaged.
+        CheckpointError: One of ``sources`` is no run folder, or its weights are damaged.
+        ModelFileError: One of them is no model file.
     """
 
-    def __init__(self, runs: Sequence[Path], device: torch.device, *, mirror: bool = False) -> None:
-        networks = [load_network(run, mirror=mirror)[0] for run in runs]
-        self._networks = nn.ModuleList(networks).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def __init__(self, sources: Sequence[Path], device: torch.device, *, mirror: bool = False) -> None:
+        self._teachers: list[_Teacher] = [
+            _FileTeacher(source, mirror=mirror)
+            if source.suffix == MODEL_SUFFIX
+            else _NetworkTeacher(load_source(source), device, mirror=mirror)
+            for source in sources
+        ]
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
-        """The mean of their probabilities for (n, 1, 48, 48), float32 (n, classes)."""
-        return torch.stack([network(images).float().softmax(dim=1) for network in self._networks]).mean(dim=0)
+        """The mean of their probabilities for (n, 1, 48, 48), float32 (n, 8)."""
+        return torch.stack([teacher(images) for teacher in self._teachers]).mean(dim=0)
+
+
+class _NetworkTeacher:
+    """A network in torch."""
+
+    def __init__(self, network: nn.Module, device: torch.device, *, mirror: bool) -> None:
+        asked = (Mirrored(network) if mirror else network).eval()
+        self._network = asked.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __call__(self, images: Tensor) -> Tensor:
+        probabilities: Tensor = perceived(self._network(images)).float().softmax(dim=1)
+        return probabilities
+
+
+class _FileTeacher:
+    """A model file, with its own temperature."""
+
+    def __init__(self, path: Path, *, mirror: bool) -> None:
+        # a mirrored file averages by itself
+        self._mirror = mirror and not read_metadata(path).training.get("mirrored")
+        self._session = open_session(path, threads=torch.get_num_threads())
+
+    def __call__(self, images: Tensor) -> Tensor:
+        answers = self._ask(images)
+        if self._mirror:  # the mean of logits, as of a network: the geometric mean of probabilities
+            answers = (answers.log() + self._ask(images.flip(3)).log()).div(2).softmax(dim=1)
+        return answers.to(images.device)
+
+    def _ask(self, images: Tensor) -> Tensor:
+        contiguous = images.float().cpu().contiguous().numpy()
+        return torch.from_numpy(self._session.run([OUTPUT_NAME], {INPUT_NAME: contiguous})[0])

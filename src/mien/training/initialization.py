@@ -1,38 +1,36 @@
-"""Earlier runs that a run begins from or learns from.
+"""What a run begins with and learns from: run folders and files of weights."""
 
-It does not train.
-"""
-
-import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from mien.errors import CheckpointError, ConfigError
 from mien.networks.registry import build_network
 from mien.networks.weight_transfer import grow
 from mien.training.config import TrainingConfig
-from mien.training.runs import BEST, read_record
-from mien.training.trained import load_network
+from mien.training.records import WeightsSource
+from mien.training.sources import describe_source, load_source
 
 
 @dataclass(frozen=True, slots=True)
-class Origins:
-    """Run folders: where the first weights come from, and whose answers are mixed into the targets.
+class Initialization:
+    """Where the first weights come from, and whose answers are mixed into the targets.
+
+    Each is a run folder, a model file (``.onnx``), or the 16-bit weights behind one (``.safetensors``).
 
     Attributes:
-        start: Run whose best weights the network begins with; None begins with random ones.
-        teachers: Runs whose mean distribution the recipe's ``teacher_share`` mixes into the targets.
+        start: Weights that the network begins with; None begins with random ones.
+        teachers: Networks whose mean distribution the recipe's ``teacher_share`` mixes into the targets.
     """
 
     start: Path | None = None
     teachers: tuple[Path, ...] = ()
 
     def check(self, config: TrainingConfig) -> None:
-        """Refuse teachers that the recipe does not hear, and a recipe that wants teachers where there are none.
+        """Refuse teachers that the recipe does not use, and a recipe that wants teachers where there are none.
 
         Raises:
             ConfigError: Only one of the two is there.
@@ -43,56 +41,54 @@ class Origins:
                 hint="teachers (--teacher RUN) and a teacher_share above 0 go together",
             )
 
-    def describe(self) -> dict[str, Any]:
-        """What the run's record says of them.
+    def describe_start(self) -> WeightsSource | None:
+        """The start as a run's record names it.
 
         Raises:
-            CheckpointError: One of them is no run folder, or has not finished an epoch.
+            CheckpointError: It is no run folder, or has not finished an epoch.
+            ModelFileError: It is no model file.
         """
-        return {
-            "start": None if self.start is None else describe_run(self.start),
-            "teachers": [describe_run(teacher) for teacher in self.teachers],
-        }
+        return None if self.start is None else describe_source(self.start)
 
-    def build_network(self, config: TrainingConfig) -> nn.Module:
+    def describe_teachers(self) -> tuple[WeightsSource, ...]:
+        """The teachers likewise."""
+        return tuple(describe_source(teacher) for teacher in self.teachers)
+
+    def build_network(self, config: TrainingConfig, faces: Callable[[], Tensor] | None = None) -> nn.Module:
         """The recipe's network with its first weights.
 
-        A start that is the same network with fewer channels or blocks is grown, see
+        A start that is the same network with fewer channels, blocks or heads is grown, see
         :func:`mien.networks.weight_transfer.grow`.
+
+        Args:
+            config: The recipe.
+            faces: Gives training faces, float32 (n, 1, 48, 48) in [0, 1], which a start from a model file needs.
 
         Raises:
             CheckpointError: The start is no run folder, holds another network, or its weights are damaged.
+            ModelFileError: It is no model file.
         """
         torch.manual_seed(config.seed)
         if self.start is None:
-            return build_network(config.model)
-        started, record = load_network(self.start)
-        if (found := record["config"]["model"]) == config.model:
+            return build_network(config.network, classes=config.classes)
+        found = describe_source(self.start).network
+        started = load_source(self.start, faces)
+        torch.manual_seed(config.seed)  # reading a file may have drawn numbers
+        network = build_network(config.network, classes=config.classes)
+        if found == config.network and _same_shapes(started, network):
             return started
-        network = build_network(config.model)
         if not grow(started, network):
             raise CheckpointError(
-                f"{self.start}: holds a {found} network, the recipe wants {config.model}",
+                f"{self.start}: holds a {found} network, the recipe wants {config.network}",
                 hint="start from a run of the same network or of a narrower or shallower one, or without --start",
             )
         return network
 
 
-NO_ORIGINS = Origins()
+def _same_shapes(first: nn.Module, second: nn.Module) -> bool:
+    shapes = [{name: values.shape for name, values in net.state_dict().items()} for net in (first, second)]
+    return shapes[0] == shapes[1]
 
 
-def describe_run(run: Path) -> dict[str, str]:
-    """Which run it is: its folder's name, its network, and the hashes of its recipe and of its best weights.
-
-    Raises:
-        CheckpointError: ``run`` is no run folder, or has not finished an epoch.
-    """
-    record = read_record(run)
-    if not (run / BEST).exists():
-        raise CheckpointError(f"{run}: holds no weights yet", hint="let it finish an epoch first")
-    return {
-        "run": run.name,
-        "model": record["config"]["model"],
-        "recipe_sha256": record["recipe_sha256"],
-        "weights_sha256": hashlib.sha256((run / BEST).read_bytes()).hexdigest(),
-    }
+#: Random first weights and no teachers.
+FROM_SCRATCH = Initialization()

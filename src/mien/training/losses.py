@@ -1,4 +1,4 @@
-"""What a network is trained by and what an epoch is judged by. It knows tensors only."""
+"""What a network is trained by and what an epoch is judged by, over tensors."""
 
 import torch
 from torch import Tensor
@@ -14,14 +14,30 @@ def expected_hits(logits: Tensor, votes: Tensor) -> Tensor:
     return votes.gather(1, logits.argmax(dim=1, keepdim=True)).squeeze(1)
 
 
-def validation_figures(logits: Tensor, targets: Tensor, votes: Tensor) -> dict[str, float]:
-    """Loss against the run's targets, expected accuracy on drawn labels, and KL(votes ‖ network) in nats.
+def validation_metrics(logits: Tensor, targets: Tensor, votes: Tensor) -> dict[str, float]:
+    """Loss against the run's targets, expected accuracy on sampled labels, and KL(votes ‖ network) in nats.
 
-    A row of zeros among the targets has none and does not count in the loss.
+    Args:
+        logits: Of the first head, float32 (n, 8).
+        targets: float32 (n, 8); a row of zeros has no target and does not count in the loss.
+        votes: Distributions, float32 (n, 8).
     """
+    # KL(p ‖ q) = cross-entropy(p, q) - entropy(p)
     entropy = -torch.special.xlogy(votes, votes).sum(dim=1)
     return {
         "loss": float(cross_entropy(logits, targets).sum() / targets.sum()),
         "accuracy": float(expected_hits(logits, votes).mean()),
         "kl": float((cross_entropy(logits, votes) - entropy).mean()),
     }
+
+
+def label_metrics(logits: Tensor, targets: Tensor) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy over the rows that have a target.
+
+    Args:
+        logits: float32 (n, classes).
+        targets: Single labels, one-hot float32 (n, classes); a row of zeros has none.
+    """
+    known = targets.sum(dim=1) > 0
+    loss = cross_entropy(logits[known], targets[known]).mean()
+    return float(loss), float(expected_hits(logits[known], targets[known]).mean())

@@ -1,4 +1,4 @@
-"""Faces blended with one another, and their targets alike (mixup, Zhang et al. 2018). It knows tensors only."""
+"""Faces blended with one another, and their targets alike (mixup, Zhang et al. 2018)."""
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ def mix(images: Tensor, targets: Tensor, concentration: float) -> tuple[Tensor, 
     """
     if concentration == 0:
         return images, targets
+    # (n,); images and targets of a pair are blended by the same share
     share = torch.distributions.Beta(concentration, concentration).sample((len(images),))
     other_share = torch.minimum(share, 1 - share).to(images.device)
     other = torch.randperm(len(images)).to(images.device)

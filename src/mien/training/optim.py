@@ -1,7 +1,4 @@
-"""Optimizers, learning rates and running means of weights, as a configuration names them.
-
-It does not know the loop that steps them.
-"""
+"""Optimizers, learning rates and running means of weights, as a configuration names them."""
 
 from torch import Tensor, nn, optim
 from torch.optim import lr_scheduler
@@ -15,9 +12,10 @@ _LEAST_CYCLE = 3
 
 
 def build_optimizer(network: nn.Module, config: TrainingConfig) -> optim.Optimizer:
-    """Weight decay falls on weights only, not on biases and norms."""
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    vectors = [p for p in network.parameters() if p.ndim <= 1]
+    """An optimizer of all weights that are not frozen; decay acts on matrices alone, not on biases and norms."""
+    trained = [p for p in network.parameters() if p.requires_grad]
+    matrices = [p for p in trained if p.ndim > 1]
+    vectors = [p for p in trained if p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     kind = optim.AdamW if config.optimizer == "adamw" else optim.Adam
     return kind(groups, lr=config.learning_rate, eps=1e-7, fused=True)  # Keras' epsilon
@@ -63,7 +61,7 @@ class LearningRate:
             self._per_step.step()
 
     def after_epoch(self, watched: float) -> None:
-        """Hear the validation figure that the recipe chooses its best epoch by; less is better."""
+        """Take the validation metric that the recipe chooses its best epoch by; less is better."""
         if self._per_epoch is not None:
             self._per_epoch.step(watched)
 

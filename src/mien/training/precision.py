@@ -1,7 +1,4 @@
-"""Which arithmetic trains fastest on this machine: measured on the network itself.
-
-It does not know data sets.
-"""
+"""Which arithmetic trains fastest on this machine: measured on the network itself."""
 
 import copy
 import time

@@ -1,11 +1,12 @@
-"""One training run, from a configuration and a prepared data set to a run folder. All of learning is here.
+"""One training run, from a configuration and prepared data to a run folder. All of learning is here.
 
 Every epoch draws its order, labels, augmentation and dropout from the seed and its own number, so that a run which was
 killed and goes on from the last whole epoch ends with the same weights as one that was never killed.
 """
 
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -16,35 +17,40 @@ from torch import Tensor, nn
 
 from mien.data.dataset import FerDataset
 from mien.errors import ConfigError
-from mien.training import runs
-from mien.training.batches import ImageBatches
+from mien.training.batches import Batch, ImageBatches
+from mien.training.checks import check_batches, frozen_parts
 from mien.training.config import TrainingConfig
 from mien.training.distillation import Teachers, teachers_distribution
-from mien.training.initialization import NO_ORIGINS, Origins
-from mien.training.losses import cross_entropy, expected_hits, validation_figures
+from mien.training.faces import TrainingFaces, ValidationFaces, check_data
+from mien.training.heads import CLASSES, intended, perceived
+from mien.training.history import EpochMetrics
+from mien.training.initialization import FROM_SCRATCH, Initialization
+from mien.training.losses import cross_entropy, expected_hits
 from mien.training.mixing import mix
 from mien.training.optim import LearningRate, build_optimizer, running_mean
 from mien.training.precision import Precision, fastest_precision
-from mien.training.progress import EpochFigures, Listener, Silent
-from mien.training.targets import image_weights, split_targets
+from mien.training.progress import Listener, Silent
+from mien.training.records import RunRecord
+from mien.training.runs import RunFolder, new_record, open_run
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """Where a run ended: its folder and the figures of its best epoch."""
+    """Where a run ended: its folder and the metrics of its best epoch."""
 
     folder: Path
     epochs: int
-    best: EpochFigures
+    best: EpochMetrics
 
 
-def train(
+def train(  # noqa: PLR0913 - most are options, given by keyword
     config: TrainingConfig,
     dataset: FerDataset,
     folder: Path,
     *,
+    sets: Mapping[str, FerDataset] | None = None,
     resume: bool = False,
-    origins: Origins = NO_ORIGINS,
+    initialization: Initialization = FROM_SCRATCH,
     precision: Precision | None = None,
     listener: Listener | None = None,
 ) -> RunResult:
@@ -54,81 +60,122 @@ def train(
         config: The recipe.
         dataset: A prepared data set; only its train and validation splits are read.
         folder: The run folder, see :mod:`mien.training.runs`.
+        sets: The further data sets that the recipe names, by their name there.
         resume: Go on from the last whole epoch in ``folder`` instead of refusing to overwrite it.
-        origins: Runs to begin from and to learn from.
+        initialization: What to begin with and to learn from.
         precision: Arithmetic of a new run; None takes the faster one, measured. A resumed run keeps its own.
-        listener: Hears of the progress.
+        listener: Is told of the progress.
 
     Raises:
-        ConfigError: The recipe wants teachers and there are none, or the other way round; its batches do not fit its
-            network; or the run has diverged.
+        ConfigError: The recipe wants teachers, data or votes and there are none, or the other way round; its batches
+            do not fit its network; or the run has diverged.
         CheckpointError: ``folder`` holds a run and ``resume`` is off, or its checkpoint is damaged or of another run,
-            or one of ``origins`` is no run folder, or the start holds another network.
+            or one of ``initialization`` is no run folder, or the start holds another network.
+        ModelFileError: One of ``initialization`` is a file and no model of mien.
         StorageError: The disk is full; what was saved before is untouched.
     """
-    origins.check(config)
-    record = runs.open_run(folder, config, dataset, origins=origins.describe(), resume=resume)
-    record["precision"] = record["precision"] or precision
-    run = Run(config, dataset, folder, origins=origins, record=record, listener=listener or Silent())
+    sets = sets or {}
+    initialization.check(config)
+    check_data(config, dataset, sets)
+    start, teachers = initialization.describe_start(), initialization.describe_teachers()
+    new = new_record(config, dataset, sets=sets, start=start, teachers=teachers)
+    record = open_run(RunFolder(folder), new, resume=resume)
+    if record.precision is None:
+        record = replace(record, precision=precision)
+    run = build_run(record, dataset, RunFolder(folder), sets, initialization, listener or Silent())
+    run.begin()
     while not run.finished:
         run.run_epoch()
     return RunResult(folder, len(run.history), run.best)
 
 
-class Run:
-    """The state of a run between two epochs."""
+def build_run(
+    record: RunRecord,
+    dataset: FerDataset,
+    folder: RunFolder,
+    sets: Mapping[str, FerDataset],
+    initialization: Initialization,
+    listener: Listener,
+) -> "Run":
+    """A run that is ready to begin; nothing is written yet.
 
-    def __init__(
+    What can be refused at once, data that do not fit the recipe first, is refused before anything is measured.
+    """
+    config = record.config
+    device = Fabric(accelerator="auto", devices=1).device
+    faces = TrainingFaces(config, dataset, sets, device)
+    validation = ValidationFaces(config, dataset, sets, device)
+    network = initialization.build_network(config, faces.sample)
+    check_batches(network, config, faces=len(faces))
+    frozen = frozen_parts(network, config)
+    if record.precision is None:
+        record = replace(record, precision=fastest_precision(network, batch_size=config.batch_size))
+    return Run(
+        record,
+        folder,
+        network=network,
+        frozen=frozen,
+        faces=faces,
+        validation=validation,
+        teachers=initialization.teachers,
+        listener=listener,
+    )
+
+
+class Run:
+    """The state of a run between two epochs.
+
+    Attributes:
+        history: Metrics of the epochs so far.
+        network: In training; :meth:`kept` is what is validated and saved as best.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of a run, each made apart from the others
         self,
-        config: TrainingConfig,
-        dataset: FerDataset,
-        folder: Path,
+        record: RunRecord,
+        folder: RunFolder,
         *,
-        origins: Origins,
-        record: dict[str, Any],
+        network: nn.Module,
+        frozen: list[nn.Module],
+        faces: TrainingFaces,
+        validation: ValidationFaces,
+        teachers: tuple[Path, ...],
         listener: Listener,
     ) -> None:
-        self.config, self.folder, self.listener = config, folder, listener
-        self.history: list[dict[str, float]] = []
+        config = record.config
+        self.config, self.record, self.folder, self.listener = config, record, folder, listener
+        self.faces, self.validation = faces, validation
+        self.history: list[EpochMetrics] = []
         self.epochs_without_gain = 0
-        network = origins.build_network(config)
-        record["precision"] = record["precision"] or fastest_precision(network, batch_size=config.batch_size)
-        self.record = record
-        self.fabric = Fabric(accelerator="auto", devices=1, precision=record["precision"])
-        self.train_targets = split_targets(dataset, "train", config)
-        _check_batches(network, config, faces=len(self.train_targets))
-        self.validation_targets = split_targets(dataset, "validation", config)
-        self.train_images = ImageBatches(dataset, self.train_targets.indices, self.fabric.device)
-        self.validation_images = ImageBatches(dataset, self.validation_targets.indices, self.fabric.device)
-        self.weights = image_weights(self.train_targets.votes, config.class_weight_power)
+        self._sources, self._frozen = teachers, frozen
+        self._answers: Tensor | None = None
+        self._teachers: Teachers | None = None
+        self.fabric = Fabric(accelerator="auto", devices=1, precision=record.precision)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network, self.optimizer = self.fabric.setup(network, build_optimizer(network, config))
-        self.mean = running_mean(self.network.module, config.ema_decay) if config.ema_decay else None
-        steps = -(-len(self.train_targets) // config.batch_size)
-        self.learning_rate = LearningRate(self.optimizer.optimizer, config, steps_per_epoch=steps)
-        runs.write_record(folder, record)  # nothing refuses the recipe any more
-        self._hear(origins)
-        if (folder / runs.LAST).exists():
-            self._restore(runs.load_state(folder / runs.LAST))
-            self._report()  # a kill may have fallen between the state and the files that tell of it
-        listener.started(
-            epochs=config.epochs,
-            steps_per_epoch=steps,
-            done_epochs=len(self.history),
-            precision=record["precision"],
-        )
+        self.mean = running_mean(network, config.ema_decay) if config.ema_decay else None
+        self.steps = -(-len(faces) // config.batch_size)  # an epoch; the last batch may be smaller
+        self.learning_rate = LearningRate(self.optimizer.optimizer, config, steps_per_epoch=self.steps)
 
-    def _hear(self, origins: Origins) -> None:
-        """Ask the teachers once for all faces, or have them ready to be asked in every step."""
-        self.taught: Tensor | None = None
-        self.teachers: Teachers | None = None
-        if origins.teachers and self.config.teaching == "consistent":
-            self.teachers = Teachers(origins.teachers, self.fabric.device)
-        elif origins.teachers:
+    def begin(self) -> None:
+        """Write the record, ask the teachers and go on where an earlier run ended."""
+        self.folder.write_record(self.record)
+        if self._sources and self.config.teaching == "consistent":
+            self._teachers = Teachers(self._sources, self.fabric.device)
+        elif self._sources:
             with self.fabric.autocast():
-                self.taught = teachers_distribution(
-                    origins.teachers, self.train_images, self.folder, device=self.fabric.device
+                self._answers = teachers_distribution(
+                    self._sources, self.faces.images, self.folder, device=self.fabric.device, listener=self.listener
                 )
+        if self.folder.begun:
+            self._restore(self.folder.load_last())
+            self._report()  # a kill may have fallen between the state and the files that tell of it
+        self.listener.started(
+            epochs=self.config.epochs,
+            steps_per_epoch=self.steps,
+            done_epochs=len(self.history),
+            precision=str(self.record.precision),
+        )
 
     @property
     def finished(self) -> bool:
@@ -137,129 +184,127 @@ class Run:
         return len(self.history) >= self.config.epochs or 0 < patience <= self.epochs_without_gain
 
     @property
-    def best(self) -> EpochFigures:
-        row = next(row for row in reversed(self.history) if row["best"])
-        return EpochFigures(**row)  # type: ignore[arg-type]  # the epoch is an int among floats
+    def best(self) -> EpochMetrics:
+        return next(metrics for metrics in reversed(self.history) if metrics.best)
+
+    @property
+    def kept(self) -> nn.Module:
+        """The network that is judged: the running mean of the weights where the recipe wants one."""
+        network: nn.Module = self.network.module if self.mean is None else self.mean.module
+        return network
 
     def run_epoch(self) -> None:
         """Train one epoch, validate, save.
 
         Raises:
-            ConfigError: The figure that the best epoch is chosen by is no number any more.
+            ConfigError: The metric that the best epoch is chosen by is no number any more.
         """
         epoch = len(self.history) + 1
-        torch.manual_seed(self.config.seed * 7919 + epoch)  # of dropout and mixup
+        torch.manual_seed(self.config.seed * 7919 + epoch)  # of dropout and mixup; primes keep the streams apart
         trained = self._train(epoch)
-        validated = self._validate(epoch)
-        watched = validated[self.config.monitor]
+        judged: dict[str, Any] = self.validation.judge(self._logits, epoch)
+        watched = judged[self.config.monitor]
         if not isfinite(watched):
             raise ConfigError(
                 f"epoch {epoch}: validation {self.config.monitor} is {watched}, the run has diverged",
-                hint=f"lower the learning rate, in another folder; {self.folder} keeps the epochs before",
+                hint=f"lower the learning rate, in another folder; {self.folder.path} keeps the epochs before",
             )
-        gained = all(watched < row[self.config.monitor] for row in self.history)
+        gained = all(watched < getattr(metrics, self.config.monitor) for metrics in self.history)
         self.epochs_without_gain = 0 if gained else self.epochs_without_gain + 1
         rate = self.optimizer.param_groups[0]["lr"]
         self.learning_rate.after_epoch(watched)
-        figures = EpochFigures(epoch, **trained, **validated, learning_rate=rate, best=float(gained))
-        self.history.append(asdict(figures))
+        row: dict[str, Any] = trained | judged
+        metrics = EpochMetrics(epoch=epoch, **row, learning_rate=rate, best=gained)
+        self.history.append(metrics)
         self._save(gained=gained)
-        self.listener.finished_epoch(figures)
+        self.listener.finished_epoch(metrics)
 
     def _train(self, epoch: int) -> dict[str, float]:
-        config, votes = self.config, self.train_targets.votes
-        targets = self.train_targets.at_epoch(epoch)
-        if self.taught is not None:
-            targets = targets.lerp(self.taught, config.teacher_share)
-        started, seen, losses, hits = time.perf_counter(), 0, 0.0, 0.0
+        """All training steps of an epoch."""
+        config = self.config
+        targets = self.faces.targets_at(epoch)  # (n, 8), or (n, 15) with two heads
+        if self._answers is not None:
+            targets[:, :CLASSES] = targets[:, :CLASSES].lerp(self._answers, self.faces.teacher_share)
         self.network.train()
-        seed = config.seed * 104_729 + epoch
-        batches = self.train_images.shuffled(
-            config.batch_size, config.augmentation, seed=seed, side=config.side_at(epoch)
+        for part in self._frozen:
+            part.eval()  # its batch norms keep their statistics
+        started, seen, losses, hits = time.perf_counter(), 0, 0.0, 0.0
+        batches = self.faces.images.shuffled(
+            config.batch_size, config.augmentation, seed=config.seed * 104_729 + epoch, side=config.side_at(epoch)
         )
-        for at, faces in batches:
-            images, wanted = mix(faces, targets[at].to(faces.device), config.mixup)
-            if self.teachers is not None:
-                with self.fabric.autocast():
-                    wanted = wanted.lerp(self.teachers(images), config.teacher_share)
-            logits = self.network(images)
-            each = cross_entropy(logits, wanted)
-            self.optimizer.zero_grad(set_to_none=True)
-            self.fabric.backward((each * self.weights[at].to(images.device)).mean())
-            self.optimizer.step()
-            self.learning_rate.after_step()
-            if self.mean is not None:
-                self.mean.update_parameters(self.network.module)
-            seen += len(at)
-            losses += float(each.detach().sum())
-            hits += float(expected_hits(logits.detach().cpu(), votes[at]).sum())
+        for batch in batches:
+            each, logits = self._step(batch, targets)
+            seen += len(batch.at)
+            losses += float(each.sum())
+            hits += float(expected_hits(perceived(logits).cpu(), self.faces.votes[batch.at]).sum())
             self.listener.stepped(loss=losses / seen, images_per_s=seen / (time.perf_counter() - started))
         elapsed = time.perf_counter() - started
         return {
             "train_loss": losses / seen,
             "train_accuracy": hits / seen,
             "images_per_s": seen / elapsed,
-            "augmentation_share": self.train_images.augmenting_s / elapsed,
+            "augmentation_share": self.faces.images.augmenting_s / elapsed,
         }
 
+    def _step(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of the optimizer; the first head's loss of each face (b,) and all logits, without gradients."""
+        config, device = self.config, batch.images.device
+        images, wanted = mix(batch.images, targets[batch.at].to(device), config.mixup)  # (b, 1, side, side), (b, 8|15)
+        first = wanted[:, :CLASSES]
+        if self._teachers is not None:
+            view = batch.moved if config.teacher_view == "geometry" else images
+            with self.fabric.autocast():
+                first = first.lerp(self._teachers(view), self._share(batch))
+        logits = self.network(images)  # (b, 8) or (b, 15)
+        each = cross_entropy(perceived(logits), first)  # (b,)
+        loss = (each * self.faces.weights[batch.at].to(device)).mean()
+        if config.intended_weight:
+            # faces without a label of FER2013 have targets of zeros: their loss is 0
+            loss = loss + config.intended_weight * cross_entropy(intended(logits), wanted[:, CLASSES:]).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        self.optimizer.step()
+        self.learning_rate.after_step()
+        if self.mean is not None:
+            self.mean.update_parameters(self.network.module)
+        return each.detach(), logits.detach()
+
+    def _share(self, batch: Batch) -> Tensor | float:
+        """The teachers' share in the targets of a batch, one number or float32 (b, 1)."""
+        share = self.faces.teacher_share
+        return share if isinstance(share, float) else share[batch.at].to(batch.images.device)
+
     @torch.no_grad()
-    def _validate(self, epoch: int) -> dict[str, float]:
-        network = self.network.module if self.mean is None else self.mean.module
-        network.eval()
+    def _logits(self, images: ImageBatches) -> Tensor:
+        """What the kept network says of all images, float32 (n, classes)."""
+        network = self.kept.eval()
         with self.fabric.autocast():
-            batches = self.validation_images.in_order()
-            logits = torch.cat([network(images).float().cpu() for images in batches])
-        targets = self.validation_targets
-        return validation_figures(logits, targets.at_epoch(epoch), targets.votes)
+            return torch.cat([network(batch).float().cpu() for batch in images.in_order()])
 
     def _save(self, *, gained: bool) -> None:
-        kept = self.network.module if self.mean is None else self.mean.module
         if gained:
-            best = {"network": kept.state_dict(), "epoch": len(self.history)}
-            runs.save_state(best, self.folder / runs.BEST)
+            self.folder.save_best(self.kept.state_dict(), epoch=len(self.history))
         state = {
             "network": self.network.module.state_dict(),
             "mean": None if self.mean is None else self.mean.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "learning_rate": self.learning_rate.state_dict(),
-            "history": self.history,
+            "history": [metrics.to_dict() for metrics in self.history],
             "epochs_without_gain": self.epochs_without_gain,
         }
-        runs.save_state(state, self.folder / runs.LAST)
+        self.folder.save_last(state)
         self._report()
 
     def _report(self) -> None:
         """Write the files that tell people of the epochs so far."""
-        runs.write_history(self.folder, self.history)
-        record = self.record | {"epochs": len(self.history), "best": asdict(self.best)}
-        runs.write_record(self.folder, record)
+        self.folder.write_history(self.history)
+        self.folder.write_record(replace(self.record, epochs=len(self.history), best=self.best))
 
-    def _restore(self, state: dict[str, Any]) -> None:
+    def _restore(self, state: Mapping[str, Any]) -> None:
         self.network.module.load_state_dict(state["network"])
         if self.mean is not None:
             self.mean.load_state_dict(state["mean"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.learning_rate.load_state_dict(state["learning_rate"])
-        self.history = state["history"]
+        self.history = [EpochMetrics.from_dict(row) for row in state["history"]]
         self.epochs_without_gain = state["epochs_without_gain"]
-
-
-@torch.no_grad()
-def _check_batches(network: nn.Module, config: TrainingConfig, *, faces: int) -> None:
-    """Refuse batches that the network cannot take before the run begins."""
-    last = faces % config.batch_size or config.batch_size
-    if last == 1 and any(isinstance(layer, nn.BatchNorm1d) for layer in network.modules()):
-        raise ConfigError(
-            f"{faces} faces in batches of {config.batch_size} leave a last batch of one, of which {config.model} can "
-            "take no batch statistics",
-            hint="set another batch_size",
-        )
-    if config.small_epochs:
-        side = config.small_side
-        try:
-            network.eval()(torch.zeros(1, 1, side, side))
-        except RuntimeError as err:
-            raise ConfigError(
-                f"{config.model} cannot take faces of {side} pixels ({str(err).splitlines()[0]})",
-                hint="set small_epochs = 0, or take a network that ends in a mean over positions, such as resnet",
-            ) from err

@@ -1,193 +1,234 @@
-"""A run's files: the state to go on from, the best weights, the history and the record of what was run.
+"""A run's folder: the state to go on from, the best weights, the history and the record of what was run.
 
 It does not train.
 
-    run.json         configuration, seed, versions, hash of the data, precision, figures of the best epoch
+    run.json         configuration, seed, versions, hash of the data, precision, metrics of the best epoch
     history.csv      a line an epoch
     curves.png       the history as curves
-    teachers.pt      what the teachers say of the training faces, where there are any
+    teachers.pt      what the teachers say of the training faces, where they are asked once
     last.pt          everything that the next epoch needs
     best.pt          the weights of the best epoch
 """
 
-import csv
-import io
+import hashlib
 import json
-import pickle
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from mien.data.dataset import FerDataset
-from mien.errors import CheckpointError, MissingDependencyError
+from mien.errors import CheckpointError, ConfigError, MissingDependencyError
+from mien.networks.mirrored import Mirrored
+from mien.networks.registry import build_network
 from mien.render.plots import save_plot
-from mien.runtime.files import atomic_file, write_text
-from mien.training.config import TrainingConfig, config_from_dict
+from mien.runtime.files import write_text
+from mien.training.checkpoints import load_state, save_state
+from mien.training.config import TrainingConfig
 from mien.training.curves import history_figure
+from mien.training.history import EpochMetrics, read_history, write_history
+from mien.training.records import KEYS, DataHashes, RunRecord, WeightsSource, names_a_network
 from mien.version import __version__
 
 RECORD, HISTORY, CURVES = "run.json", "history.csv", "curves.png"
 LAST, BEST, ANSWERS = "last.pt", "best.pt", "teachers.pt"
-#: What a record must hold.
-_KEYS = frozenset({"config", "data", "precision", "recipe_sha256", "versions"})
-#: What to do about a damaged file.
-_HINTS = {
-    LAST: f"remove it to start afresh; the best weights so far are in {BEST}",
-    ANSWERS: "remove it and resume: the teachers are asked again",
-}
-_NAMES = {"start": "another start", "teachers": "other teachers"}
 
 
-def save_state(state: Mapping[str, Any], path: Path) -> None:
-    """Write tensors and plain values to ``path``, all or nothing.
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The files of one run, read and written as what they mean.
 
-    Raises:
-        StorageError: It cannot be written (a full disk, say); an older checkpoint stays as it was.
+    Attributes:
+        path: The folder; it need not be there yet.
     """
-    buffer = io.BytesIO()
-    torch.save(dict(state), buffer)
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(buffer.getbuffer())
+
+    path: Path
+
+    def read_record(self) -> RunRecord:
+        """Read ``run.json``, of this version or an earlier one.
+
+        Raises:
+            CheckpointError: The folder is no run folder, or its record is damaged.
+        """
+        path = self.path / RECORD
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if not names_a_network(record):
+                raise CheckpointError(f"{path}: expected an object with {', '.join(sorted(KEYS))} of a run")
+            return RunRecord.from_dict(record, source=str(path))
+        except (FileNotFoundError, NotADirectoryError) as err:
+            raise CheckpointError(
+                f"{self.path}: not a run folder, it has no {RECORD}", hint="mien train … --out makes one"
+            ) from err
+        except json.JSONDecodeError as err:
+            raise CheckpointError(f"{path}: not JSON ({err})") from err
+        except ConfigError as err:
+            raise CheckpointError(str(err), hint=err.hint) from err
+        except (KeyError, TypeError, ValueError, AttributeError) as err:
+            raise CheckpointError(f"{path}: not the record of a run ({err})") from err
+
+    def write_record(self, record: RunRecord) -> None:
+        """Write ``run.json``."""
+        write_text(self.path / RECORD, json.dumps(record.to_dict(), indent=2, sort_keys=True) + "\n")
+
+    def read_history(self) -> tuple[EpochMetrics, ...]:
+        """The metrics of all epochs.
+
+        Raises:
+            CheckpointError: ``history.csv`` is not there or damaged.
+        """
+        return read_history(self.path / HISTORY)
+
+    def write_history(self, history: Sequence[EpochMetrics]) -> None:
+        """Write ``history.csv`` and, where matplotlib is installed, ``curves.png``."""
+        write_history(self.path / HISTORY, history)
+        with suppress(MissingDependencyError):
+            save_plot(history_figure(history), self.path / CURVES)
+
+    @property
+    def begun(self) -> bool:
+        """There is a state to go on from."""
+        return (self.path / LAST).exists()
+
+    def load_last(self) -> dict[str, Any]:
+        """Everything that the next epoch needs.
+
+        Raises:
+            CheckpointError: The file is absent, damaged or cut short.
+        """
+        return load_state(self.path / LAST, hint=f"remove it to start afresh; the best weights so far are in {BEST}")
+
+    def save_last(self, state: Mapping[str, Any]) -> None:
+        """Write the state to go on from, all or nothing."""
+        save_state(state, self.path / LAST)
+
+    def load_best(self) -> dict[str, Any]:
+        """The best weights under ``network``, their epoch under ``epoch``.
+
+        Raises:
+            CheckpointError: The file is absent, damaged or cut short.
+        """
+        return load_state(self.path / BEST)
+
+    def save_best(self, weights: Mapping[str, Tensor], *, epoch: int) -> None:
+        """Write the best weights, all or nothing."""
+        save_state({"network": weights, "epoch": epoch}, self.path / BEST)
+
+    def load_answers(self) -> Tensor | None:
+        """What the teachers said of the training faces, float32 (n, 8); None where they were not asked yet.
+
+        Raises:
+            CheckpointError: The file is damaged or cut short.
+        """
+        path = self.path / ANSWERS
+        if not path.exists():
+            return None
+        answers: Tensor = load_state(path, hint="remove it and resume: the teachers are asked again")["probabilities"]
+        return answers
+
+    def save_answers(self, probabilities: Tensor) -> None:
+        """Keep what the teachers said, so that a resumed run does not ask again."""
+        save_state({"probabilities": probabilities}, self.path / ANSWERS)
+
+    def load_network(self, *, mirror: bool = False) -> nn.Module:
+        """The network with its best weights, in evaluation mode.
+
+        Args:
+            mirror: Average each face with its mirror image, see :class:`mien.networks.mirrored.Mirrored`.
+
+        Raises:
+            CheckpointError: The folder is no run folder, or its weights are damaged.
+        """
+        config = self.read_record().config
+        network = build_network(config.network, classes=config.classes)
+        network.load_state_dict(self.load_best()["network"])
+        return (Mirrored(network) if mirror else network).eval()
+
+    def source(self) -> WeightsSource:
+        """The run as something to begin with or to learn from.
+
+        Raises:
+            CheckpointError: The folder is no run folder, or the run has not finished an epoch.
+        """
+        record = self.read_record()
+        best = self.path / BEST
+        if not best.exists():
+            raise CheckpointError(f"{self.path}: holds no weights yet", hint="let it finish an epoch first")
+        sha256 = hashlib.sha256(best.read_bytes()).hexdigest()
+        return WeightsSource(self.path.name, record.config.network, sha256, record.recipe_sha256)
 
 
-def load_state(path: Path) -> dict[str, Any]:
-    """Read what :func:`save_state` wrote; nothing but tensors and plain values is unpickled.
-
-    Raises:
-        CheckpointError: The file is absent, damaged or cut short.
-    """
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as err:
-        raise CheckpointError(f"{path}: no such file", hint="has this run finished an epoch yet?") from err
-    except (RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError, OSError) as err:
-        first = str(err).splitlines()[0] if str(err) else type(err).__name__
-        raise CheckpointError(
-            f"{path}: the checkpoint is damaged or cut short ({first})", hint=_HINTS.get(path.name)
-        ) from err
-    return state
-
-
-def open_run(
-    folder: Path,
+def new_record(
     config: TrainingConfig,
     dataset: FerDataset,
     *,
-    origins: Mapping[str, Any],
-    resume: bool,
-) -> dict[str, Any]:
-    """The record of the run in ``folder``: what stands there if it is to be resumed, else a new one.
+    sets: Mapping[str, FerDataset],
+    start: WeightsSource | None,
+    teachers: tuple[WeightsSource, ...],
+) -> RunRecord:
+    """The record of a run that is about to begin."""
+    return RunRecord(
+        config=config,
+        data=DataHashes.of(dataset),
+        recipe_sha256=config.sha256,
+        sets={name: DataHashes.of(further) for name, further in sets.items()},
+        start=start,
+        teachers=teachers,
+        versions={"mien": __version__, "torch": torch.__version__},
+        threads=torch.get_num_threads(),
+    )
+
+
+def open_run(folder: RunFolder, new: RunRecord, *, resume: bool) -> RunRecord:
+    """The record to run by: that in ``folder`` if its run is to be resumed, ``new`` if there is none.
 
     Args:
         folder: The run folder.
-        config: The recipe.
-        dataset: The prepared data set.
-        origins: Other runs that this one begins from or learns from, see :class:`mien.training.initialization.Origins`.
+        new: What is to be run.
         resume: A run that stands there is to go on.
 
     Raises:
-        CheckpointError: A run is there and ``resume`` is off, or its recipe, data set or origins are others, or its
-            record is gone.
+        CheckpointError: A run is there and ``resume`` is off, or its recipe, data or ancestors are others than those of
+            ``new``, or its record is gone.
     """
-    new = {
-        "config": config.to_dict(),
-        "recipe_sha256": config.sha256,
-        **origins,
-        "data": {"manifest_sha256": dataset.manifest_sha256, **_splits(dataset)},
-        "versions": {"mien": __version__, "torch": torch.__version__},
-        "threads": torch.get_num_threads(),
-        "precision": None,
-    }
-    if not (folder / RECORD).exists():
-        if left := [name for name in (LAST, BEST, ANSWERS) if (folder / name).exists()]:
+    if not (folder.path / RECORD).exists():
+        if left := [name for name in (LAST, BEST, ANSWERS) if (folder.path / name).exists()]:
             raise CheckpointError(
-                f"{folder}: holds {left[0]} and no {RECORD} that says of what run",
+                f"{folder.path}: holds {left[0]} and no {RECORD} that says of what run",
                 hint="put it back, or choose another folder",
             )
         return new
     if not resume:
         raise CheckpointError(
-            f"{folder}: holds a run already", hint="add --resume to go on with it, or choose another folder"
+            f"{folder.path}: holds a run already", hint="add --resume to go on with it, or choose another folder"
         )
-    old = read_record(folder)
-    if "averaged" in old:
+    old = folder.read_record()
+    if old.averaged:
         raise CheckpointError(
-            f"{folder}: holds the mean of several runs, which has no next epoch",
-            hint=f"choose another folder, and --start {folder}",
+            f"{folder.path}: holds the mean of several runs, which has no next epoch",
+            hint=f"choose another folder, and --start {folder.path}",
         )
-    other = [what for key, what in _NAMES.items() if old.get(key) != new[key]]
-    if not same_data(old, dataset):
-        other.append("another data set")
-    if config_from_dict(old["config"], source=str(folder / RECORD)) != config:  # a setting it lacks came later
-        other.insert(0, "another recipe")
-    if other:
+    if differences := _differences(old, new):
         raise CheckpointError(
-            f"{folder}: was run with {other[0]}", hint="resume with the same, or choose another folder"
+            f"{folder.path}: was run with {differences[0]}", hint="resume with the same, or choose another folder"
         )
-    return old
+    # a setting that the old record lacks came later and stands at its default
+    return replace(old, config=new.config, sets=new.sets)
 
 
-def same_data(record: Mapping[str, Any], dataset: FerDataset) -> bool:
-    """Whether training and validation split of ``dataset`` are those of a run, whoever prepared them."""
-    seen: dict[str, str] = record["data"]
-    return _splits(dataset).items() <= seen.items()
-
-
-def _splits(dataset: FerDataset) -> dict[str, str]:
-    """Hashes of the splits that a run sees."""
-    return {split: entry["sha256"] for split, entry in dataset.manifest["splits"].items() if split != "test"}
-
-
-def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write ``run.json``."""
-    write_text(folder / RECORD, json.dumps(record, indent=2, sort_keys=True) + "\n")
-
-
-def read_record(folder: Path) -> dict[str, Any]:
-    """Read ``run.json``.
-
-    Raises:
-        CheckpointError: ``folder`` is no run folder, or its record is damaged.
-    """
-    try:
-        record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as err:
-        raise CheckpointError(
-            f"{folder}: not a run folder, it has no {RECORD}", hint="mien train … --out makes one"
-        ) from err
-    except ValueError as err:
-        raise CheckpointError(f"{folder / RECORD}: not JSON ({err})") from err
-    whole = isinstance(record, dict) and record.keys() >= _KEYS
-    if not whole or not isinstance(record["config"], dict) or "model" not in record["config"]:
-        raise CheckpointError(f"{folder / RECORD}: expected an object with {', '.join(sorted(_KEYS))} of a run")
-    return record
-
-
-def read_history(folder: Path) -> list[dict[str, float]]:
-    """The rows that :func:`write_history` wrote.
-
-    Raises:
-        CheckpointError: They are not there or damaged.
-    """
-    path = folder / HISTORY
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)]
-            return [row | {"epoch": int(row["epoch"])} for row in rows]
-    except (OSError, ValueError, TypeError, KeyError) as err:
-        raise CheckpointError(f"{path}: cannot be read ({err})", hint="mien train … --resume writes it anew") from err
-
-
-def write_history(folder: Path, history: list[dict[str, float]]) -> None:
-    """Write ``history.csv`` and, where matplotlib is installed, ``curves.png``."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    write_text(folder / HISTORY, text.getvalue())
-    with suppress(MissingDependencyError):
-        save_plot(history_figure(history), folder / CURVES)
+def _differences(old: RunRecord, new: RunRecord) -> list[str]:
+    """What is not as in the earlier run, in words."""
+    same_sets = old.sets.keys() == new.sets.keys() and all(
+        old.sets[name].same_splits(hashes) for name, hashes in new.sets.items()
+    )
+    checks = {
+        "another recipe": old.config == new.config,
+        "another start": old.start == new.start,
+        "other teachers": old.teachers == new.teachers,
+        "another data set": old.data.same_splits(new.data) and same_sets,
+    }
+    return [what for what, same in checks.items() if not same]

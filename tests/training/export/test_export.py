@@ -14,10 +14,11 @@ from mien.errors import CheckpointError, ConfigError, ExportMismatchError
 from mien.metadata import METADATA_KEY, ModelMetadata
 from mien.networks.registry import build_network, list_networks
 from mien.training.config import TrainingConfig
-from mien.training.export.onnx_export import FilePrecision, export_onnx, export_run, probe_images
+from mien.training.export.onnx_export import FilePrecision, export_onnx, export_run
 from mien.training.export.temperature import fit_temperature
+from mien.training.export.verification import probe_images
 from mien.training.run import train
-from mien.training.trained import load_network
+from mien.training.runs import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def divergence(votes: np.ndarray, said: np.ndarray) -> float:
 def test_the_file_says_what_the_network_says_at_every_batch_size(
     run: Path, tmp_path: Path, precision: FilePrecision
 ) -> None:
-    network, _ = load_network(run)
+    network = RunFolder(run).load_network()
     metadata = ModelMetadata("mine", temperature=1.7)
     result = export_onnx(network, tmp_path / "model.onnx", metadata=metadata, precision=precision)
     images = probe_images(result.metadata.input)
@@ -60,7 +61,7 @@ def test_a_mirrored_file_says_the_same_of_a_face_and_its_mirror_image(run: Path,
     images = probe_images(result.metadata.input)
     turned = images[..., ::-1].copy()
     assert np.allclose(probabilities(result.path, images), probabilities(result.path, turned), atol=1e-6)
-    network, _ = load_network(run)
+    network = RunFolder(run).load_network()
     with torch.no_grad():
         as_is, mirrored = network(torch.from_numpy(images)), network(torch.from_numpy(turned))
     assert np.allclose(probabilities(result.path, images), ((as_is + mirrored) / 2).softmax(1).numpy(), atol=1e-5)
@@ -73,7 +74,7 @@ def test_the_file_carries_its_record(run: Path, tmp_path: Path) -> None:
     assert (record.name, record.temperature, record.input.shape) == ("mine", 1.0, (1, 48, 48))
     assert [row["epoch"] for row in record.training["history"]] == [1, 2]
     assert [str(label) for label in record.labels][:2] == ["neutral", "happiness"]
-    assert record.training["config"]["model"] == "tiny"
+    assert record.network == "tiny"
     assert record.frames["blazeface"].width < 1
     assert "not what a person feels" in record.use_notice
 

@@ -1,7 +1,4 @@
-"""A network's arithmetic in 8 bit: weights per channel, activations by ranges seen on training faces.
-
-It does not know where the faces come from or whether the result is good enough.
-"""
+"""A network's arithmetic in 8 bit: weights per channel, activations by ranges seen on training faces."""
 
 import io
 import logging
@@ -32,7 +29,7 @@ def quantize(model: onnx.ModelProto, faces: FloatArray) -> onnx.ModelProto:
         faces: float32 (n, channels, size, size) in the input's range, some hundreds of training faces.
     """
     load_onnxruntime()
-    from onnxruntime.quantization import (  # noqa: PLC0415 - after it was told to tell nobody
+    from onnxruntime.quantization import (  # noqa: PLC0415 - after telemetry was disabled
         CalibrationMethod,
         QuantFormat,
         QuantType,

@@ -1,7 +1,10 @@
-"""The temperature that makes a network agree best with the votes of the validation split.
+"""The temperature that makes each head of a network agree best with the validation split.
 
-It does not train or export; Guo et al. 2017, section 4.2, with vote distributions in place of labels.
+Guo et al. 2017, section 4.2, with vote distributions in place of labels for the first head.
 """
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +15,10 @@ from mien.data.dataset import FerDataset
 from mien.data.protocols import select
 from mien.data.splits import Split
 from mien.geometry import FloatArray
+from mien.metadata import INTENDED, PERCEIVED, HeadSpec
 from mien.preprocessing import bytes_to_unit
 from mien.training.losses import cross_entropy
+from mien.training.targets import intended_labels
 
 _BATCH = 256
 
@@ -38,11 +43,30 @@ def as_input(images: npt.NDArray[np.uint8]) -> FloatArray:
 
 
 @torch.no_grad()
-def fit_on_validation(network: nn.Module, dataset: FerDataset) -> float:
-    """The temperature for ``network`` on the validation split."""
-    votes = torch.from_numpy(select(dataset, "votes", "validation").targets).float()
+def fit_on_validation(network: nn.Module, heads: Mapping[str, HeadSpec], dataset: FerDataset) -> dict[str, HeadSpec]:
+    """The heads of ``network`` with their temperatures on the validation split.
+
+    Args:
+        network: In evaluation mode; its logits have the columns of all heads, side by side.
+        heads: The first is fitted to the votes, ``intended`` to FER2013's own labels where they are known.
+        dataset: A prepared data set.
+    """
+    selected = select(dataset, "votes", "validation")
+    targets: dict[str, Tensor] = {
+        PERCEIVED: torch.from_numpy(selected.targets).float(),
+        INTENDED: intended_labels(dataset.emotions[selected.indices]),
+    }
     faces = torch.from_numpy(faces_of(dataset, "validation"))
-    return fit_temperature(torch.cat([network(batch) for batch in torch.split(faces, _BATCH)]), votes)
+    logits = torch.cat([network(batch) for batch in torch.split(faces, _BATCH)])  # (n, all columns)
+    fitted = {}
+    begin = 0
+    for name, head in heads.items():
+        end = begin + len(head.labels)
+        known = targets[name].sum(dim=1) > 0
+        temperature = fit_temperature(logits[known, begin:end], targets[name][known])
+        fitted[name] = replace(head, temperature=temperature)
+        begin = end
+    return fitted
 
 
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:
@@ -54,9 +78,8 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
         logits: float32 (n, classes).
         targets: float32 (n, classes), rows sum to 1.
     """
-    low, high = 0.05, 20.0
+    low, high = 1 / 20.0, 1 / 0.05  # of 1 / t
     ratio = (5**0.5 - 1) / 2
-    low, high = 1 / high, 1 / low
     for _ in range(60):
         left, right = high - ratio * (high - low), low + ratio * (high - low)
         if cross_entropy(logits * left, targets).mean() < cross_entropy(logits * right, targets).mean():

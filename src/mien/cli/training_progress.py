@@ -1,0 +1,95 @@
+"""How a training run shows its progress on standard error: a bar on a terminal, lines elsewhere."""
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from mien.training.history import EpochMetrics
+
+#: Seconds between two lines where there is no terminal.
+_LINE_EVERY_S = 10.0
+
+
+class TrainingProgress:
+    """A line for each epoch; between epochs a bar on a terminal, and a line every ten seconds elsewhere.
+
+    Args:
+        title: What is trained.
+    """
+
+    def __init__(self, title: str = "training") -> None:
+        self._title = title
+        self._console = Console(stderr=True, soft_wrap=True)
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._done = self._total = self._first = 0
+        self._steps = 1
+        self._started_s = self._told_s = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def prepared(self, what: str, *, done: int, total: int) -> None:
+        """Tell of work before the first epoch."""
+        if self._is_due() or done == total:
+            self._console.print(f"{self._title}: {what}, {done:,} of {total:,}")
+
+    def started(self, *, epochs: int, steps_per_epoch: int, done_epochs: int, precision: str) -> None:
+        """Show the bar of the whole run."""
+        self._steps, self._total = steps_per_epoch, epochs * steps_per_epoch
+        self._done = self._first = done_epochs * steps_per_epoch
+        self._started_s = time.monotonic()
+        self._task = self._bars.add_task(self._title, total=self._total, completed=self._done, figures="")
+        self._console.print(
+            f"{self._title}: {precision}, {steps_per_epoch} steps an epoch, {done_epochs} of {epochs} epochs done"
+        )
+
+    def stepped(self, *, loss: float, images_per_s: float) -> None:
+        """Move the bar, or print a line when the last one is some time ago."""
+        self._done += 1
+        self._bars.update(self._task, advance=1, figures=f"loss {loss:.3f}  {images_per_s:.0f} images/s")
+        if not self._console.is_terminal and self._is_due():
+            epoch, step = divmod(self._done - 1, self._steps)
+            self._console.print(
+                f"{self._title}: epoch {epoch + 1}, step {step + 1} of {self._steps}, loss {loss:.3f}, "
+                f"{images_per_s:.0f} images/s, {self._left()} left"
+            )
+
+    def finished_epoch(self, metrics: "EpochMetrics") -> None:
+        """Print the epoch's line."""
+        text = (
+            f"epoch {metrics.epoch}: training loss {metrics.train_loss:.4f}, validation loss {metrics.loss:.4f}, "
+            f"KL {metrics.kl:.4f}, accuracy {metrics.accuracy:.4f}"
+        )
+        if metrics.intended_accuracy is not None:
+            text += f", FER2013's labels {metrics.intended_accuracy:.4f}"
+        text += "".join(f", {name} {value:.4f}" for name, value in metrics.set_accuracy.items())
+        text += f", {metrics.images_per_s:.0f} images/s, augmentation {metrics.augmentation_share:.1%}"
+        self._console.print(text + ("  *" if metrics.best else ""))
+
+    def _is_due(self) -> bool:
+        now = time.monotonic()
+        if now - self._told_s < _LINE_EVERY_S:
+            return False
+        self._told_s = now
+        return True
+
+    def _left(self) -> timedelta:
+        """Time that the rest takes at the pace of this run so far."""
+        pace = (time.monotonic() - self._started_s) / (self._done - self._first)
+        return timedelta(seconds=round(pace * (self._total - self._done)))

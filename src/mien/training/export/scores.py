@@ -1,0 +1,37 @@
+"""What a file notes of itself: its metrics on the validation split."""
+
+import numpy as np
+
+from mien.data.dataset import FerDataset
+from mien.data.protocols import select
+from mien.evaluation.run import EvaluationOptions, evaluate, usable_protocols
+from mien.metadata import INTENDED, OUTPUT_NAME, ModelMetadata
+from mien.training.export.verification import FileContent
+
+#: The metric that is noted of each protocol.
+_SCORED = {"votes": "kl", "drawn": "accuracy", "majority": "accuracy", "majority-v1": "accuracy"}
+
+
+def validation_scores(content: bytes, metadata: ModelMetadata, dataset: FerDataset) -> dict[str, dict[str, float]]:
+    """The file's metrics on the validation split, by ``validation/PROTOCOL``."""
+    protocols = [name for name in usable_protocols(dataset, "validation") if name in _SCORED]
+    options = EvaluationOptions(resamples=0)
+    file = FileContent(content, OUTPUT_NAME)
+    results = evaluate(file, dataset, split="validation", protocols=protocols, options=options)
+    scores = {
+        f"validation/{result.protocol}": {"n": result.n, (name := _SCORED[result.protocol]): getattr(result, name)}
+        for result in results
+    }
+    if INTENDED in metadata.heads:
+        head = metadata.heads[INTENDED]
+        scores["validation/fer2013"] = _label_scores(FileContent(content, head.output), dataset, len(head.labels))
+    return scores
+
+
+def _label_scores(file: FileContent, dataset: FerDataset, classes: int) -> dict[str, float]:
+    """The second head against FER2013's own labels."""
+    rows = select(dataset, "votes", "validation").indices
+    labels = dataset.emotions[rows]
+    known = labels < classes
+    answers = file.predict_proba(dataset.images[rows[known]]).argmax(axis=1)
+    return {"n": int(known.sum()), "accuracy": float(np.mean(answers == labels[known]))}

@@ -1,0 +1,104 @@
+"""The metrics of a run's epochs as typed rows, and as a CSV file."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import nan
+from pathlib import Path
+from typing import Any, Self
+
+from mien.errors import CheckpointError
+from mien.runtime.files import write_text
+
+#: Columns of every run, in the order of the file.
+_COLUMNS = (
+    "epoch",
+    "train_loss",
+    "train_accuracy",
+    "loss",
+    "accuracy",
+    "kl",
+    "learning_rate",
+    "images_per_s",
+    "augmentation_share",
+)
+_OPTIONAL = ("intended_loss", "intended_accuracy")
+#: Before the name of a further data set in a column's name.
+_OF_SET = "accuracy_on_"
+
+
+@dataclass(frozen=True, slots=True)
+class EpochMetrics:
+    """The metrics of one epoch.
+
+    Attributes:
+        epoch: From 1.
+        train_loss: Mean over the training images, against the run's target, with augmentation and dropout.
+        train_accuracy: Expected accuracy on sampled labels, likewise.
+        loss: On the validation split, against the run's target.
+        accuracy: Expected accuracy on labels sampled from the votes.
+        kl: KL(votes ‖ network) in nats, with the votes of the recipe's ``panels``.
+        learning_rate: At the end of the epoch.
+        images_per_s: Training images over the time of the epoch's training part.
+        augmentation_share: Of the time of the epoch's training part, in [0, 1].
+        best: No earlier epoch was as good.
+        intended_loss: Cross-entropy of the second head to FER2013's labels of the validation split; None without one.
+        intended_accuracy: Its accuracy on them.
+        set_accuracy: The first head's accuracy on the validation split of each further data set that has one.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    loss: float
+    accuracy: float
+    kl: float
+    learning_rate: float
+    images_per_s: float = nan
+    augmentation_share: float = nan
+    best: bool = False
+    intended_loss: float | None = None
+    intended_accuracy: float | None = None
+    set_accuracy: Mapping[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, float]:
+        """A flat row; metrics that the run does not have are left out."""
+        row: dict[str, float] = {name: getattr(self, name) for name in _COLUMNS}
+        row["best"] = float(self.best)
+        row |= {name: value for name in _OPTIONAL if (value := getattr(self, name)) is not None}
+        return row | {_OF_SET + name: value for name, value in self.set_accuracy.items()}
+
+    @classmethod
+    def from_dict(cls, row: Mapping[str, Any]) -> Self:
+        """Read a row back, of a history file, a checkpoint or a model's metadata.
+
+        Raises:
+            KeyError, TypeError, ValueError: A column is missing or no number.
+        """
+        known = {name: float(row[name]) for name in (*_COLUMNS, *_OPTIONAL) if name in row and name != "epoch"}
+        sets = {name.removeprefix(_OF_SET): float(value) for name, value in row.items() if name.startswith(_OF_SET)}
+        return cls(int(float(row["epoch"])), **known, best=bool(float(row.get("best", 0))), set_accuracy=sets)
+
+
+def read_history(path: Path) -> tuple[EpochMetrics, ...]:
+    """The rows that :func:`write_history` wrote.
+
+    Raises:
+        CheckpointError: They are not there or damaged.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            return tuple(EpochMetrics.from_dict(row) for row in csv.DictReader(stream))
+    except (OSError, ValueError, TypeError, KeyError) as err:
+        raise CheckpointError(f"{path}: cannot be read ({err})", hint="mien train … --resume writes it anew") from err
+
+
+def write_history(path: Path, history: Sequence[EpochMetrics]) -> None:
+    """Write one line an epoch; ``history`` is not empty."""
+    rows = [metrics.to_dict() for metrics in history]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

@@ -1,0 +1,272 @@
+"""Networks read back out of exported ONNX files: to start a run from, where the run folder behind them is gone.
+
+The exporter keeps the names of a network's layers. Weights in 8 bit are dequantized; a batch norm that was folded into
+its convolution gets statistics that are measured anew on training faces, so that the network answers as the file does
+in evaluation and goes on well in training.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from mien.errors import CheckpointError, ModelFileError
+from mien.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, ModelMetadata
+from mien.networks.mirrored import Mirrored
+from mien.networks.registry import build_network
+from mien.runtime.onnx import open_session
+from mien.training.heads import perceived
+from mien.training.records import WeightsSource
+
+#: Largest mean total variation distance between a file and the network that is read from it.
+_TOLERANCE = 0.03
+_FLOAT_TOLERANCE = 1e-3
+#: What the exporter and the quantizer add to the name of a weight.
+_SUFFIXES = ("_DequantizeLinear_Output", "_half")
+_LAYERS = nn.Conv2d | nn.Linear | nn.BatchNorm1d | nn.BatchNorm2d
+_Norm = nn.BatchNorm1d | nn.BatchNorm2d
+_Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """Of one node: ``weight`` as the layer has it, ``rest`` bias and, of a batch norm, mean and variance."""
+
+    weight: _Array
+    rest: tuple[_Array, ...]
+
+
+def read_metadata(path: Path) -> ModelMetadata:
+    """The record inside a model file.
+
+    Raises:
+        ModelFileError: The file is not there, is no ONNX network, or has no record.
+    """
+    model = _load(path)
+    text = {item.key: item.value for item in model.metadata_props}.get(METADATA_KEY)
+    if text is None:
+        raise ModelFileError(f"{path}: has no record of mien", hint="mien export writes files that can be learned from")
+    return ModelMetadata.from_json(text, source=str(path))
+
+
+def describe_file(path: Path) -> WeightsSource:
+    """A model file as something to begin with or to learn from.
+
+    Raises:
+        ModelFileError: The file is not there, or is no model file of mien.
+    """
+    metadata = read_metadata(path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return WeightsSource(path.name, metadata.network or "?", sha256, metadata.training.get("recipe_sha256"))
+
+
+@torch.no_grad()
+def read_network(path: Path, faces: Tensor) -> nn.Module:
+    """The network inside a model file, in evaluation mode, as it was before its temperature and mirror averaging.
+
+    Args:
+        path: The ``.onnx`` file, of any precision.
+        faces: Training faces, float32 (n, 1, 48, 48) in [0, 1]; some thousands give good statistics of batch norms.
+
+    Raises:
+        ModelFileError: The file is not there, or is no model file of mien.
+        CheckpointError: The network has layers that cannot be read back, or answers otherwise than the file.
+    """
+    metadata = read_metadata(path)
+    if metadata.network is None:
+        raise CheckpointError(f"{path}: does not say which network it holds", hint="start from a run folder")
+    columns = sum(len(head.labels) for head in metadata.heads.values())
+    network = build_network(metadata.network, classes=columns).eval()
+    found = _node_weights(_load(path))
+    folded = _fill(network, found, faces[:2], path)
+    _measure(network, folded, faces)
+    _check(network, path, metadata, faces[:256])
+    return network
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such model file")
+    try:
+        return onnx.load(path)
+    except Exception as err:  # protobuf's own errors have no common public base
+        raise ModelFileError(f"{path}: not a readable ONNX network ({str(err)[:200]})") from err
+
+
+def _node_weights(model: onnx.ModelProto) -> dict[str, _Weights]:
+    """Weights by the name of their layer, such as ``blocks.0.conv1``."""
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    producers = {name: node for node in model.graph.node for name in node.output}
+    found: dict[str, _Weights] = {}
+    for node in model.graph.node:
+        if node.op_type not in {"Conv", "Gemm", "MatMul", "BatchNormalization"}:
+            continue
+        values = [_value(name, stored, producers) for name in node.input[1:]]
+        layer = _layer_name(node.input[1]) if len(node.input) > 1 else None
+        if layer is None or any(value is None for value in values):
+            continue  # a product of two feature maps, or a pooling written as a convolution
+        weight, *rest = [value for value in values if value is not None]
+        if node.op_type in {"Gemm", "MatMul"} and not _attribute(node, "transB"):
+            weight = weight.T
+        found.setdefault(layer, _Weights(weight, tuple(rest)))  # once, though a mirrored file may use it twice
+    return found
+
+
+def _layer_name(weight: str) -> str | None:
+    """``blocks.0.conv1`` of ``network.network.blocks.0.conv1.weight_DequantizeLinear_Output``."""
+    for suffix in _SUFFIXES:
+        weight = weight.removesuffix(suffix)
+    if not weight.endswith(".weight"):
+        return None
+    while weight.startswith("network."):  # a wrapper for the softmax, and one for mirror averaging
+        weight = weight.removeprefix("network.")
+    return weight.removesuffix(".weight")
+
+
+def _value(
+    name: str, stored: dict[str, npt.NDArray[np.generic]], producers: dict[str, onnx.NodeProto]
+) -> _Array | None:
+    """A constant of the graph as float32, read through the nodes that only store it in fewer bits."""
+    if name in stored:
+        return stored[name].astype(np.float32)
+    node = producers.get(name)
+    if node is None:
+        return None
+    if node.op_type in {"Cast", "Identity"}:
+        return _value(node.input[0], stored, producers)
+    if node.op_type != "DequantizeLinear":
+        return None
+    quantized, scale, *zero = [_value(part, stored, producers) for part in node.input]
+    if quantized is None or scale is None:
+        return None
+    offset = zero[0] if zero and zero[0] is not None else np.zeros_like(scale)
+    if scale.ndim and scale.size > 1:  # one scale a channel
+        axis = _attribute(node, "axis")
+        shape = [1] * quantized.ndim
+        shape[1 if axis is None else axis] = -1
+        scale, offset = scale.reshape(shape), offset.reshape(shape)
+    return ((quantized - offset) * scale).astype(np.float32)
+
+
+def _attribute(node: onnx.NodeProto, name: str) -> int | None:
+    return next((item.i for item in node.attribute if item.name == name), None)
+
+
+def _fill(network: nn.Module, found: dict[str, _Weights], faces: Tensor, path: Path) -> list[tuple[nn.Module, _Norm]]:
+    """Give each layer its weights; return the layers whose batch norm was folded into them, with that norm."""
+    layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, _LAYERS)}
+    own = {f"{name}." for name in layers}
+    if other := [name for name, _ in network.named_parameters() if not any(name.startswith(part) for part in own)]:
+        raise CheckpointError(f"{path}: {other[0]} cannot be read back from a file", hint="start from a run folder")
+    followers = _norms_behind(network, faces)
+    folded: list[tuple[nn.Module, _Norm]] = []
+    for name, layer in layers.items():
+        if isinstance(layer, _Norm) and name not in found and layer in followers.values():
+            continue  # folded: filled together with the layer before it
+        if name not in found or found[name].weight.shape != tuple(layer.weight.shape):
+            raise CheckpointError(f"{path}: holds no weights for {name}", hint="start from a run folder")
+        _copy(layer.weight, found[name].weight)
+        rest = found[name].rest
+        if isinstance(layer, _Norm):
+            _copy_norm(layer, rest)
+            continue
+        norm = followers.get(layer)
+        if norm is not None and not any(found_name in found for found_name in _names_of(network, norm)):
+            folded.append((layer, norm))
+            _make_neutral(norm, bias=rest[0])
+            if layer.bias is not None:
+                layer.bias.zero_()  # it lies in the norm's
+        elif layer.bias is not None:
+            _copy(layer.bias, rest[0])
+    return folded
+
+
+def _names_of(network: nn.Module, module: nn.Module) -> Iterator[str]:
+    return (name for name, other in network.named_modules() if other is module)
+
+
+def _copy(parameter: Tensor, values: _Array) -> None:
+    parameter.copy_(torch.from_numpy(np.ascontiguousarray(values)))
+
+
+def _copy_norm(norm: _Norm, rest: tuple[_Array, ...]) -> None:
+    """A batch norm that the file kept: bias, mean and variance."""
+    for target, values in zip((norm.bias, norm.running_mean, norm.running_var), rest, strict=True):
+        assert target is not None  # noqa: S101 - all of ours keep statistics
+        _copy(target, values)
+
+
+def _make_neutral(norm: _Norm, *, bias: _Array) -> None:
+    """A norm that only adds ``bias``."""
+    norm.weight.fill_(1)
+    _copy(norm.bias, bias)
+    if norm.running_mean is not None and norm.running_var is not None:
+        norm.running_mean.zero_()
+        norm.running_var.fill_(1 - norm.eps)
+
+
+def _norms_behind(network: nn.Module, faces: Tensor) -> dict[nn.Module, _Norm]:
+    """For each convolution and dense layer the batch norm that takes its output, seen in one forward pass."""
+    outputs: list[tuple[Tensor, nn.Module]] = []  # the tensors are kept, so that no other one is taken for them
+    found: dict[nn.Module, _Norm] = {}
+
+    def after(module: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(module, _Norm):
+            found.update({layer: module for tensor, layer in outputs if tensor is given[0]})
+        else:
+            outputs.append((output, module))
+
+    hooks = [layer.register_forward_hook(after) for layer in network.modules() if isinstance(layer, _LAYERS)]
+    network(faces)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def _measure(network: nn.Module, folded: list[tuple[nn.Module, _Norm]], faces: Tensor) -> None:
+    """Give folded norms the statistics of what they see, and the scale and bias that leave the function as it is."""
+    sums = {norm: torch.zeros(3, norm.num_features, dtype=torch.float64) for _, norm in folded}
+
+    def after(norm: nn.Module, given: tuple[Tensor, ...], _: Tensor) -> None:
+        features = given[0].double().transpose(0, 1).flatten(1)  # (channels, n · positions)
+        count = torch.full((len(features),), features.shape[1])
+        sums[norm] += torch.stack([features.sum(1), features.square().sum(1), count])  # type: ignore[index]
+
+    hooks = [norm.register_forward_hook(after) for _, norm in folded]
+    for batch in torch.split(faces, 256):
+        network(batch)
+    for hook in hooks:
+        hook.remove()
+    for norm, (total, squares, count) in sums.items():
+        mean = total / count
+        variance = (squares / count - mean.square()).clamp(min=0)
+        norm.weight.copy_(
+            (variance + norm.eps).sqrt()
+        )  # (x - mean) / sqrt(var + eps) · weight + mean + bias = x + bias
+        norm.bias.add_(mean)
+        if norm.running_mean is not None and norm.running_var is not None:
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(variance)
+
+
+def _check(network: nn.Module, path: Path, metadata: ModelMetadata, faces: Tensor) -> None:
+    """Refuse a network that answers otherwise than its file."""
+    asked = Mirrored(network) if metadata.training.get("mirrored") else network
+    answers = (perceived(asked(faces)) / metadata.temperature).softmax(dim=1).numpy()
+    session = open_session(path, threads=torch.get_num_threads())
+    expected = session.run([OUTPUT_NAME], {INPUT_NAME: faces.numpy()})[0]
+    apart = float(np.abs(answers - expected).sum(axis=1).mean() / 2)
+    allowed = _TOLERANCE if metadata.training.get("file_precision") == "int8" else _FLOAT_TOLERANCE
+    if not apart <= allowed:
+        raise CheckpointError(
+            f"{path}: the network that was read back differs from the file by {apart:.3f} in total variation, at most "
+            f"{allowed:g} is allowed",
+            hint="start from a run folder, or export the file again with this version",
+        )

@@ -1,0 +1,175 @@
+"""What a run's ``run.json`` says, as types: settings, data, versions, and the runs or files that it came from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from mien.data.dataset import FerDataset
+from mien.training.config import TrainingConfig, config_from_dict
+from mien.training.history import EpochMetrics
+from mien.training.precision import Precision
+
+#: What a record must hold.
+KEYS = frozenset({"config", "data", "precision", "recipe_sha256", "versions"})
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsSource:
+    """Weights that a run began with, learned from, or is the mean of.
+
+    Attributes:
+        name: Of the run folder or of the file.
+        network: The architecture.
+        weights_sha256: Hash of the run's best weights, or of the file.
+        recipe_sha256: Names the recipe that they were trained by; None where the file does not say.
+    """
+
+    name: str
+    network: str
+    weights_sha256: str
+    recipe_sha256: str | None = None
+
+    def to_dict(self) -> dict[str, str]:
+        record = {"name": self.name, "network": self.network, "weights_sha256": self.weights_sha256}
+        return record if self.recipe_sha256 is None else record | {"recipe_sha256": self.recipe_sha256}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, str]) -> Self:
+        """Read it back; earlier versions wrote ``run`` and ``model`` for name and network."""
+        name = record["name"] if "name" in record else record["run"]
+        network = record["network"] if "network" in record else record["model"]
+        return cls(name, network, record["weights_sha256"], record.get("recipe_sha256"))
+
+
+@dataclass(frozen=True, slots=True)
+class DataHashes:
+    """Which data a run saw.
+
+    Attributes:
+        manifest_sha256: Of the manifest of the prepared data set.
+        splits: Hash of each split that a run sees, ``train`` and ``validation``.
+    """
+
+    manifest_sha256: str
+    splits: Mapping[str, str]
+
+    @classmethod
+    def of(cls, dataset: FerDataset) -> Self:
+        """The hashes of ``dataset``; its test split is none of a run's."""
+        splits = {name: entry["sha256"] for name, entry in dataset.manifest["splits"].items() if name != "test"}
+        return cls(dataset.manifest_sha256, splits)
+
+    def same_splits(self, other: "DataHashes") -> bool:
+        """Whether the splits hold the same faces and votes, whoever prepared them."""
+        return dict(self.splits) == dict(other.splits)
+
+    def to_dict(self) -> dict[str, str]:
+        return {"manifest_sha256": self.manifest_sha256, **self.splits}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, str]) -> Self:
+        return cls(record["manifest_sha256"], {k: v for k, v in record.items() if k != "manifest_sha256"})
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What was run: the content of ``run.json``.
+
+    Attributes:
+        config: The recipe; in a mean of several runs that of the first one.
+        data: Hashes of the main data set.
+        recipe_sha256: Name of the recipe as the version that ran it computed it.
+        sets: Hashes of the further data sets, by their name in the recipe.
+        start: Weights that the network began with.
+        teachers: Networks that it learned from.
+        averaged: Runs whose weights were averaged; such a record belongs to no training of its own.
+        versions: Of mien and torch.
+        precision: Arithmetic; None until it is measured.
+        threads: Of the processor.
+        epochs: Epochs done.
+        best: Metrics of the best epoch.
+        float_weights_sha256: Hash of the 16-bit file of the weights, where they were shipped.
+    """
+
+    config: TrainingConfig
+    data: DataHashes
+    recipe_sha256: str
+    sets: Mapping[str, DataHashes] = field(default_factory=dict)
+    start: WeightsSource | None = None
+    teachers: tuple[WeightsSource, ...] = ()
+    averaged: tuple[WeightsSource, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    precision: Precision | None = None
+    threads: int | None = None
+    epochs: int | None = None
+    best: EpochMetrics | None = None
+    float_weights_sha256: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """It is a mean of runs, or all of its epochs are done; a run that stopped early does not say so here."""
+        return bool(self.averaged) or self.epochs == self.config.epochs
+
+    def origin(self) -> dict[str, Any]:
+        """What a model file says of its training: recipe, data and ancestors, without the figures of epochs."""
+        kept = replace(self, threads=None, epochs=None, best=None, recipe_sha256=self.config.sha256)
+        record = kept.to_dict()
+        return {key: value for key, value in record.items() if value or key == "precision"}
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in ``run.json``; :meth:`from_dict` reads it back."""
+        record: dict[str, Any] = {
+            "config": self.config.to_dict(),
+            "data": self.data.to_dict(),
+            "recipe_sha256": self.recipe_sha256,
+            "start": None if self.start is None else self.start.to_dict(),
+            "teachers": [teacher.to_dict() for teacher in self.teachers],
+            "versions": dict(self.versions),
+            "precision": self.precision,
+        }
+        optional: dict[str, Any] = {
+            "sets": {name: hashes.to_dict() for name, hashes in self.sets.items()} or None,
+            "averaged": [run.to_dict() for run in self.averaged] or None,
+            "threads": self.threads,
+            "epochs": self.epochs,
+            "best": None if self.best is None else self.best.to_dict(),
+            "float_weights_sha256": self.float_weights_sha256,
+        }
+        return record | {key: value for key, value in optional.items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any], *, source: str = "record") -> Self:
+        """Read a record back, of this version or an earlier one; ``source`` is named in errors.
+
+        Raises:
+            ConfigError: Its recipe has a setting that is unknown or out of range.
+            KeyError, TypeError, ValueError, AttributeError: It is no such record.
+        """
+        start, best = record.get("start"), record.get("best")
+        return cls(
+            config=config_from_dict(record["config"], source=source),
+            data=DataHashes.from_dict(record["data"]),
+            recipe_sha256=record["recipe_sha256"],
+            sets={name: DataHashes.from_dict(hashes) for name, hashes in record.get("sets", {}).items()},
+            start=None if start is None else WeightsSource.from_dict(start),
+            teachers=_sources(record.get("teachers")),
+            averaged=_sources(record.get("averaged")),
+            versions=record["versions"],
+            precision=record["precision"],
+            threads=record.get("threads"),
+            epochs=record.get("epochs"),
+            best=None if best is None else EpochMetrics.from_dict(best),
+            float_weights_sha256=record.get("float_weights_sha256"),
+        )
+
+
+def _sources(records: Sequence[Mapping[str, str]] | None) -> tuple[WeightsSource, ...]:
+    return tuple(WeightsSource.from_dict(record) for record in records or ())
+
+
+def names_a_network(record: object) -> bool:
+    """Whether ``record`` has all keys of a run's record, and its recipe names a network."""
+    if not isinstance(record, dict) or not record.keys() >= KEYS:
+        return False
+    config = record["config"]
+    return isinstance(config, dict) and bool({"network", "model"} & config.keys())
