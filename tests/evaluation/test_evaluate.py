@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from mien.data.dataset import FerDataset
 from mien.data.protocols import PROTOCOLS, select
+from mien.decision import DecisionRule
 from mien.errors import ProtocolError, ShapeError
 from mien.evaluation import EvaluationOptions, evaluate, evaluate_selections
 from mien.evaluation.run import predict_rows, usable_protocols
@@ -18,7 +19,7 @@ from .made import PixelModel, random_votes, selection
 FEW = EvaluationOptions(resamples=20)
 NAMES = [
     *("protocol", "split", "n", "accuracy", "macro_f1", "balanced_accuracy", "misclassification", "per_class"),
-    *("confusion_matrix", "kl", "js", "cross_entropy", "ece", "intervals", "few_cases"),
+    *("confusion_matrix", "kl", "js", "cross_entropy", "ece", "intervals", "few_cases", "argmax"),
 ]
 
 
@@ -165,3 +166,31 @@ def test_protocols_that_lack_their_votes_are_not_usable(dataset):
         "majority",
         "majority-unique",
     }
+
+
+class Ruled(PixelModel):
+    """The same answers, named by weights of its own."""
+
+    decision = DecisionRule(FERPLUS_LABELS, (1.0, 1.0, 1.0, 1.0, 1.0, 6.0, 6.0, 6.0))
+
+
+def test_what_is_counted_is_what_the_model_names_and_argmax_stands_beside_it(dataset):
+    chosen = select(dataset, "majority", "validation")
+    (ruled,) = evaluate(Ruled(), dataset, split="validation", options=FEW)
+    (plain,) = evaluate(PixelModel(), dataset, split="validation", options=FEW)
+    probabilities = PixelModel().predict_proba(dataset.images[chosen.indices])
+    named = (probabilities * Ruled.decision.weights).argmax(1)
+    assert not np.array_equal(named, probabilities.argmax(1))
+    record = ruled.to_dict()
+    assert record["accuracy"] == pytest.approx(accuracy_score(chosen.labels, named))
+    assert record["macro_f1"] == pytest.approx(
+        f1_score(chosen.labels, named, labels=range(8), average="macro", zero_division=0)
+    )
+    assert record["confusion_matrix"] == confusion_matrix(chosen.labels, named, labels=range(8)).tolist()
+    assert record["ece"] == plain.ece
+    assert record["abstaining"]["thresholds"][0]["accuracy"] == pytest.approx(record["accuracy"])
+    for name, value in record["argmax"].items():
+        assert value == plain.to_dict()[name] == plain.to_dict()["argmax"][name]
+    switched = EvaluationOptions(resamples=20, decision="argmax")
+    (off,) = evaluate(Ruled(), dataset, split="validation", options=switched)
+    assert off.to_dict() == plain.to_dict()

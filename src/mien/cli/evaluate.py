@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mien.cli.options import DecisionOption, LabelsOption, PriorOption
 from mien.data.protocols import PROTOCOLS
 from mien.data.splits import Split
 from mien.errors import ConfigError
@@ -50,12 +51,17 @@ def evaluate(
     split: _Split = "test",
     protocol: _Protocols = None,
     baseline: _Baseline = None,
+    labels: LabelsOption = "perceived",
+    prior: PriorOption = None,
+    decision: DecisionOption = "rule",
     json_output: _Json = False,
     out: _Out = None,
     resamples: _Resamples = RESAMPLES,
     seed: _Seed = 0,
 ) -> None:
     """Judge a model on a split: metrics with 95 % intervals, a summary first, then protocol by protocol.
+
+    What is counted is the expression that the model names; with --json, `argmax` has the same of the most probable one.
 
     Choose recipe, epoch and threshold on the validation split; the test split is for a finished model and is read once.
 
@@ -70,30 +76,31 @@ def evaluate(
     from mien.evaluation.report import EvaluationReport, compare_with_naive
     from mien.evaluation.run import EvaluationOptions
     from mien.evaluation.run import evaluate as judge
+    from mien.recognition.recognizer import load_recognizer
 
     if out is not None:
         load_figure()  # missed now rather than after all is judged
-    name, predictor, labels = _predictor(model, baseline)
+    if baseline is not None:
+        name, predictor, columns = _baseline(baseline, model)
+    else:
+        recognizer = load_recognizer(model or "default", labels=labels, prior=prior, decision=decision)
+        name, predictor, columns = model or recognizer.metadata.name, recognizer, recognizer.labels
     dataset = open_dataset(data)
     protocols = _protocols(protocol, dataset, split)
     with _progress() as progress:
-        options = EvaluationOptions(labels=labels, resamples=resamples, seed=seed, progress=progress)
+        options = EvaluationOptions(labels=columns, resamples=resamples, seed=seed, progress=progress)
         results = judge(predictor, dataset, split=split, protocols=protocols, options=options)
     comparison = compare_with_naive(results, dataset, seed=seed, is_naive=baseline is not None)
     _show(EvaluationReport(name, results, comparison), as_json=json_output, out=out)
 
 
-def _predictor(model: str | None, baseline: str | None) -> "tuple[str, Predictor, LabelSet]":
+def _baseline(baseline: str, model: str | None) -> "tuple[str, Predictor, LabelSet]":
     from mien.evaluation import NaiveBaseline
     from mien.expressions import FERPLUS_LABELS
-    from mien.recognition.recognizer import load_recognizer
 
-    if model is not None and baseline is not None:
+    if model is not None:
         raise ConfigError(f"MODEL {model!r} and --baseline {baseline!r} exclude each other", hint="give one of them")
-    if baseline is not None:
-        return f"the {baseline} baseline", NaiveBaseline(), FERPLUS_LABELS
-    recognizer = load_recognizer() if model is None else load_recognizer(model)
-    return model or recognizer.metadata.name, recognizer, recognizer.labels
+    return f"the {baseline} baseline", NaiveBaseline(), FERPLUS_LABELS
 
 
 def _protocols(names: list[str] | None, dataset: "FerDataset", split: Split) -> tuple[str, ...]:

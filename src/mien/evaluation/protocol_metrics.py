@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mien.data.protocols import TargetKind
+from mien.decision import decide
 from mien.errors import ShapeError
 from mien.evaluation import metrics
 from mien.evaluation.metrics import FloatArray, IntArray
@@ -31,11 +32,13 @@ class Judged:
         kind: How the targets are compared.
         targets: float64 (n, 8) in FER+ order, each row sums to 1.
         probabilities: The model's, float64 (n, 8) in the same order.
+        decision: How the model names an expression, weights (8,) in the same order; None names the most probable.
     """
 
     kind: TargetKind
     targets: FloatArray
     probabilities: FloatArray
+    decision: FloatArray | None = None
 
     def __post_init__(self) -> None:
         if self.targets.shape != self.probabilities.shape:
@@ -43,9 +46,8 @@ class Judged:
 
     @property
     def predicted(self) -> IntArray:
-        """Most probable expression of each image (n,)."""
-        top: IntArray = self.probabilities.argmax(axis=1)
-        return top
+        """The expression that the model names for each image (n,)."""
+        return decide(self.probabilities, self.decision)
 
     @property
     def truth(self) -> FloatArray:

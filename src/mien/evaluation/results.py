@@ -50,8 +50,29 @@ class Reliability:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ArgmaxMetrics:
+    """What a model would reach if it named the most probable expression; the names are those of the result.
+
+    Attributes:
+        confusion_matrix: (8, 8), true class by row.
+    """
+
+    accuracy: float
+    macro_f1: float
+    balanced_accuracy: float
+    misclassification: float
+    confusion_matrix: FloatArray = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in OVERALL} | {"confusion_matrix": self.confusion_matrix.tolist()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class EvaluationResult:
     """All metrics of one model on one protocol and split; what the protocol does not define is None.
+
+    ``accuracy``, ``macro_f1`` and all that is counted are of the expression that the model names, by its decision rule
+    where it has one; ``argmax`` has those of the most probable one. The calibration error is of the most probable one.
 
     Attributes:
         protocol: Name of the rule.
@@ -71,6 +92,7 @@ class EvaluationResult:
         drawn: What belongs to drawn labels alone.
         reliability: The bins of the calibration error.
         abstaining: Risk against coverage, where the protocol has a calibration error.
+        argmax: The metrics of naming the most probable expression.
     """
 
     protocol: str
@@ -90,6 +112,7 @@ class EvaluationResult:
     drawn: DrawnMetrics | None = field(default=None, repr=False)
     reliability: Reliability | None = field(default=None, repr=False)
     abstaining: RiskCoverage | None = field(default=None, repr=False)
+    argmax: ArgmaxMetrics | None = field(default=None, repr=False)
 
     @property
     def few_cases(self) -> tuple[str, ...]:
@@ -112,6 +135,8 @@ class EvaluationResult:
         record |= {name: getattr(self, name) for name in OF_PROBABILITIES}
         record["intervals"] = {name: interval.to_list() for name, interval in self.intervals.items()}
         record["few_cases"] = list(self.few_cases)
+        if self.argmax is not None:
+            record["argmax"] = self.argmax.to_dict()
         if self.abstaining is not None:
             record["abstaining"] = self.abstaining.to_dict()
         if self.drawn is not None:

@@ -5,8 +5,8 @@ does not know how a model was trained, nor how results are shown.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,13 @@ from mien.data import protocols as rules
 from mien.data.dataset import FerDataset
 from mien.data.protocols import Selection
 from mien.data.splits import Split
+from mien.decision import Decision, DecisionRule
 from mien.errors import ProtocolError, ShapeError
 from mien.evaluation import metrics
 from mien.evaluation.bootstrap import RESAMPLES, intervals
 from mien.evaluation.metrics import FloatArray
 from mien.evaluation.protocol_metrics import CLASS_METRICS, Judged, class_path
-from mien.evaluation.results import ClassMetrics, EvaluationResult, Reliability
+from mien.evaluation.results import OVERALL, ArgmaxMetrics, ClassMetrics, EvaluationResult, Reliability
 from mien.evaluation.sampled_labels import drawn_metrics
 from mien.evaluation.selective import RiskCoverage, risk_coverage
 from mien.expressions import FERPLUS_LABELS, LabelSet
@@ -36,6 +37,15 @@ class Predictor(Protocol):
         """Probabilities (n, classes) for gray pictures uint8 (n, 48, 48, 1)."""
 
 
+@runtime_checkable
+class DecidingPredictor(Predictor, Protocol):
+    """A model that names expressions by a rule of its own, as :class:`mien.recognition.recognizer.Recognizer` does."""
+
+    @property
+    def decision(self) -> DecisionRule | None:
+        """The rule; None names the most probable expression."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationOptions:
     """How to evaluate.
@@ -46,6 +56,7 @@ class EvaluationOptions:
         seed: Of the bootstrap and of the one draw of labels.
         batch_size: Images in one call of the model.
         progress: Told after each batch.
+        decision: ``rule`` judges what a model names by its own rule, ``argmax`` the most probable expression.
     """
 
     labels: LabelSet = FERPLUS_LABELS
@@ -53,6 +64,7 @@ class EvaluationOptions:
     seed: int = 0
     batch_size: int = 256
     progress: Progress | None = None
+    decision: Decision = "rule"
 
 
 _DEFAULTS = EvaluationOptions()
@@ -107,10 +119,20 @@ def evaluate_selections(
     # Protocols share most of their rows: each image goes through the network once.
     rows = np.unique(np.concatenate([selection.indices for selection in selections]))  # (n,), ascending
     probabilities = predict_rows(model, images, rows, options=options)  # (n, 8)
+    weights = _weights(model) if options.decision == "rule" else None
     return tuple(
-        judge(selection, probabilities[np.searchsorted(rows, selection.indices)], options=options)
+        judge(selection, probabilities[np.searchsorted(rows, selection.indices)], weights=weights, options=options)
         for selection in selections
     )
+
+
+def _weights(model: Predictor) -> FloatArray | None:
+    """The weights of the model's decision rule, (8,) in FER+ order; None without a rule."""
+    rule = model.decision if isinstance(model, DecidingPredictor) else None
+    if rule is None:
+        return None
+    by_label = dict(zip(rule.labels, rule.weights, strict=True))  # what a model cannot answer has probability 0
+    return np.array([by_label.get(label, 1.0) for label in FERPLUS_LABELS])
 
 
 def predict_rows(
@@ -139,10 +161,21 @@ def predict_rows(
 
 
 def judge(
-    selection: Selection, probabilities: FloatArray, *, options: EvaluationOptions = _DEFAULTS
+    selection: Selection,
+    probabilities: FloatArray,
+    *,
+    weights: FloatArray | None = None,
+    options: EvaluationOptions = _DEFAULTS,
 ) -> EvaluationResult:
-    """All metrics of ``probabilities`` (n, 8) in FER+ order for the rows of ``selection``."""
-    judged = Judged(selection.kind, selection.targets, probabilities)
+    """All metrics of ``probabilities`` (n, 8) in FER+ order for the rows of ``selection``.
+
+    Args:
+        selection: The rows with their targets.
+        probabilities: What the model says of them.
+        weights: Of a decision rule, (8,) in FER+ order; None names the most probable expression.
+        options: Of the intervals.
+    """
+    judged = Judged(selection.kind, selection.targets, probabilities, weights)
     values = {name: float(value) for name, value in judged.metrics().items()}
     return EvaluationResult(
         protocol=selection.protocol,
@@ -160,7 +193,13 @@ def judge(
         ),
         reliability=_reliability(judged),
         abstaining=_abstaining(judged),
+        argmax=_argmax(replace(judged, decision=None)),
     )
+
+
+def _argmax(judged: Judged) -> ArgmaxMetrics:
+    values = judged.metrics()
+    return ArgmaxMetrics(**{name: float(values[name]) for name in OVERALL}, confusion_matrix=judged.confusion_matrix())
 
 
 def _reliability(judged: Judged) -> Reliability | None:
@@ -173,7 +212,7 @@ def _reliability(judged: Judged) -> Reliability | None:
 
 
 def _abstaining(judged: Judged) -> RiskCoverage | None:
-    return None if judged.kind == "drawn" else risk_coverage(judged.truth, judged.probabilities)
+    return None if judged.kind == "drawn" else risk_coverage(judged.truth, judged.probabilities, judged.predicted)
 
 
 def _checked(output: npt.NDArray[np.floating[Any]], *, shape: tuple[int, int]) -> FloatArray:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from mien.evaluation.metrics import FloatArray
+from mien.decision import decide
+from mien.evaluation.metrics import FloatArray, IntArray
 
 #: Thresholds that tables and JSON show.
 THRESHOLDS: Final = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -45,15 +46,17 @@ class RiskCoverage:
         return {"area": self.area, "thresholds": [dict(zip(names, row, strict=True)) for row in rows]}
 
 
-def risk_coverage(truth: FloatArray, probabilities: FloatArray) -> RiskCoverage:
-    """The curve of answers ordered by the probability of the first choice.
+def risk_coverage(truth: FloatArray, probabilities: FloatArray, named: IntArray | None = None) -> RiskCoverage:
+    """The curve of answers ordered by the probability of the named expression.
 
     Args:
         truth: One-hot labels (n, k).
         probabilities: (n, k).
+        named: Columns of the named expressions (n,); None for the most probable.
     """
-    confidence = probabilities.max(axis=1, initial=0.0)  # (n,)
-    hits = np.take_along_axis(truth, probabilities.argmax(axis=1)[:, None], axis=1)[:, 0]
+    named = decide(probabilities) if named is None else named
+    confidence = np.take_along_axis(probabilities, named[:, None], axis=1)[:, 0]  # (n,)
+    hits = np.take_along_axis(truth, named[:, None], axis=1)[:, 0]
     order = np.argsort(-confidence, kind="stable")  # equal confidences stay in the order of the images
     count = np.arange(1, len(order) + 1)
     return RiskCoverage(

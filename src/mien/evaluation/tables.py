@@ -6,6 +6,8 @@ It does not compute metrics and does not print; a table is rows of text that Mar
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
+
 from mien.evaluation.bootstrap import Interval
 from mien.evaluation.protocol_metrics import class_path
 from mien.evaluation.published import CAPSTONE_CNN, CAPSTONE_NAIVE, PublishedResult, published_for
@@ -54,6 +56,9 @@ def metrics_table(result: EvaluationResult) -> Table:
         for name in OVERALL + OF_PROBABILITIES
         if getattr(result, name) is not None
     ]
+    if result.argmax is not None and not np.array_equal(result.argmax.confusion_matrix, result.confusion_matrix):
+        plain = (("accuracy", result.argmax.accuracy), ("macro_f1", result.argmax.macro_f1))
+        rows += [(f"{TITLES[name]}, naming the most probable", _number(value), "") for name, value in plain]
     if result.drawn is not None:
         drawn = result.drawn
         rows += [
