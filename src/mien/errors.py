@@ -30,19 +30,21 @@ It knows nothing of where an error comes from; modules raise the leaf that fits.
 
 from typing import ClassVar
 
+from mien.text import printable
+
 
 class MienError(Exception):
     """Root of all errors of this package.
 
     Args:
-        text: What was expected, what came, and where.
+        text: What was expected, what came, and where; control characters in it, as of file names, become escapes.
         hint: What to do next.
     """
 
     exit_code: ClassVar[int] = 1
 
     def __init__(self, text: str, *, hint: str | None = None) -> None:
-        super().__init__(text)
+        super().__init__(printable(text))
         self.hint = hint
 
 

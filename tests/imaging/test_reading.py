@@ -76,7 +76,9 @@ def test_each_exif_orientation_comes_out_upright(orientation: int) -> None:
 
 @pytest.mark.parametrize(("mode", "color"), [("RGBA", (255, 0, 0, 0)), ("LA", (0, 0))])
 def test_transparent_parts_are_white(mode: str, color: tuple[int, ...]) -> None:
-    assert load_image(encoded(Image.new(mode, (1, 1), color)))[0, 0].tolist() == list(WHITE)
+    picture = Image.new(mode, (2, 1), color)
+    picture.putpixel((1, 0), (0, 255) if mode == "LA" else (0, 0, 0, 255))
+    assert load_image(encoded(picture)).tolist() == [[list(WHITE), [0, 0, 0]]]
 
 
 def test_half_transparent_red_is_pink() -> None:
@@ -126,7 +128,8 @@ def test_gray_arrays_of_each_type_become_eight_bit_rgb(array: np.ndarray, expect
 
 def test_blue_first_arrays_are_turned_round_and_alpha_is_kept_in_its_place() -> None:
     assert load_image(np.array([[BLUE]], np.uint8), color="bgr").tolist() == [[list(RED)]]
-    assert load_image(np.array([[[255, 0, 0, 0]]], np.uint8), color="bgr").tolist() == [[list(WHITE)]]
+    half = np.array([[[255, 0, 0, 0], [255, 0, 0, 255]]], np.uint8)
+    assert load_image(half, color="bgr").tolist() == [[list(WHITE), list(BLUE)]]
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,17 @@
 """The eight ways in which pixels may be stored, and how each is made upright: one function for pictures and videos.
 
-It does not know where a file keeps its orientation.
+It does not turn a box or a landmark; what is found is found in the upright picture.
 """
 
+from io import BytesIO
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from mien.errors import ShapeError
+from mien.imaging.tiff import ORIENTATION, pages
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -49,3 +52,17 @@ def orient(pixels: npt.NDArray[_Scalar], orientation: int) -> npt.NDArray[_Scala
     if orientation in {2, 3, 6, 7}:
         turned = turned[:, ::-1]
     return np.ascontiguousarray(turned)
+
+
+def stored_orientation(picture: Image.Image) -> int:
+    """The orientation that a loaded picture's EXIF or XMP states, 1 where there is none or none that makes sense.
+
+    EXIF that is damaged elsewhere does not matter: then its first directory alone is read.
+    """
+    try:
+        stated = picture.getexif().get(ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - Pillow's readers of metadata raise anything; the picture is sound
+        block = picture.info.get("exif", b"")
+        content = block.removeprefix(b"Exif\0\0") if isinstance(block, bytes) else b""
+        return next((page.orientation for page in pages(BytesIO(content))), 1)
+    return stated if isinstance(stated, int) and stated in range(1, 9) else 1

@@ -1,55 +1,43 @@
 """Reading pictures: a path, bytes, file object, PIL image or array becomes RGB uint8 of shape (height, width, 3).
 
-It does not know what a picture shows. The result is upright by its EXIF tag, and transparent parts are white.
+    open by content → look at what it costs → decode → RGB → square pixels → upright
+
+It does not know what a picture shows. Transparent parts are white.
 """
 
 import os
-import re
-import struct
 import warnings
-import zlib
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO, Literal, get_args
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile
 
-from mien.errors import ConfigError, ImageDecodeError, ImageFormatError, ImageSizeError, SourceError
+from mien.errors import ImageDecodeError, ImageFormatError, ImageSizeError, MienError, SourceError
 from mien.geometry import ByteArray
+from mien.imaging.arrays import ColorOrder, from_array
+from mien.imaging.formats import STARTS_PROGRAMS, open_picture
+from mien.imaging.jpeg import check_written, with_end_marker
+from mien.imaging.limits import MAX_PIXELS, check_size
+from mien.imaging.mistakes import hint_for_name
+from mien.imaging.orientation import orient, stored_orientation
+from mien.imaging.pixels import samples_of, to_rgb
+from mien.imaging.shape import largest_frame, with_square_pixels
+from mien.imaging.tiff import Page, largest_page
+from mien.runtime.translation import reason, translate_errors
+from mien.text import printable
 
-ColorOrder = Literal["rgb", "bgr", "gray"]
 ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[Any]
 
-#: A picture with more pixels is refused before it is decoded (134 million; 400 MB as RGB).
-MAX_PIXELS = 2**27
-
-#: File names with these endings are taken from a folder.
-IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-
-# Bytes of a file's name that are no text, as Python hands them on.
-_NOT_UNICODE = re.compile("[\ud800-\udfff]")
-
-# Pixels are converted so many at a time.
-_STRIP_PIXELS = 2**20
-
-# What Pillow's readers raise on damaged files.
-_DECODER_ERRORS = (
-    EOFError,
-    Image.DecompressionBombError,
-    IndexError,
-    KeyError,
-    OSError,
-    OverflowError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
+#: What a stream that cannot be wound back may hold: it has to be kept in memory.
+_MAX_STREAM_BYTES = 2**30
+#: Messages quote names of nothing that exists up to this length: they may be the content itself, sent by mistake.
+_LONGEST_QUOTE = 80
 
 
 def load_image(
@@ -59,31 +47,34 @@ def load_image(
     max_pixels: int = MAX_PIXELS,
     formats: tuple[str, ...] | None = None,
 ) -> ByteArray:
-    """The picture as RGB uint8 of shape (height, width, 3), upright.
+    """The picture as RGB uint8 of shape (height, width, 3), upright, with square pixels.
 
     Args:
         source: Path, encoded bytes, binary file object, PIL image, or array of shape (H, W), (H, W, 1), (H, W, 3) or
-            (H, W, 4): uint8, uint16, bool, or float in [0, 1]. Of an animated file the first frame is read.
+            (H, W, 4): uint8, uint16, bool, or float in [0, 1]. Of an animated file the first frame is read, of several
+            pages the largest.
         color: Order of an array's last axis; a fourth channel is alpha. Files say their own order.
         max_pixels: Pictures with more pixels are refused unread.
-        formats: Pillow's names of the formats that files may have, as the content says; None allows all.
+        formats: Pillow's names of the formats that files may have, as the content says; None allows
+            :data:`mien.imaging.formats.FORMATS`.
 
     Raises:
         SourceError: The file is not there or may not be read.
-        ConfigError: ``color`` is none of these.
+        ConfigError: ``color`` or a format is unknown.
         ImageDecodeError: The content is no readable picture; :class:`ImageFormatError` where its format is not known or
-            allowed, :class:`ImageSizeError` where it has too many pixels.
+            allowed, :class:`ImageSizeError` where it has too many pixels or parts.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source, color, max_pixels)
+        return from_array(source, color, max_pixels)
     if isinstance(source, Image.Image):
-        return _decode(source, max_pixels, "PIL image", in_place=False)
+        return _from_pil(source, max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
         return _from_stream(BytesIO(source), max_pixels, formats, "bytes")
     if isinstance(source, str | os.PathLike):
         return _from_path(source, max_pixels, formats)
     if hasattr(source, "read"):
-        return _from_stream(source, max_pixels, formats, str(getattr(source, "name", "file object")))
+        name = str(getattr(source, "name", "file object"))
+        return _from_stream(_seekable(source, name), max_pixels, formats, name)
     raise ImageDecodeError(
         f"a picture cannot be read from {type(source).__name__}",
         hint="give a path, bytes, a binary file object, a PIL image or a NumPy array",
@@ -91,8 +82,8 @@ def load_image(
 
 
 def readable_path(path: Path) -> str:
-    """A path as text that can be written: bytes that are no UTF-8 become question marks in diamonds."""
-    return _NOT_UNICODE.sub("\N{REPLACEMENT CHARACTER}", str(path))
+    """A path as text that can be written as UTF-8: bytes that are no UTF-8 become question marks in diamonds."""
+    return os.fsencode(path).decode("utf-8", "replace") if not str(path).isascii() else str(path)
 
 
 def describe_source(source: ImageSource) -> str | None:
@@ -100,130 +91,107 @@ def describe_source(source: ImageSource) -> str | None:
     return os.fspath(source) if isinstance(source, str | os.PathLike) else None
 
 
+def quoted(source: str | os.PathLike[str]) -> str:
+    """A source as messages name it, shortened in its middle."""
+    return printable(os.fspath(source), limit=_LONGEST_QUOTE) or "''"
+
+
 def _from_path(source: str | os.PathLike[str], max_pixels: int, formats: tuple[str, ...] | None) -> ByteArray:
+    name, hint = quoted(source), hint_for_name(os.fspath(source))
+    if "://" in os.fspath(source):
+        raise SourceError(f"{name}: addresses are not fetched", hint="download it and give its path or bytes")
+    if hint is not None:
+        raise SourceError(f"{name}: no path of a file", hint=hint)
     path = Path(source)
-    name = readable_path(path)
-    if "://" in str(source):
-        raise SourceError(f"{source}: addresses are not fetched", hint="download it and give its path or bytes")
-    if path.is_dir():
-        raise SourceError(f"{name}: is a folder, expected a picture")
     try:
         stream = path.open("rb")
+    except IsADirectoryError as err:
+        raise SourceError(f"{name}: is a folder, expected a picture") from err
     except (OSError, ValueError) as err:
-        raise SourceError(f"{name}: {getattr(err, 'strerror', None) or err}") from err
+        raise SourceError(f"{name}: {reason(err)}") from err
     with stream:
-        return _from_stream(stream, max_pixels, formats, name)
+        name = readable_path(path)
+        return _from_stream(_seekable(stream, name), max_pixels, formats, name)
+
+
+def _seekable(stream: BinaryIO, name: str) -> BinaryIO:
+    """The stream, or its content in memory where it cannot be wound back, as of a pipe."""
+    with translate_errors(lambda why: SourceError(f"{name}: cannot be read ({why})")):
+        can_be_wound_back = hasattr(stream, "seekable") and stream.seekable()
+        content = stream.read(0 if can_be_wound_back else _MAX_STREAM_BYTES + 1)
+    if not isinstance(content, bytes | bytearray):
+        raise ImageDecodeError(f"{name}: gives {type(content).__name__}, expected bytes", hint="open it in binary mode")
+    if len(content) > _MAX_STREAM_BYTES:
+        raise ImageSizeError(f"{name}: more than {_MAX_STREAM_BYTES:,} bytes")
+    return stream if can_be_wound_back else BytesIO(content)
 
 
 def _from_stream(stream: BinaryIO, max_pixels: int, formats: tuple[str, ...] | None, name: str) -> ByteArray:
+    with _quiet, _decoding(name, max_pixels):
+        picture = open_picture(stream, name, max_pixels=max_pixels, formats=formats)
+        with picture:
+            page = _turn_to_the_picture(picture, stream, name)
+            check_size(*picture.size, max_pixels, name)
+            samples = samples_of(picture, page)
+            loaded = _loaded_jpeg(picture, stream, name) if picture.format in {"JPEG", "MPO"} else picture
+            loaded.load()
+            # Pillow closes a TIFF with its first page, so that its EXIF is not to be had any more
+            orientation = stored_orientation(picture) if page is None else page.orientation
+            pixels = to_rgb(loaded, samples, name)
+            pixels = with_square_pixels(pixels, picture, max_pixels, name)
+        del picture, loaded  # frees Pillow's copy before the turned one is made
+        return orient(pixels, orientation)
+
+
+def _turn_to_the_picture(picture: ImageFile.ImageFile, stream: BinaryIO, name: str) -> Page | None:
+    """Of several pages the largest; its directory, where it is a TIFF."""
+    if picture.format == "TIFF":
+        number, page = largest_page(stream, name)
+        picture.seek(number)
+        return page
+    if picture.format == "MPO":
+        picture.seek(largest_frame(picture))
+    return None
+
+
+def _loaded_jpeg(picture: ImageFile.ImageFile, stream: BinaryIO, name: str) -> Image.Image:
+    """The picture itself, or another one of the same pixels where the file lacks its end marker."""
+    check_written(stream, name)
     try:
-        with _quiet, Image.open(stream, formats=formats) as picture:
-            return _decode(picture, max_pixels, name)
-    except UnidentifiedImageError as err:
-        raise ImageFormatError(f"{name}: not a picture in a known format") from err
-    except Image.DecompressionBombError as err:
-        raise ImageSizeError(f"{name}: {err}", hint=f"expected at most {max_pixels:,} pixels") from err
-    except ImageDecodeError:
+        picture.load()
+    except OSError:
+        whole = with_end_marker(stream)
+        if whole is None:
+            raise
+        return whole
+    return picture
+
+
+def _from_pil(picture: Image.Image, max_pixels: int) -> ByteArray:
+    """A PIL image of the caller, which is loaded and left as it is otherwise."""
+    name = "PIL image"
+    check_size(*picture.size, max_pixels, name)
+    if picture.format in STARTS_PROGRAMS and getattr(picture, "tile", None):
+        raise ImageFormatError(f"{name}: {picture.format} starts another program", hint="call its load() first")
+    with _quiet, _decoding(name, max_pixels):
+        samples = samples_of(picture, None)
+        picture.load()
+        pixels = with_square_pixels(to_rgb(picture, samples, name), picture, max_pixels, name)
+        return orient(pixels, stored_orientation(picture))
+
+
+@contextmanager
+def _decoding(name: str, max_pixels: int) -> Iterator[None]:
+    """Whatever a decoder raises is a damaged picture."""
+    try:
+        with translate_errors(lambda why: ImageDecodeError(f"{name}: damaged picture ({why})")):
+            yield
+    except MienError as err:
+        if isinstance(err.__cause__, Image.DecompressionBombError):  # of a frame within: the limit told is ours
+            raise ImageSizeError(f"{name}: more than {max_pixels:,} pixels in a frame") from err
+        if isinstance(err.__cause__, MemoryError):
+            raise ImageSizeError(f"{name}: there is not enough memory to decode it") from err
         raise
-    except _DECODER_ERRORS as err:
-        raise ImageDecodeError(f"{name}: damaged picture ({err})") from err
-
-
-def _decode(picture: Image.Image, max_pixels: int, name: str, *, in_place: bool = True) -> ByteArray:
-    """Pixels of an opened picture; the header is checked before the pixels are read. ``in_place`` may turn it."""
-    _check_size(picture.width, picture.height, max_pixels, name)
-    with _quiet:
-        try:
-            picture.load()
-            if in_place:
-                ImageOps.exif_transpose(picture, in_place=True)
-                return _to_rgb(picture)
-            return _to_rgb(ImageOps.exif_transpose(picture))
-        except _DECODER_ERRORS as err:
-            raise ImageDecodeError(f"{name}: damaged picture ({err})") from err
-
-
-def _check_size(width: int, height: int, max_pixels: int, name: str) -> None:
-    if width < 1 or height < 1:
-        raise ImageDecodeError(f"{name}: an empty picture of {width} × {height} pixels")
-    if width * height > max_pixels:
-        raise ImageSizeError(
-            f"{name}: {width} × {height} pixels, expected at most {max_pixels:,}",
-            hint="make the picture smaller",
-        )
-
-
-def _to_rgb(picture: Image.Image) -> ByteArray:
-    """Its pixels, strip by strip, so that no second copy of the whole is held beside the result."""
-    width, height = picture.size
-    is_deep = picture.mode.startswith(("I", "F"))
-    largest = _largest(np.asarray(picture)) if is_deep else 0.0
-    pixels = np.empty((height, width, 3), np.uint8)
-    rows = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        strip = picture.crop((0, top, width, min(height, top + rows)))
-        part = pixels[top : top + rows]
-        part[:] = _deep_to_8_bit(np.asarray(strip), largest)[..., None] if is_deep else np.asarray(_on_white(strip))
-    return pixels
-
-
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.has_transparency_data or picture.mode in {"La", "RGBa"}:
-        if picture.mode in {"La", "RGBa"}:
-            picture = picture.convert({"La": "LA", "RGBa": "RGBA"}[picture.mode])
-        layer = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
-
-
-def _largest(values: npt.NDArray[Any]) -> float:
-    """White, of gray of more than 8 bits: by type or, where the type leaves it open, by the largest value."""
-    return 65535.0 if values.dtype == np.uint16 else _range_of(float(np.nanmax(values)))
-
-
-def _deep_to_8_bit(values: npt.NDArray[Any], largest: float) -> ByteArray:
-    scaled = np.nan_to_num(values.astype(np.float32), posinf=largest) * (255.0 / largest)
-    return np.asarray(np.rint(np.clip(scaled, 0, 255)), np.uint8)
-
-
-def _range_of(peak: float) -> float:
-    return next((limit for limit in (1.0, 255.0, 65535.0) if peak <= limit), peak)
-
-
-def _from_array(array: npt.NDArray[Any], color: ColorOrder, max_pixels: int) -> ByteArray:
-    orders = get_args(ColorOrder)
-    if color not in orders:
-        raise ConfigError(f"color is {color!r}, expected one of {', '.join(orders)}")
-    channels = array.shape[2] if array.ndim == 3 else 1
-    allowed = (1,) if color == "gray" else (1, 3, 4)
-    if array.ndim not in {2, 3} or channels not in allowed:
-        raise ImageDecodeError(
-            f"array of shape {array.shape} as a {color} picture, expected (H, W) or (H, W, C) with C in {allowed}"
-        )
-    _check_size(array.shape[1], array.shape[0], max_pixels, "array")
-    pixels = _array_to_8_bit(array).reshape(*array.shape[:2], channels)
-    if channels == 1:
-        return np.repeat(pixels, 3, axis=2)
-    if color == "bgr":
-        pixels = pixels[..., [2, 1, 0, *range(3, channels)]]
-    if channels == 4:
-        return _to_rgb(Image.fromarray(np.ascontiguousarray(pixels)))
-    return np.ascontiguousarray(pixels)
-
-
-def _array_to_8_bit(array: npt.NDArray[Any]) -> ByteArray:
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype == np.bool_:
-        return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype == np.uint16:
-        return _deep_to_8_bit(array, _largest(array))
-    if np.issubdtype(array.dtype, np.floating):
-        low, high = float(array.min()), float(array.max())
-        if low >= 0 and high <= 1:
-            return np.asarray(np.rint(array * 255), np.uint8)
-        raise ImageDecodeError(f"float array with values in [{low:g}, {high:g}], expected [0, 1]")
-    raise ImageDecodeError(f"array of type {array.dtype}, expected uint8, uint16, bool, or float in [0, 1]")
 
 
 class _Quiet:

@@ -1,0 +1,42 @@
+"""Text of strangers, such as names of files, made fit for one line of a terminal, a message or a log.
+
+It does not know where the text is shown.
+"""
+
+import unicodedata
+
+#: Control characters, invisible marks (which may turn the direction of writing), ends of lines and paragraphs.
+_ESCAPED = frozenset({"Cc", "Cf", "Zl", "Zp"})
+#: Invisible, but part of what is seen: they join the signs of one emoji, or part letters of Persian and Hindi.
+_JOINERS = "\u200c\u200d"
+
+
+def printable(text: str, *, limit: int | None = None) -> str:
+    r"""The text on one line: what would move a cursor is shown as an escape, what is no Unicode as a diamond.
+
+    Args:
+        text: Anything.
+        limit: At most so many characters; of longer text the middle is left out.
+
+    Examples:
+        >>> printable("esc\x1b[31mred\n.jpg")
+        'esc\\x1b[31mred\\n.jpg'
+        >>> printable("a" * 50 + "b" * 50, limit=11)
+        'aaaaa…bbbbb'
+    """
+    if limit is not None and len(text) > limit:
+        head = limit // 2
+        text = f"{text[:head]}…{text[len(text) - (limit - head - 1) :]}"
+    if text.isascii() and text.isprintable():
+        return text
+    shown = "".join(_shown(letter) for letter in text)
+    return shown if limit is None or len(shown) <= limit else printable(shown, limit=limit)
+
+
+def _shown(letter: str) -> str:
+    category = unicodedata.category(letter)
+    if category == "Cs":  # half a pair: bytes of a file's name that are no UTF-8, as Python hands them on
+        return "\N{REPLACEMENT CHARACTER}"
+    if category in _ESCAPED and letter not in _JOINERS:
+        return letter.encode("unicode_escape").decode("ascii")
+    return letter
