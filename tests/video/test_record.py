@@ -13,6 +13,7 @@ from PIL import Image
 from mien.errors import ConfigError, MienError, SourceError, StorageError
 from mien.expressions import FERPLUS_LABELS
 from mien.recognition.pipeline import ExpressionPipeline
+from mien.render.style import EXPRESSION_COLORS, rgb
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.record import Outputs, record_video
 from mien.video.results import table_columns
@@ -20,7 +21,7 @@ from mien.video.resume import progress_file
 from mien.video.run import analyze_video
 from mien.video.settings import VideoSettings
 from mien.video.sinks.annotated import AnnotatedVideo
-from mien.video.sinks.drawing import draw_frame, track_color
+from mien.video.sinks.drawing import draw_frame
 from mien.video.sinks.table import read_rows
 from mien.video.sources.base import MAX_RATE, MIN_RATE, VideoInfo
 from mien.video.sources.files import VideoFile
@@ -232,13 +233,13 @@ def test_a_failed_annotated_video_leaves_nothing_behind(tmp_path: Path) -> None:
         AnnotatedVideo(tmp_path / "a.avi", VideoInfo("made"))
 
 
-def test_a_drawn_frame_shows_the_box_in_the_tracks_color_and_keeps_its_size(
+def test_a_drawn_frame_shows_the_box_in_the_expressions_color_and_keeps_its_size(
     pipeline: ExpressionPipeline, pan: Path
 ) -> None:
     result = next(iter(analyze_video(pan, pipeline=pipeline)))
     drawn = draw_frame(result)
     assert drawn.shape == result.image.shape
     box = result.faces[0].detection.box
-    wanted = tuple(bytes.fromhex(track_color(1)[1:]))
+    wanted = rgb(EXPRESSION_COLORS[result.faces[0].choice])
     assert tuple(drawn[round(box.bottom) - 1, round(box.center[0])]) == wanted
     assert np.array_equal(drawn[:60, :60], result.image[:60, :60])

@@ -18,7 +18,7 @@ from mien.cli.options import (
 from mien.detection.registry import DEFAULT_DETECTOR
 from mien.recognition.explanation import explain as explain_face
 from mien.recognition.pipeline import load
-from mien.render.text import counted
+from mien.render.text import counted, percent
 from mien.runtime.files import file_key
 
 
@@ -56,4 +56,4 @@ def explain(
         stem = f"{photo.stem}-{number}" if wanted is None else f"{photo.stem}-{number}-{wanted}"
         path = drawings.add(stem, partial(explanation.save, number=number))
         shown = explanation.probabilities.to_dict()[str(explanation.expression)]
-        print(f"  {number}  {explanation.expression} {shown:.1%}  drawn: {path}")
+        print(f"  {number}  {explanation.expression} {percent(shown)}  rendered: {path}")

@@ -28,12 +28,14 @@ from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import StorageError
 from mien.expressions import USE_NOTICE, LabelSet
 from mien.recognition.pipeline import load
+from mien.render.style import EXPRESSION_COLORS, MUTED
+from mien.render.text import percent
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.live import LiveReading
 from mien.video.results import FrameResult
 from mien.video.settings import VideoSettings
 from mien.video.sinks.annotated import AnnotatedVideo
-from mien.video.sinks.drawing import draw_frame, track_color
+from mien.video.sinks.drawing import draw_frame
 from mien.video.sinks.page import LivePage
 from mien.video.sinks.table import rows_text
 from mien.video.sources.base import VideoSource
@@ -137,10 +139,10 @@ def terminal_view(result: FrameResult, reading: LiveReading) -> Group:
         return Group(*lines, "no face")
     texts = [Text(line) for line in lines]
     for face in result.faces:
-        named, tint = face.expression or "uncertain", track_color(face.track_id or 1)
-        texts.append(Text(f"face {face.track_id}  {named}", style=f"bold {tint}"))
+        named = face.expression or "uncertain"
+        texts.append(Text(f"face {face.track_id}  {named}", style=f"bold {EXPRESSION_COLORS.get(named, MUTED)}"))
         for name, value in face.probabilities.to_dict().items():
-            texts.append(Text(f"  {name:<10} {'█' * round(_BAR * value):<{_BAR}} {value:6.1%}"))
+            texts.append(Text(f"  {name:<10} {'█' * round(_BAR * value):<{_BAR}} {percent(value):>4}"))
     return Group(*texts)
 
 

@@ -14,7 +14,9 @@ from mien.expressions import Expression
 from mien.geometry import FloatArray
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.results import ExpressionProbabilities
-from mien.render.faces import FaceMark, render_explanation, save_picture
+from mien.render.canvas import save_picture
+from mien.render.explanation import render_explanation
+from mien.render.faces import FaceMark
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,9 @@ from mien.detection.base import FaceDetection
 from mien.errors import MienError, ShapeError
 from mien.expressions import Expression, LabelSet
 from mien.geometry import ByteArray, FloatArray
-from mien.render.faces import FaceMark, render_panels, save_picture
+from mien.render.canvas import save_picture
+from mien.render.faces import FaceMark
+from mien.render.panels import render_panels
 
 #: Version of the JSON layout.
 RESULT_SCHEMA = 2

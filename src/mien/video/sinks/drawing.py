@@ -1,4 +1,4 @@
-"""Drawing on frames: boxes as on photos in the color of each track, and beside each face its probability bars.
+"""Rendering frames: boxes as on photos with the line of each track, and beside each face its probability bars.
 
 It does not know networks, files or screens.
 """
@@ -11,27 +11,20 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mien.geometry import Box, ByteArray, iou
-from mien.render.faces import FaceMark, render_boxes, tag_box
+from mien.render.faces import FaceMark, face_labels, render_boxes, track_line
 from mien.render.style import EXPRESSION_COLORS
 from mien.video.results import FrameResult
 
-#: Told apart by people with any color vision (Wong 2011, without black and yellow), then again from the start.
-_TRACK_COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 #: Bars are drawn beside faces of at least this share of the frame's height.
 _BARS_FROM = 0.08
 
 
-def track_color(track_id: int) -> str:
-    """The color of a track as ``#rrggbb``, the same in every frame and plot."""
-    return _TRACK_COLORS[(track_id - 1) % len(_TRACK_COLORS)]
-
-
 def draw_frame(result: FrameResult) -> ByteArray:
     """The frame with each face's box, number, expression and bars; RGB uint8 (H, W, 3) of the same size."""
-    faces = [replace(face.mark(), number=face.track_id, tint=track_color(face.track_id or 1)) for face in result.faces]
+    faces = [replace(face.mark(), number=face.track_id, line=track_line(face.track_id or 1)) for face in result.faces]
     canvas = render_boxes(result.image, faces)
     taken = [face.box for face in faces]
-    taken += [tag_box(canvas, face, face.number or place) for place, face in enumerate(faces, start=1)]
+    taken += [label.box for label in face_labels(canvas.size, faces)]
     for face in faces:
         if face.box.height >= _BARS_FROM * canvas.height:
             _draw_bars(canvas, face, taken)

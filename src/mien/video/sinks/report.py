@@ -11,9 +11,9 @@ from pathlib import Path
 from PIL import Image
 
 from mien.expressions import USE_NOTICE
+from mien.render.faces import track_line
 from mien.render.style import EXPRESSION_COLORS
 from mien.runtime.files import write_text
-from mien.video.sinks.drawing import track_color
 from mien.video.sinks.timeline import Timeline, TrackSummary
 from mien.video.sinks.timeline_plot import MAX_TRACKS, timeline_png
 
@@ -21,6 +21,8 @@ _LEGEND = (
     "A share is the part of the seconds on the screen in which the expression was the most probable; changes count how "
     "often another became so. Probabilities are smoothed."
 )
+#: Lines of tracks as CSS knows them.
+_CSS_LINES = {"solid": "solid", "dashed": "dashed", "dotted": "dotted", "dashdot": "double"}
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c1f24; max-width: 1180px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: 0.2rem; }
@@ -106,5 +108,5 @@ def _thumbnail(timeline: Timeline, track_id: int) -> str:
     encoded = BytesIO()
     Image.fromarray(picture).save(encoded, "JPEG", quality=85)
     data = b64encode(encoded.getvalue()).decode()
-    color = track_color(track_id)
-    return f'<img alt="face {track_id}" style="border-color:{color}" src="data:image/jpeg;base64,{data}">'
+    line = _CSS_LINES[track_line(track_id)]
+    return f'<img alt="face {track_id}" style="border-style:{line}" src="data:image/jpeg;base64,{data}">'

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mien.errors import StorageError
+from mien.render.faces import track_line
 from mien.render.plots import load_figure
-from mien.render.style import EXPRESSION_COLORS
+from mien.render.style import EXPRESSION_COLORS, INK
 from mien.runtime.files import atomic_file
-from mien.video.sinks.drawing import track_color
 from mien.video.sinks.timeline import Timeline, TrackSummary
 
 if TYPE_CHECKING:
@@ -92,8 +92,10 @@ def _draw_face(ax: "Axes", timeline: Timeline, summary: TrackSummary) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():
-        spine.set_color(track_color(summary.track_id))
-        spine.set_linewidth(3)
+        spine.set_visible(True)
+        spine.set_color(INK)
+        spine.set_linestyle(track_line(summary.track_id))
+        spine.set_linewidth(2)
     ax.set_ylabel(f"face {summary.track_id}\n{summary.seconds:.1f} s", rotation=0, ha="right", va="center")
 
 
