@@ -10,8 +10,8 @@ from tests.conftest import REPOSITORY
 
 UNIT, IMAGE = REPOSITORY / "deploy" / "mien.service", REPOSITORY / "deploy" / "Containerfile"
 DEPLOY = (REPOSITORY / "docs" / "how-to" / "deploy.md").read_text(encoding="utf-8")
-#: Of the costliest format, WebP; of the process that has read nothing yet.
-BYTES_A_PIXEL, PROCESS_BYTES = 17, 300e6
+#: Of the costliest format, WebP; of the process that has read nothing yet, with its four workers for decoding.
+BYTES_A_PIXEL, PROCESS_BYTES = 17, 480e6
 
 
 @pytest.mark.parametrize("path", [UNIT, IMAGE], ids=lambda path: path.name)

@@ -66,6 +66,7 @@ class ServiceSettings(BaseSettings):
     max_jobs: int = Field(8, ge=1, description="Most videos that wait; further ones get 429")
     keep_jobs_s: float = Field(86400, gt=0, description="How long results are kept after the upload, in seconds")
     request_timeout_s: float = Field(30, gt=0, description="Longest time for a prediction, in seconds")
+    decode_timeout_s: float = Field(10, gt=0, description="Longest time for decoding a picture, in seconds")
     upload_timeout_s: float = Field(30, gt=0, description="Longest time for a request body to arrive, in seconds")
     min_upload_rate: int = Field(1024, ge=0, description="Slowest upload in bytes a second, on average; 0 is any")
     idle_timeout_s: int = Field(

@@ -4,7 +4,9 @@ from time import monotonic
 from typing import Any
 
 from mien.recognition.results import RESULT_SCHEMA
-from mien.service.inference.reader import ImageReader, Upload
+from mien.service.http.limits import Client
+from mien.service.inference.decoding import Upload
+from mien.service.inference.reader import ImageReader
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.results import FrameResult
 from mien.video.settings import VideoSettings
@@ -18,13 +20,14 @@ class LiveCamera:
 
     Args:
         reader: Its pool decodes and analyzes the frames.
+        client: Whose camera it is.
 
     Attributes:
         smoothing_s: Time constant of the smoothing; it may change at any time.
     """
 
-    def __init__(self, reader: ImageReader) -> None:
-        self._reader, self._start_s = reader, monotonic()
+    def __init__(self, reader: ImageReader, client: Client) -> None:
+        self._reader, self._client, self._start_s = reader, client, monotonic()
         self._analyzer, self._size = FrameAnalyzer(reader.pipeline, VideoSettings()), (0, 0)
         self.smoothing_s = self._analyzer.settings.smoothing_s
 
@@ -41,7 +44,7 @@ class LiveCamera:
             OverdueError: It took too long.
         """
         timestamp_s = monotonic() - self._start_s  # of the arrival: browsers do not tell when a frame was taken
-        result = await self._reader.call(lambda: self._analyze(number, timestamp_s, content))
+        result = await self._reader.call(lambda: self._analyze(number, timestamp_s, content), self._client)
         width, height = result.size
         faces = [face.to_dict() for face in result.faces]
         return {

@@ -8,41 +8,31 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from io import BytesIO
 from threading import Lock
 from typing import TypeVar
 
 from mien.detection.registry import build_detector
 from mien.errors import MienError, OverdueError
 from mien.geometry import ByteArray
-from mien.imaging import load_image
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.recognition.recognizer import model_path
 from mien.recognition.results import FailedImage, ImageResult
 from mien.runtime.memory import give_back_freed_memory
+from mien.service.http.limits import Client
 from mien.service.inference.batching import BatchingRecognizer
+from mien.service.inference.decoding import Decoder, Upload
 from mien.service.inference.face_limit import limit_faces
+from mien.service.inference.turns import ClientTurns
 from mien.service.metrics import Metrics
 from mien.service.settings import ServiceSettings
-
-#: What clients may send, by content; formats that Pillow hands to other programs or rarely reads are left out.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 _LOG = logging.getLogger("mien.service")
 #: Freed memory is given back to the system after this many pictures.
 _TRIM_EVERY = 200
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A picture as a client sent it: the file's name, cleaned, and the bytes."""
-
-    name: str
-    content: bytes
 
 
 class ImageReader:
@@ -70,17 +60,22 @@ class ImageReader:
         )
         self.recognizer.probe()
         self.pipeline = ExpressionPipeline(limit_faces(detector, settings.max_faces), self.recognizer)
+        self._decoder = Decoder(
+            workers=settings.pool_size, timeout_s=settings.decode_timeout_s, max_pixels=settings.max_pixels
+        )
         self._pool = ThreadPoolExecutor(settings.pool_size, "mien-pictures")
+        # One thread is always left to the other clients, whatever one client sends.
+        self._turns = ClientTurns(self._pool, max(1, settings.pool_size - 1))
 
-    async def read(self, uploads: Sequence[Upload]) -> list[ImageResult | FailedImage]:
+    async def read(self, uploads: Sequence[Upload], client: Client) -> list[ImageResult | FailedImage]:
         """The outcome of each picture in order; one that cannot be read gives its error.
 
         Raises:
             OverdueError: It took longer than ``request_timeout_s``; pictures that had not been begun are dropped.
         """
-        return await self._run([partial(self._read, upload) for upload in uploads])
+        return await self._run([partial(self._read, upload) for upload in uploads], client)
 
-    async def call(self, work: Callable[[], Result]) -> Result:
+    async def call(self, work: Callable[[], Result], client: Client) -> Result:
         """Run ``work``, which reads one picture, in the pool.
 
         Raises:
@@ -91,12 +86,12 @@ class ImageReader:
             with self._as_active():
                 return work()
 
-        (result,) = await self._run([counted])
+        (result,) = await self._run([counted], client)
         return result
 
-    async def _run(self, tasks: Sequence[Callable[[], Result]]) -> list[Result]:
-        loop, limit_s = asyncio.get_running_loop(), self._settings.request_timeout_s
-        running = [loop.run_in_executor(self._pool, task) for task in tasks]
+    async def _run(self, tasks: Sequence[Callable[[], Result]], client: Client) -> list[Result]:
+        limit_s = self._settings.request_timeout_s
+        running = [self._turns.run(task, client) for task in tasks]
         try:
             async with asyncio.timeout(limit_s):
                 return list(await asyncio.gather(*running))
@@ -106,17 +101,16 @@ class ImageReader:
     def close(self) -> None:
         """Finish the pictures that were begun, then stop the threads."""
         self._pool.shutdown(cancel_futures=True)
+        self._decoder.close()
         self.recognizer.close()
 
     def decode(self, upload: Upload) -> ByteArray:
         """The picture as RGB uint8 (H, W, 3).
 
         Raises:
-            ImageDecodeError: It is not a picture of an accepted format and size.
+            ImageDecodeError: It is not a picture of an accepted format and size, or its decoder hangs or crashes.
         """
-        stream = BytesIO(upload.content)
-        stream.name = upload.name  # error messages name the picture by it
-        return load_image(stream, max_pixels=self._settings.max_pixels, formats=FORMATS)
+        return self._decoder.decode(upload)
 
     def _read(self, upload: Upload) -> ImageResult | FailedImage:
         """The picture's faces, without its pixels, which would be kept until the answer is sent."""

@@ -70,7 +70,7 @@ async def predict(request: Request, engine: TheEngine, client: TheClient) -> JSO
     """
     with engine.requests.slot(client):
         uploads = await read_uploads(request, engine.settings)
-        outcomes = await engine.reader.read(uploads)
+        outcomes = await engine.reader.read(uploads, client)
     if len(outcomes) == 1 and isinstance(outcomes[0], FailedImage):
         return error_response(outcomes[0].error)
     return JSONResponse({"results": [outcome.to_dict() for outcome in outcomes]})

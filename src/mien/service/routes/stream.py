@@ -17,6 +17,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from mien.errors import AccessError, BusyError, LimitError, MienError, RequestError
 from mien.service.engine import Engine
 from mien.service.http.errors import status_and_body
+from mien.service.http.limits import Client
 from mien.service.http.security import STREAM_PROTOCOL, check_access, offered_protocols
 from mien.service.inference.live import LiveCamera
 
@@ -66,7 +67,7 @@ async def stream(socket: WebSocket) -> None:
     try:
         client = check_access(socket, engine.settings)
         with engine.streams.slot(client), engine.metrics.streams.track_inprogress():
-            await _converse(socket, engine)
+            await _converse(socket, engine, client)
     except MienError as err:
         codes = {AccessError: _POLICY, BusyError: _TRY_AGAIN, LimitError: _TOO_LARGE}
         with suppress(WebSocketDisconnect, RuntimeError):
@@ -74,9 +75,9 @@ async def stream(socket: WebSocket) -> None:
             await socket.close(codes.get(type(err), _UNSUPPORTED), str(err)[:100])
 
 
-async def _converse(socket: WebSocket, engine: Engine) -> None:
+async def _converse(socket: WebSocket, engine: Engine, client: Client) -> None:
     """Receive and answer concurrently; the first that ends, ends both."""
-    frames, camera = LatestFrame(), LiveCamera(engine.reader)
+    frames, camera = LatestFrame(), LiveCamera(engine.reader, client)
     tasks = [
         asyncio.create_task(_receive(socket, frames, camera, engine)),
         asyncio.create_task(_answer(socket, frames, camera, engine)),
