@@ -14,6 +14,8 @@ from mien.data.augmentation import Augmentation
 from mien.data.dataset import FerDataset
 
 _VALIDATION_BATCH = 256
+#: Side in pixels of the faces that networks take.
+_SIDE = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,21 @@ class ImageBatches:
         """float32 (b, 1, 48, 48) in [0, 1]."""
         positions = at.numpy()
         part = np.searchsorted(self._ends, positions, side="right")
-        pixels = np.empty((len(positions), *self._parts[0][0].images.shape[1:]), np.uint8)
+        images = torch.empty(len(positions), 1, _SIDE, _SIDE)
         for number, (dataset, rows) in enumerate(self._parts):
-            of_part = part == number
-            begin = self._ends[number] - len(rows)
-            pixels[of_part] = dataset.images[rows[positions[of_part] - begin]]
-        # (b, 48, 48, 1) as the files have it to (b, 1, 48, 48) as networks take it
-        return torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float().div_(255)
+            (chosen,) = np.nonzero(part == number)
+            if len(chosen):
+                begin = self._ends[number] - len(rows)
+                images[torch.from_numpy(chosen)] = _as_faces(dataset.images[rows[positions[chosen] - begin]])
+        return images.to(self._device)
+
+
+def _as_faces(pixels: npt.NDArray[np.uint8]) -> Tensor:
+    """Gray uint8 (b, S, S, 1) as networks take them, float32 (b, 1, 48, 48) in [0, 1]."""
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(255)
+    if images.shape[2] == _SIDE:
+        return images
+    return functional.interpolate(images, size=(_SIDE, _SIDE), mode="bilinear", antialias=True)
 
 
 def _sized(images: Tensor, side: int | None) -> Tensor:

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from mien.metadata import INPUT_NAME, OUTPUT_NAME
+from mien.model_file import open_model
 from mien.networks.mirrored import Mirrored
 from mien.runtime.onnx import open_session
 from mien.training.batches import ImageBatches
 from mien.training.heads import perceived
-from mien.training.model_files import read_metadata
 from mien.training.progress import Listener, Silent
 from mien.training.runs import RunFolder
 from mien.training.sources import MODEL_SUFFIX, load_source
@@ -95,7 +95,7 @@ class _FileTeacher:
 
     def __init__(self, path: Path, *, mirror: bool) -> None:
         # a mirrored file averages by itself
-        self._mirror = mirror and not read_metadata(path).training.get("mirrored")
+        self._mirror = mirror and not open_model(path)[1].training.get("mirrored")
         self._session = open_session(path, threads=torch.get_num_threads())
 
     def __call__(self, images: Tensor) -> Tensor:

@@ -17,8 +17,9 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from mien.errors import CheckpointError, ModelFileError
-from mien.metadata import INPUT_NAME, METADATA_KEY, OUTPUT_NAME, ModelMetadata
+from mien.errors import CheckpointError
+from mien.metadata import INPUT_NAME, OUTPUT_NAME, ModelMetadata
+from mien.model_file import open_model
 from mien.networks.mirrored import Mirrored
 from mien.networks.registry import build_network
 from mien.runtime.onnx import open_session
@@ -43,26 +44,13 @@ class _Weights:
     rest: tuple[_Array, ...]
 
 
-def read_metadata(path: Path) -> ModelMetadata:
-    """The record inside a model file.
-
-    Raises:
-        ModelFileError: The file is not there, is no ONNX network, or has no record.
-    """
-    model = _load(path)
-    text = {item.key: item.value for item in model.metadata_props}.get(METADATA_KEY)
-    if text is None:
-        raise ModelFileError(f"{path}: has no record of mien", hint="mien export writes files that can be learned from")
-    return ModelMetadata.from_json(text, source=str(path))
-
-
 def describe_file(path: Path) -> WeightsSource:
     """A model file as something to begin with or to learn from.
 
     Raises:
         ModelFileError: The file is not there, or is no model file of mien.
     """
-    metadata = read_metadata(path)
+    _, metadata = open_model(path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return WeightsSource(path.name, metadata.network or "?", sha256, metadata.training.get("recipe_sha256"))
 
@@ -79,25 +67,16 @@ def read_network(path: Path, faces: Tensor) -> nn.Module:
         ModelFileError: The file is not there, or is no model file of mien.
         CheckpointError: The network has layers that cannot be read back, or answers otherwise than the file.
     """
-    metadata = read_metadata(path)
+    model, metadata = open_model(path)
     if metadata.network is None:
         raise CheckpointError(f"{path}: does not say which network it holds", hint="start from a run folder")
     columns = sum(len(head.labels) for head in metadata.heads.values())
     network = build_network(metadata.network, classes=columns).eval()
-    found = _node_weights(_load(path))
+    found = _node_weights(model)
     folded = _fill(network, found, faces[:2], path)
     _measure(network, folded, faces)
     _check(network, path, metadata, faces[:256])
     return network
-
-
-def _load(path: Path) -> onnx.ModelProto:
-    if not path.is_file():
-        raise ModelFileError(f"{path}: no such model file")
-    try:
-        return onnx.load(path)
-    except Exception as err:  # protobuf's own errors have no common public base
-        raise ModelFileError(f"{path}: not a readable ONNX network ({str(err)[:200]})") from err
 
 
 def _node_weights(model: onnx.ModelProto) -> dict[str, _Weights]:
@@ -177,14 +156,15 @@ def _fill(network: nn.Module, found: dict[str, _Weights], faces: Tensor, path: P
         if isinstance(layer, _Norm):
             _copy_norm(layer, rest)
             continue
+        bias = rest[0] if rest else np.zeros(len(layer.weight), np.float32)  # exporters leave out a bias of zeros
         norm = followers.get(layer)
         if norm is not None and not any(found_name in found for found_name in _names_of(network, norm)):
             folded.append((layer, norm))
-            _make_neutral(norm, bias=rest[0])
+            _make_neutral(norm, bias=bias)
             if layer.bias is not None:
                 layer.bias.zero_()  # it lies in the norm's
         elif layer.bias is not None:
-            _copy(layer.bias, rest[0])
+            _copy(layer.bias, bias)
     return folded
 
 

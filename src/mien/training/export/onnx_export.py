@@ -11,12 +11,12 @@ from torch import nn
 from mien.data.dataset import FerDataset
 from mien.errors import CheckpointError, ConfigError, ExportMismatchError
 from mien.geometry import FloatArray
-from mien.metadata import METADATA_KEY, ModelMetadata
+from mien.metadata import ModelMetadata
+from mien.model_file import write_model
 from mien.preprocessing import DEFAULT_FRAMES, UPRIGHT_FROM_DEG
-from mien.runtime.files import atomic_file
 from mien.training.export.heads import Probabilities, head_specs
 from mien.training.export.quantization import quantize
-from mien.training.export.scores import validation_scores
+from mien.training.export.scores import with_scores
 from mien.training.export.temperature import faces_of, fit_on_validation
 from mien.training.export.tracing import store_as_half, trace
 from mien.training.export.verification import largest_difference, total_variation
@@ -63,7 +63,7 @@ def export_run(
         run: The run folder.
         out: The ``.onnx`` file to write, all or nothing.
         name: Name in the metadata; the network's by default.
-        dataset: Its validation split gives the temperatures and the file's scores, its training split the ranges of
+        dataset: Its validation split gives temperatures, decision rules and scores, its training split the ranges of
             ``int8``; None leaves the network as it is.
         precision: See :func:`export_onnx`.
         mirror: Average each face with its mirror image inside the file: better, and twice the work.
@@ -83,7 +83,7 @@ def export_run(
     faces = faces_of(dataset, "train", at_most=_CALIBRATION_FACES) if precision == "int8" and dataset else None
     model, difference = _convert(network, metadata, precision, faces)
     if dataset is not None:
-        metadata = replace(metadata, metrics=validation_scores(model.SerializeToString(), metadata, dataset))
+        metadata = with_scores(model.SerializeToString(), metadata, dataset)
     return _write(model, out, metadata, difference)
 
 
@@ -178,8 +178,4 @@ def _convert(
 
 
 def _write(model: onnx.ModelProto, out: Path, metadata: ModelMetadata, difference: float) -> ExportResult:
-    onnx.helper.set_model_props(model, {METADATA_KEY: metadata.to_json()})
-    content = model.SerializeToString()
-    with atomic_file(out) as temporary:
-        temporary.write_bytes(content)
-    return ExportResult(out, len(content), difference, metadata)
+    return ExportResult(out, write_model(model, metadata, out), difference, metadata)
