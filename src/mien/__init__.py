@@ -39,6 +39,7 @@ from mien.recognition.results import ExpressionProbabilities, FaceExpression, Fa
 from mien.weights import list_weights
 
 if TYPE_CHECKING:
+    from mien.curation.importing import ImportOptions, import_dataset
     from mien.data.augmentation import Augmentation
     from mien.data.dataset import FerDataset, open_dataset
     from mien.evaluation.results import EvaluationResult
@@ -87,6 +88,7 @@ __all__ = [
     "FurtherData",
     "HeadSpec",
     "ImageResult",
+    "ImportOptions",
     "Initialization",
     "InputSpec",
     "LabelSet",
@@ -109,6 +111,7 @@ __all__ = [
     "explain",
     "export_onnx",
     "export_run",
+    "import_dataset",
     "list_detectors",
     "list_weights",
     "load",
@@ -121,6 +124,8 @@ __all__ = [
 ]
 
 _LAZY = {
+    "ImportOptions": "mien.curation.importing",
+    "import_dataset": "mien.curation.importing",
     "Augmentation": "mien.data.augmentation",
     "DataHashes": "mien.training.records",
     "EpochMetrics": "mien.training.history",

@@ -76,6 +76,27 @@ AFFECTNET_LABELS = LabelSet(
     (_E.NEUTRAL, _E.HAPPINESS, _E.SADNESS, _E.SURPRISE, _E.FEAR, _E.DISGUST, _E.ANGER, _E.CONTEMPT)
 )
 
+#: RAF-DB (Li et al. 2017), the numbers 1 to 7 of ``list_patition_label.txt``.
+RAFDB_LABELS = LabelSet((_E.SURPRISE, _E.FEAR, _E.DISGUST, _E.HAPPINESS, _E.SADNESS, _E.ANGER, _E.NEUTRAL))
+#: ExpW (Zhang et al. 2016), the numbers 0 to 6 of ``label.lst``: FER2013's order.
+EXPW_LABELS = FER2013_LABELS
+#: CK+48 (Lucey et al. 2010), its seven folders; the set has no neutral one.
+CKPLUS_LABELS = LabelSet((_E.ANGER, _E.CONTEMPT, _E.DISGUST, _E.FEAR, _E.HAPPINESS, _E.SADNESS, _E.SURPRISE))
+#: KDEF (Lundqvist et al. 1998), the letters 5 and 6 of a file name: AF AN DI HA NE SA SU.
+KDEF_LABELS = LabelSet((_E.FEAR, _E.ANGER, _E.DISGUST, _E.HAPPINESS, _E.NEUTRAL, _E.SADNESS, _E.SURPRISE))
+#: Words that published sets use for the eight: our names, FER2013's and CK+48's folders, KDEF's adjectives.
+#: Others, such as joy or fury, are nobody's published class of these and have to be mapped by whoever imports.
+PUBLISHED_WORDS = {
+    **{str(expression): expression for expression in Expression},
+    "happy": _E.HAPPINESS,
+    "surprised": _E.SURPRISE,
+    "sad": _E.SADNESS,
+    "angry": _E.ANGER,
+    "disgusted": _E.DISGUST,
+    "fearful": _E.FEAR,
+    "afraid": _E.FEAR,
+}
+
 #: What must stand wherever people meet a prediction.
 USE_NOTICE = (
     "Reads the expression that shows on a face, not what a person feels. Not for judging people: inferring "

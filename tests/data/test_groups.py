@@ -21,7 +21,8 @@ def test_names_stay_as_they_are_and_what_is_not_told_is_unknown(made_dataset: Fe
 
 
 def test_ages_become_bands(made_dataset: FerDataset) -> None:
-    dataset = with_groups(made_dataset, age=[str(age) for age in (0, 17, 18, 24, 25, 34, 35, 54.5, 64, 65, 90)])
+    ages = [*(str(age) for age in (0, 17, 18, 24, 25, 34, 35, 54.5, 64, 65, 90)), "NA"]
+    dataset = with_groups(made_dataset, age=ages)
     expected = ["0-17", "0-17", "18-24", "18-24", "25-34", "25-34", "35-44", "45-54", "55-64", "65+", "65+", "unknown"]
     assert group_labels(dataset, "age")[:12].tolist() == expected
 

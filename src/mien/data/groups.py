@@ -13,6 +13,8 @@ from mien.errors import ProtocolError
 
 #: What an image is put under whose source says nothing.
 UNKNOWN = "unknown"
+#: What tables write where they do not know.
+_NOT_TOLD = frozenset({"", "na", "n/a", "nan", "null", "none", "unknown"})
 #: First years of the bands that numbers are put into: ages are published in years, and a year is no group.
 AGE_BANDS = (0, 18, 25, 35, 45, 55, 65)
 #: More different numbers than this make a group of numbers and not of names.
@@ -30,12 +32,12 @@ def group_labels(dataset: FerDataset, group: str) -> npt.NDArray[np.str_]:
     if dataset.groups is None or group not in dataset.group_names:
         names = ", ".join(dataset.group_names) or "none"
         raise ProtocolError(f"no group {group!r} in this data set", hint=f"its groups: {names}")
-    values = np.asarray(dataset.groups[group])
-    known = np.unique(values[values != ""])
-    if len(known) > _MOST_NUMBERS and all(_is_number(value) for value in known.tolist()):
-        bands = {value: _band(float(value)) for value in known.tolist()}
-        return np.array([bands.get(value, UNKNOWN) for value in values.tolist()])
-    return np.array([value or UNKNOWN for value in values.tolist()])
+    values = [value.strip() for value in dataset.groups[group].tolist()]
+    known = {value for value in values if value.lower() not in _NOT_TOLD}
+    names = {value: value for value in known}
+    if len(known) > _MOST_NUMBERS and all(_is_number(value) for value in known):
+        names = {value: _band(float(value)) for value in known}
+    return np.array([names.get(value, UNKNOWN) for value in values])
 
 
 def _band(age: float) -> str:

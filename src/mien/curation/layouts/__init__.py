@@ -1,0 +1,30 @@
+"""The published layouts that can be imported, by name."""
+
+from difflib import get_close_matches
+
+from mien.curation.items import Layout
+from mien.curation.layouts.affectnet import AFFECTNET, AFFECTNET_NPY
+from mien.curation.layouts.folders import CKPLUS, FOLDER, KDEF, LONDON
+from mien.curation.layouts.lists import EXPW, IMFDB, LFW, RAFDB
+from mien.curation.layouts.tables import HUGGINGFACE, PARQUET, TABLE
+from mien.errors import ConfigError
+
+#: Every layout by its name.
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for layout in (
+        *(FOLDER, CKPLUS, KDEF, LFW, IMFDB, LONDON, RAFDB, AFFECTNET, AFFECTNET_NPY, EXPW, HUGGINGFACE, PARQUET, TABLE),
+    )
+}
+
+
+def find_layout(name: str) -> Layout:
+    """The layout called ``name``.
+
+    Raises:
+        ConfigError: There is no such layout; near names are in the hint.
+    """
+    if name not in LAYOUTS:
+        near = get_close_matches(name, LAYOUTS) or LAYOUTS
+        raise ConfigError(f"no layout {name[:40]!r}", hint=f"did you mean {', '.join(near)}?")
+    return LAYOUTS[name]
