@@ -30,9 +30,9 @@ def group_labels(dataset: FerDataset, group: str) -> npt.NDArray[np.str_]:
         ProtocolError: The data set has no such group.
     """
     if dataset.groups is None or group not in dataset.group_names:
-        names = ", ".join(dataset.group_names) or "none"
-        raise ProtocolError(f"no group {group!r} in this data set", hint=f"its groups: {names}")
-    values = [value.strip() for value in dataset.groups[group].tolist()]
+        there = ", ".join(dataset.group_names) or "none"
+        raise ProtocolError(f"no group {group!r} in this data set", hint=f"its groups: {there}")
+    values: list[str] = [value.strip() for value in dataset.groups[group].tolist()]
     known = {value for value in values if value.lower() not in _NOT_TOLD}
     names = {value: value for value in known}
     if len(known) > _MOST_NUMBERS and all(_is_number(value) for value in known):
