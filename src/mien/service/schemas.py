@@ -30,7 +30,7 @@ class FaceSchema(Schema):
 
     box: BoxSchema
     detector_score: float = Field(ge=0, le=1)
-    expression: Expression
+    expression: Expression | None = Field(description="Null where it is below min_confidence")
     probability: float = Field(ge=0, le=1)
     probabilities: dict[Expression, float]
 
@@ -106,6 +106,7 @@ class VideoLimitsSchema(Schema):
 class LimitsSchema(Schema):
     """What a client may send."""
 
+    formats: list[str] = Field(description="Formats of pictures, by content")
     max_body_bytes: int
     max_pixels: int
     max_images: int
@@ -123,6 +124,11 @@ class ModelSchema(Schema):
     labels: list[Expression]
     input: InputSchema
     detector: str
+    detector_files: dict[str, str] = Field(description="SHA-256 of each file of the detector")
+    models: list[str] = Field(description="What the parameter model may name; the first is the default")
+    conventions: list[str] = Field(description="What the parameter labels may name")
+    has_priors: bool = Field(description="Whether the parameter prior can be used")
+    has_decision: bool = Field(description="Whether the model names expressions by a rule of its own")
     temperature: float
     metrics: dict[str, Any]
     license: str

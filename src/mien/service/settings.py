@@ -32,6 +32,9 @@ class ServiceSettings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one")
     workers: int = Field(1, ge=1, le=64, description="Processes; the limits below hold for each")
     model: str = Field("default", description="A name that `mien models` lists, or an .onnx file")
+    more_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Further models that requests may choose, to compare them, separated by commas"
+    )
     detector: str = Field(DEFAULT_DETECTOR, description="blazeface, haar, yunet or whole")
     detector_file: Path | None = Field(None, description="The ONNX file of yunet")
     threads: int = Field(1, ge=1, le=256, description="Threads of each model")
@@ -83,7 +86,7 @@ class ServiceSettings(BaseSettings):
     )
     access_log: bool = Field(False, description="Log a line for each request (never file names)")
 
-    @field_validator("tokens", "cors_origins", "trusted_proxies", mode="before")
+    @field_validator("tokens", "cors_origins", "trusted_proxies", "more_models", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -123,6 +126,7 @@ class ServiceSettings(BaseSettings):
         values = self.model_dump()
         values["tokens"] = ",".join(token.get_secret_value() for token in self.tokens)
         values["cors_origins"] = ",".join(self.cors_origins)
+        values["more_models"] = ",".join(self.more_models)
         values["trusted_proxies"] = ",".join(self.trusted_proxies)
         given = {name: value for name, value in values.items() if value is not None and (name != "tokens" or value)}
         return {f"MIEN_{name.upper()}": str(value) for name, value in given.items()}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
@@ -58,6 +59,13 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(MienError)
     async def _ours(_: Request, error: MienError) -> JSONResponse:
         return error_response(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _parameter(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:])
+        body = {"error": "bad_parameter", "detail": f"{where}: {first['msg']}", "hint": "/openapi.json describes it"}
+        return JSONResponse(body, 422)
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> JSONResponse:

@@ -3,6 +3,7 @@
 This module is imported by the workers: it must stay light.
 """
 
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -11,8 +12,6 @@ from mien.geometry import ByteArray
 from mien.imaging import load_image
 from mien.runtime.workers import WorkerPool
 
-#: What clients may send, by content; formats that Pillow hands to other programs or rarely reads are left out.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 #: Bytes for each allowed pixel (17 in WebP, the costliest format, and a copy for the answer), and for the libraries.
 _BYTES_A_PIXEL, _BASE_BYTES = 24, 2**28
 #: The smallest picture there is to start a worker with: one white pixel, as PPM.
@@ -46,10 +45,12 @@ class Decoder:
         self._timeout_s, self._max_pixels = timeout_s, max_pixels
         memory = _BASE_BYTES + _BYTES_A_PIXEL * max_pixels
         self._pool = WorkerPool(_decode, workers=workers, time_s=timeout_s, memory_bytes=memory)
-        # Each worker imports its libraries now and not while the first client waits; that this picture is refused
-        # does not matter.
-        for _ in range(workers):
-            self._pool.submit(_Order(Upload("warm-up", _WARM_UP), 1))
+        # Each worker imports its libraries now and not while the first client waits.
+        self._warming = [self._pool.submit(_Order(Upload("warm-up", _WARM_UP), 1)) for _ in range(workers)]
+
+    def wait_until_started(self) -> None:
+        """Until a worker has decoded its first picture."""
+        wait(self._warming, timeout=60, return_when=FIRST_COMPLETED)
 
     def decode(self, upload: Upload) -> ByteArray:
         """The picture as RGB uint8 (H, W, 3); blocks until it is decoded.
@@ -75,4 +76,4 @@ class Decoder:
 def _decode(order: _Order) -> ByteArray:
     stream = BytesIO(order.upload.content)
     stream.name = order.upload.name  # error messages name the picture by it
-    return load_image(stream, max_pixels=order.max_pixels, formats=FORMATS)
+    return load_image(stream, max_pixels=order.max_pixels)

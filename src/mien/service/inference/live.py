@@ -3,6 +3,7 @@
 from time import monotonic
 from typing import Any
 
+from mien.recognition.pipeline import ExpressionPipeline
 from mien.recognition.results import RESULT_SCHEMA
 from mien.service.http.limits import Client
 from mien.service.inference.decoding import Upload
@@ -21,14 +22,15 @@ class LiveCamera:
     Args:
         reader: Its pool decodes and analyzes the frames.
         client: Whose camera it is.
+        pipeline: From the reader, with the answers that the client chose.
 
     Attributes:
         smoothing_s: Time constant of the smoothing; it may change at any time.
     """
 
-    def __init__(self, reader: ImageReader, client: Client) -> None:
-        self._reader, self._client, self._start_s = reader, client, monotonic()
-        self._analyzer, self._size = FrameAnalyzer(reader.pipeline, VideoSettings()), (0, 0)
+    def __init__(self, reader: ImageReader, client: Client, pipeline: ExpressionPipeline) -> None:
+        self._reader, self._client, self._pipeline, self._start_s = reader, client, pipeline, monotonic()
+        self._analyzer, self._size = FrameAnalyzer(pipeline, VideoSettings()), (0, 0)
         self.smoothing_s = self._analyzer.settings.smoothing_s
 
     async def read(self, number: int, content: bytes) -> dict[str, Any]:
@@ -60,9 +62,9 @@ class LiveCamera:
         image = self._reader.decode(Upload(_NAME, content))  # (H, W, 3)
         size = (image.shape[1], image.shape[0])
         if size != self._size:  # a phone was turned: places of the old picture mean nothing in the new one
-            self._analyzer, self._size = FrameAnalyzer(self._reader.pipeline, self._settings()), size
+            self._analyzer, self._size = FrameAnalyzer(self._pipeline, self._settings()), size
         elif self.smoothing_s != self._analyzer.settings.smoothing_s:
-            before, self._analyzer = self._analyzer, FrameAnalyzer(self._reader.pipeline, self._settings())
+            before, self._analyzer = self._analyzer, FrameAnalyzer(self._pipeline, self._settings())
             self._analyzer.restore(before.to_dict())  # tracks and means go on with the new time constant
         return self._analyzer.analyze(VideoFrame(number, timestamp_s, image))
 

@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TypeVar
 
 from mien.detection.registry import build_detector
-from mien.errors import MienError, OverdueError
+from mien.errors import ConfigError, MienError, OverdueError, RequestError
 from mien.geometry import ByteArray
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.recognition.recognizer import model_path
@@ -24,6 +24,7 @@ from mien.service.http.limits import Client
 from mien.service.inference.batching import BatchingRecognizer
 from mien.service.inference.decoding import Decoder, Upload
 from mien.service.inference.face_limit import limit_faces
+from mien.service.inference.options import ReadOptions, as_request_error
 from mien.service.inference.turns import ClientTurns
 from mien.service.metrics import Metrics
 from mien.service.settings import ServiceSettings
@@ -49,31 +50,61 @@ class ImageReader:
     def __init__(self, settings: ServiceSettings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
         self._active, self._done, self._lock = 0, 0, Lock()
-        detector = build_detector(settings.detector, file=settings.detector_file, threads=settings.threads)
-        self.recognizer = BatchingRecognizer(
-            model_path(settings.model),
-            active=lambda: self._active,
-            batch_size=settings.batch_size,
-            wait_s=settings.batch_wait_ms / 1000,
-            on_batch=metrics.batch_faces.observe,
-            threads=settings.threads,
-        )
-        self.recognizer.probe()
-        self.pipeline = ExpressionPipeline(limit_faces(detector, settings.max_faces), self.recognizer)
         self._decoder = Decoder(
             workers=settings.pool_size, timeout_s=settings.decode_timeout_s, max_pixels=settings.max_pixels
         )
+        detector = build_detector(settings.detector, file=settings.detector_file, threads=settings.threads)
+        self.recognizers = {name: self._load(name) for name in (settings.model, *settings.more_models)}
+        self.recognizer = self.recognizers[settings.model]
+        self.pipeline = ExpressionPipeline(limit_faces(detector, settings.max_faces), self.recognizer)
+        self._decoder.wait_until_started()  # it did so while the models were loaded
         self._pool = ThreadPoolExecutor(settings.pool_size, "mien-pictures")
         # One thread is always left to the other clients, whatever one client sends.
         self._turns = ClientTurns(self._pool, max(1, settings.pool_size - 1))
 
-    async def read(self, uploads: Sequence[Upload], client: Client) -> list[ImageResult | FailedImage]:
+    def _load(self, model: str) -> BatchingRecognizer:
+        recognizer = BatchingRecognizer(
+            model_path(model),
+            active=lambda: self._active,
+            batch_size=self._settings.batch_size,
+            wait_s=self._settings.batch_wait_ms / 1000,
+            on_batch=self._metrics.batch_faces.observe,
+            threads=self._settings.threads,
+        )
+        recognizer.probe()
+        return recognizer
+
+    def pipeline_for(self, options: ReadOptions) -> ExpressionPipeline:
+        """The pipeline with the answers that a client chose; nothing is loaded.
+
+        Raises:
+            RequestError: There is no such model here, or the model cannot answer so.
+        """
+        if options == ReadOptions():
+            return self.pipeline
+        name = options.model or self._settings.model
+        if name not in self.recognizers:
+            raise RequestError(f"no model {name[:40]!r} here", hint=f"expected {' or '.join(self.recognizers)}")
+        try:
+            recognizer = self.recognizers[name].with_options(options.answers())
+            return ExpressionPipeline(self.pipeline.detector, recognizer, min_confidence=options.min_confidence)
+        except ConfigError as err:
+            raise as_request_error(err) from err
+
+    async def read(
+        self, uploads: Sequence[Upload], client: Client, pipeline: ExpressionPipeline
+    ) -> list[ImageResult | FailedImage]:
         """The outcome of each picture in order; one that cannot be read gives its error.
+
+        Args:
+            uploads: The pictures.
+            client: Who sent them.
+            pipeline: From :meth:`pipeline_for`.
 
         Raises:
             OverdueError: It took longer than ``request_timeout_s``; pictures that had not been begun are dropped.
         """
-        return await self._run([partial(self._read, upload) for upload in uploads], client)
+        return await self._run([partial(self._read, upload, pipeline) for upload in uploads], client)
 
     async def call(self, work: Callable[[], Result], client: Client) -> Result:
         """Run ``work``, which reads one picture, in the pool.
@@ -102,7 +133,8 @@ class ImageReader:
         """Finish the pictures that were begun, then stop the threads."""
         self._pool.shutdown(cancel_futures=True)
         self._decoder.close()
-        self.recognizer.close()
+        for recognizer in self.recognizers.values():
+            recognizer.close()
 
     def decode(self, upload: Upload) -> ByteArray:
         """The picture as RGB uint8 (H, W, 3).
@@ -112,11 +144,11 @@ class ImageReader:
         """
         return self._decoder.decode(upload)
 
-    def _read(self, upload: Upload) -> ImageResult | FailedImage:
+    def _read(self, upload: Upload, pipeline: ExpressionPipeline) -> ImageResult | FailedImage:
         """The picture's faces, without its pixels, which would be kept until the answer is sent."""
         try:
             with self._as_active():
-                result = self.pipeline.predict(self.decode(upload))
+                result = pipeline.predict(self.decode(upload))
         except MienError as err:
             self._metrics.pictures.labels("failed").inc()
             return FailedImage(upload.name, err)

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from mien.imaging import FORMATS
 from mien.runtime.files import sha256_of
 from mien.service.engine import Engine
 from mien.service.routes.dependencies import AUTHORIZED, TheEngine
@@ -51,6 +52,11 @@ async def model(engine: TheEngine) -> ModelSchema:
         labels=list(metadata.labels),
         input=InputSchema(size=shape.size, channels=shape.channels, low=shape.low, high=shape.high),
         detector=engine.reader.pipeline.detector.name,
+        detector_files=dict(engine.reader.pipeline.detector.files),
+        models=list(engine.reader.recognizers),
+        conventions=list(metadata.heads),
+        has_priors=metadata.priors is not None,
+        has_decision=metadata.decision is not None,
         temperature=metadata.temperature,
         metrics=dict(metadata.metrics),
         license=metadata.license,
@@ -68,7 +74,7 @@ async def metrics(engine: TheEngine) -> Response:
 def _limits(engine: Engine) -> LimitsSchema:
     given = engine.settings.model_dump()
     videos = VideoLimitsSchema.model_validate(_only(VideoLimitsSchema, given)) if engine.jobs is not None else None
-    return LimitsSchema.model_validate(_only(LimitsSchema, given | {"videos": videos}))
+    return LimitsSchema.model_validate(_only(LimitsSchema, given | {"videos": videos, "formats": list(FORMATS)}))
 
 
 def _only(schema: type[Schema], values: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from mien.recognition.results import FailedImage
 from mien.service.http.errors import error_response
 from mien.service.http.uploads import FIELD, read_uploads
-from mien.service.routes.dependencies import TheClient, TheEngine
+from mien.service.routes.dependencies import TheClient, TheEngine, TheOptions
 from mien.service.schemas import PredictionSchema, ProblemSchema
 
 router = APIRouter()
@@ -56,21 +56,22 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     401: {"model": ProblemSchema, "description": "No valid token"},
     413: {"model": ProblemSchema, "description": "Too many bytes, pictures, pixels or faces"},
     415: {"model": ProblemSchema, "description": "The content is not a picture in a known format"},
-    422: {"model": ProblemSchema, "description": "A damaged picture"},
+    422: {"model": ProblemSchema, "description": "A damaged picture, or a wrong parameter"},
     429: {"model": ProblemSchema, "description": "Too many requests at a time; Retry-After says when to try again"},
     503: {"model": ProblemSchema, "description": "It took too long, or the server is about to stop"},
 }
 
 
 @router.post("/v1/predict", responses=_RESPONSES, openapi_extra={"requestBody": _BODY})
-async def predict(request: Request, engine: TheEngine, client: TheClient) -> JSONResponse:
+async def predict(request: Request, engine: TheEngine, client: TheClient, options: TheOptions) -> JSONResponse:
     """Read the expression on every face of one or many pictures.
 
     If one of several pictures cannot be read, its result is an ``error``; for a single picture the status code tells.
     """
     with engine.requests.slot(client):
+        pipeline = engine.reader.pipeline_for(options)
         uploads = await read_uploads(request, engine.settings)
-        outcomes = await engine.reader.read(uploads, client)
+        outcomes = await engine.reader.read(uploads, client, pipeline)
     if len(outcomes) == 1 and isinstance(outcomes[0], FailedImage):
         return error_response(outcomes[0].error)
     return JSONResponse({"results": [outcome.to_dict() for outcome in outcomes]})

@@ -17,9 +17,9 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from mien.errors import AccessError, BusyError, LimitError, MienError, RequestError
 from mien.service.engine import Engine
 from mien.service.http.errors import status_and_body
-from mien.service.http.limits import Client
 from mien.service.http.security import STREAM_PROTOCOL, check_access, offered_protocols
 from mien.service.inference.live import LiveCamera
+from mien.service.routes.dependencies import TheOptions
 
 router = APIRouter()
 
@@ -59,7 +59,7 @@ class LatestFrame:
 
 
 @router.websocket("/v1/stream")
-async def stream(socket: WebSocket) -> None:
+async def stream(socket: WebSocket, options: TheOptions) -> None:
     """Read frames until the client leaves, falls silent, or breaks a rule."""
     engine: Engine = socket.app.state.engine
     own = STREAM_PROTOCOL if STREAM_PROTOCOL in offered_protocols(socket) else None
@@ -67,7 +67,7 @@ async def stream(socket: WebSocket) -> None:
     try:
         client = check_access(socket, engine.settings)
         with engine.streams.slot(client), engine.metrics.streams.track_inprogress():
-            await _converse(socket, engine, client)
+            await _converse(socket, engine, LiveCamera(engine.reader, client, engine.reader.pipeline_for(options)))
     except MienError as err:
         codes = {AccessError: _POLICY, BusyError: _TRY_AGAIN, LimitError: _TOO_LARGE}
         with suppress(WebSocketDisconnect, RuntimeError):
@@ -75,9 +75,9 @@ async def stream(socket: WebSocket) -> None:
             await socket.close(codes.get(type(err), _UNSUPPORTED), str(err)[:100])
 
 
-async def _converse(socket: WebSocket, engine: Engine, client: Client) -> None:
+async def _converse(socket: WebSocket, engine: Engine, camera: LiveCamera) -> None:
     """Receive and answer concurrently; the first that ends, ends both."""
-    frames, camera = LatestFrame(), LiveCamera(engine.reader, client)
+    frames = LatestFrame()
     tasks = [
         asyncio.create_task(_receive(socket, frames, camera, engine)),
         asyncio.create_task(_answer(socket, frames, camera, engine)),

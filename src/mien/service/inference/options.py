@@ -1,0 +1,54 @@
+"""How a client wants its faces read: which model, which labels, under which base rates, named how."""
+
+import json
+from dataclasses import dataclass
+
+from mien.base_rates import BALANCED
+from mien.decision import Decision
+from mien.errors import ConfigError, RequestError
+from mien.metadata import LabelConvention
+from mien.recognition.answers import AnswerOptions
+
+#: Eight rates by name are far shorter.
+MAX_PRIOR = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a request chooses; the defaults are the service's.
+
+    Attributes:
+        model: A name that ``/v1/model`` lists; None is the service's model.
+        labels: Which question is answered: what people see on a face, or what it was meant to show.
+        prior: Base rates: ``balanced``, or rates by name as a JSON object; None keeps those that the model learned.
+        decision: How an expression is named.
+        min_confidence: Below this probability none is named, in [0, 1].
+    """
+
+    model: str | None = None
+    labels: LabelConvention = "perceived"
+    prior: str | None = None
+    decision: Decision = "rule"
+    min_confidence: float = 0.0
+
+    def answers(self) -> AnswerOptions:
+        """The same for the library.
+
+        Raises:
+            RequestError: The prior is neither ``balanced`` nor a JSON object. It is never taken for a file's name.
+        """
+        if self.prior is None or self.prior == BALANCED:
+            return AnswerOptions(self.labels, self.prior, self.decision)
+        try:
+            rates = json.loads(self.prior[:MAX_PRIOR])
+        except (ValueError, RecursionError):
+            rates = None
+        if not isinstance(rates, dict):
+            hint = 'such as prior=balanced or prior={"neutral": 0.5, "happiness": 0.5}'
+            raise RequestError(f"prior: expected {BALANCED!r} or base rates by name as JSON", hint=hint)
+        return AnswerOptions(self.labels, rates, self.decision)
+
+
+def as_request_error(error: ConfigError) -> RequestError:
+    """What the library says of a setting, as the fault of the request that chose it."""
+    return RequestError(str(error), hint=error.hint)
