@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mien.cli import (
+    batch,
     data,
     decision,
     doctor,
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.add_typer(recipes.app, name="recipes")
+app.add_typer(batch.app, name="batch")
 app.command("predict")(predict.predict)
 app.command("explain")(explain.explain)
 app.command("video")(video.video)

@@ -1,0 +1,175 @@
+"""The record of a batch job: input, model, detector, settings, versions; and the files of its folder.
+
+DIR/manifest.json      this record
+DIR/entries.jsonl      every picture and video, with its part
+DIR/part-000000.parquet …   rows; crops-000000.parquet and thumbnails-000000.parquet where they are kept
+DIR/summary.json, summary.html   once the job is done
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mien.batch.entries import Part, fingerprint, read_plan, write_plan
+from mien.batch.rows import PartRecord, read_record
+from mien.batch.settings import BatchSettings
+from mien.errors import CheckpointError, DatasetFormatError
+from mien.expressions import Expression, LabelSet
+from mien.recognition.pipeline import ExpressionPipeline
+from mien.runtime.files import sha256_of, write_text
+from mien.version import __version__
+
+SCHEMA = 1
+MANIFEST, _PLAN = "manifest.json", "entries.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the rows of a job depend on.
+
+    Attributes:
+        inputs: What the user named.
+        input_sha256: Of the names and versions of all entries, in order.
+        entries: Their number.
+        model_sha256: Of the model file.
+        detector_sha256: Of each file of the detector.
+        labels: Columns of probabilities, in order.
+        settings: Those that decide rows.
+        version: Of this package.
+        schema: Of this layout.
+    """
+
+    inputs: tuple[str, ...]
+    input_sha256: str
+    entries: int
+    model_sha256: str
+    detector_sha256: dict[str, str]
+    labels: tuple[str, ...]
+    settings: dict[str, Any]
+    version: str = __version__
+    schema: int = SCHEMA
+
+    @property
+    def label_set(self) -> LabelSet:
+        return LabelSet(tuple(map(Expression, self.labels)))
+
+    def difference(self, other: "Manifest") -> str | None:
+        """What of the way of reading differs, in words; None where the same rows would come."""
+        if self.model_sha256 != other.model_sha256:
+            return "another model"
+        if self.detector_sha256 != other.detector_sha256:
+            return "another detector"
+        if self.version != other.version:
+            return f"another version of mien ({other.version})"
+        changed = [name for name, value in self.settings.items() if other.settings.get(name) != value]
+        return f"another {changed[0]}" if changed else None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """How far a job is.
+
+    Attributes:
+        parts, parts_done: Part files in all, and those that are whole.
+        entries, pictures: Pictures and videos in all, and those that were read.
+        faces: Rows with a face.
+        without_face: Pictures without one.
+        failed: Pictures that could not be read.
+    """
+
+    parts: int
+    parts_done: int
+    entries: int
+    pictures: int
+    faces: int
+    without_face: int
+    failed: int
+
+    @property
+    def done(self) -> bool:
+        return self.parts_done == self.parts
+
+    def to_dict(self) -> dict[str, int | bool]:
+        """Plain numbers, and whether it is done."""
+        return {**asdict(self), "done": self.done}
+
+
+class JobFolder:
+    """The files of one job."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def begin(self, manifest: Manifest, parts: list[Part]) -> None:
+        """Write plan and record; the record last, since it makes the folder a job."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_plan(self.path / _PLAN, parts)
+        write_text(self.path / MANIFEST, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
+
+    @property
+    def exists(self) -> bool:
+        return (self.path / MANIFEST).exists()
+
+    def read(self) -> tuple[Manifest, list[Part]]:
+        """The record and the plan.
+
+        Raises:
+            CheckpointError: There is no job, or its record is damaged or of another layout.
+        """
+        file = self.path / MANIFEST
+        try:
+            record = json.loads(file.read_text(encoding="utf-8"))
+            if record.get("schema") != SCHEMA:
+                raise CheckpointError(f"{file}: layout {record.get('schema')!r}, this version reads {SCHEMA}")
+            manifest = Manifest(**{**record, "inputs": tuple(record["inputs"]), "labels": tuple(record["labels"])})
+            parts = read_plan(self.path / _PLAN)
+        except FileNotFoundError as err:
+            raise CheckpointError(
+                f"{self.path}: no batch job here", hint="mien batch INPUT --out DIR begins one"
+            ) from err
+        except (ValueError, TypeError, KeyError, AttributeError, DatasetFormatError) as err:
+            if isinstance(err, CheckpointError):
+                raise
+            raise CheckpointError(f"{file}: not the record of a batch job ({err})") from err
+        entries = [entry for part in parts for entry in part.entries]
+        if len(entries) != manifest.entries or fingerprint(entries) != manifest.input_sha256:
+            raise CheckpointError(f"{self.path / _PLAN}: does not fit {MANIFEST}", hint="begin in another folder")
+        return manifest, parts
+
+    def part(self, number: int, kind: str = "part") -> Path:
+        return self.path / f"{kind}-{number:06d}.parquet"
+
+    def record(self, part: Part) -> PartRecord | None:
+        """Of a part that is whole and of just these entries; None where it is still to be read."""
+        record = read_record(self.part(part.number))
+        return record if record and record.fingerprint == part.fingerprint else None
+
+    def status(self, parts: list[Part]) -> BatchStatus:
+        """Count what is there."""
+        records = [record for part in parts if (record := self.record(part))]
+        return BatchStatus(
+            parts=len(parts),
+            parts_done=len(records),
+            entries=sum(len(part.entries) for part in parts),
+            pictures=sum(record.pictures for record in records),
+            faces=sum(record.faces for record in records),
+            without_face=sum(record.without_face for record in records),
+            failed=sum(record.failed for record in records),
+        )
+
+
+def describe(
+    inputs: tuple[str, ...], parts: list[Part], pipeline: ExpressionPipeline, settings: BatchSettings
+) -> Manifest:
+    """The record of a job that begins now."""
+    entries = [entry for part in parts for entry in part.entries]
+    return Manifest(
+        inputs=inputs,
+        input_sha256=fingerprint(entries),
+        entries=len(entries),
+        model_sha256=sha256_of(pipeline.recognizer.path),
+        detector_sha256=dict(pipeline.detector.files),
+        labels=tuple(map(str, pipeline.recognizer.labels)),
+        settings=settings.deciding(),
+    )

@@ -1,0 +1,65 @@
+"""The parts of a job as tasks of Ray Data: the same functions as on one machine, on all nodes of a cluster.
+
+Each part is written by the node that read it, by rename, so all nodes must see the job's folder. A part whose node is
+lost is read again elsewhere and gives the same file.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mien.batch.entries import Part
+from mien.batch.manifest import JobFolder
+from mien.batch.parts import Told, process
+from mien.batch.rows import PartRecord
+from mien.batch.settings import BatchSettings
+from mien.errors import MienError
+from mien.recognition.pipeline import load
+from mien.runtime.optional import extra
+
+
+def process_on_ray(parts: Sequence[Part], folder: JobFolder, settings: BatchSettings, *, told: Told) -> None:
+    """Read ``parts`` on the Ray cluster that ``RAY_ADDRESS`` names, or on this machine's cores where it names none.
+
+    Raises:
+        MienError: A part could not be written.
+        MissingDependencyError: Ray is not installed.
+    """
+    with extra("scale"):
+        import ray  # noqa: PLC0415 - an extra
+        import ray.data  # noqa: PLC0415
+    if not parts:
+        return
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False)
+    cores: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    actors = settings.workers or max(1, int(cores.get("CPU", 1)))
+    records = ray.data.from_items([{"part": part} for part in parts], override_num_blocks=len(parts)).map(
+        _ReadPart,  # type: ignore[arg-type]  # a class makes actors
+        fn_constructor_args=(folder.path.resolve(), settings),
+        concurrency=(1, actors),
+        num_cpus=1,
+        max_restarts=-1,
+        max_task_retries=-1,  # a node that is lost takes its task with it, never a row
+    )
+    for row in records.iter_rows():
+        if row["error"]:
+            raise MienError(row["error"])
+        told(PartRecord(**{name: row[name] for name in PartRecord.__dataclass_fields__}))
+
+
+class _ReadPart:
+    """An actor on some node: loads the networks once and reads part after part in one worker process."""
+
+    def __init__(self, folder: Path, settings: BatchSettings) -> None:
+        self._folder, self._settings = JobFolder(folder), settings
+        self._pipeline = load(settings.model, settings.detector, threads=1, min_confidence=settings.min_confidence)
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        records: list[PartRecord] = []
+        try:
+            process([row["part"]], self._folder, self._pipeline, self._settings, workers=1, told=records.append)
+        except MienError as err:
+            return {"error": str(err), **dict.fromkeys(PartRecord.__dataclass_fields__, 0)}
+        record = records[0]
+        return {"error": "", **{name: getattr(record, name) for name in PartRecord.__dataclass_fields__}}

@@ -1,0 +1,160 @@
+"""The rows of a batch job and the Parquet files they lie in.
+
+One row for each face; one with empty columns for a picture without a face, and one with ``error`` for a picture that
+could not be read. Every entry has at least one row.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mien.batch.entries import Entry, Part
+from mien.batch.worker import Found, error_name
+from mien.errors import DatasetFormatError, MienError
+from mien.expressions import LabelSet
+from mien.recognition.results import FaceExpression
+from mien.runtime.files import atomic_file
+from mien.runtime.optional import extra
+
+Row = dict[str, Any]
+#: Key of a part's own record among the metadata of its Parquet file.
+_RECORD = b"mien.part"
+
+
+@dataclass(frozen=True, slots=True)
+class PartRecord:
+    """What a part file says of itself.
+
+    Attributes:
+        fingerprint: Of its entries.
+        pictures: Pictures and videos.
+        faces: Rows with a face.
+        without_face: Pictures without one.
+        failed: Pictures that could not be read.
+    """
+
+    fingerprint: str
+    pictures: int
+    faces: int
+    without_face: int
+    failed: int
+
+
+def columns(labels: LabelSet) -> dict[str, str]:
+    """Name and Arrow type of each column, in order."""
+    boxes = dict.fromkeys(("left", "top", "right", "bottom", "detector_score"), "double")
+    return {
+        "source": "string",
+        "width": "int32",
+        "height": "int32",
+        "frame": "int64",
+        "timestamp_s": "double",
+        "track_id": "int64",
+        "face": "int32",
+        **boxes,
+        "expression": "string",
+        "probability": "double",
+        **dict.fromkeys(map(str, labels), "double"),
+        "error_type": "string",
+        "error": "string",
+    }
+
+
+def entry_rows(entry: Entry, outcome: Found | MienError, faces: Sequence[FaceExpression]) -> Iterator[Row]:
+    """The rows of one entry: of a picture's ``faces``, of a video's frames, or of an error."""
+    source = _plain(entry.name)
+    if isinstance(outcome, MienError):
+        yield {"source": source, "error_type": error_name(outcome), "error": _plain(str(outcome))}
+        return
+    start = {"source": source, "width": outcome.size[0], "height": outcome.size[1]}
+    if entry.kind == "image":
+        yield from _face_rows(start, faces)
+    for frame in outcome.frames:
+        yield from _face_rows({**start, "frame": frame.index, "timestamp_s": frame.timestamp_s}, frame.faces)
+
+
+def _plain(text: str) -> str:
+    """Names of files may hold bytes that are no Unicode; Parquet takes text."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _face_rows(start: Row, faces: Sequence[FaceExpression]) -> Iterator[Row]:
+    if not faces:
+        yield start
+    for number, face in enumerate(faces, 1):
+        yield {
+            **start,
+            "face": number,
+            "track_id": face.track_id,
+            **face.detection.box.to_dict(),
+            "detector_score": face.detection.score,
+            "expression": None if face.expression is None else str(face.expression),
+            "probability": face.probability,
+            **face.probabilities.to_dict(),
+        }
+
+
+def write_part(path: Path, part: Part, rows: Sequence[Row], labels: LabelSet) -> PartRecord:
+    """Write the rows of a part, all or nothing, with its record."""
+    pictures = {row["source"]: row for row in rows}
+    failed = sum(row.get("error_type") is not None for row in pictures.values())
+    with_face = len({row["source"] for row in rows if row.get("face") is not None})
+    record = PartRecord(
+        part.fingerprint,
+        len(part.entries),
+        sum(row.get("face") is not None for row in rows),
+        len(part.entries) - failed - with_face,
+        failed,
+    )
+    write_table(path, rows, columns(labels), {_RECORD: json.dumps(asdict(record)).encode()})
+    return record
+
+
+def write_table(path: Path, rows: Sequence[Row], types: Mapping[str, str], record: Mapping[bytes, bytes]) -> None:
+    """Write rows as Parquet, all or nothing; the same rows give the same bytes."""
+    with extra("batch"):
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+        import pyarrow.parquet as pq  # noqa: PLC0415
+    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in types.items()], metadata=dict(record))
+    arrays = [pa.array([row.get(name) for row in rows], field.type) for name, field in zip(types, schema, strict=True)]
+    with atomic_file(path) as temporary:
+        pq.write_table(pa.Table.from_arrays(arrays, schema=schema), temporary, compression="zstd")
+
+
+def read_record(path: Path) -> PartRecord | None:
+    """The record of a part file; None where there is no whole file."""
+    with extra("batch"):
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+        import pyarrow.parquet as pq  # noqa: PLC0415
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+        record = json.loads(metadata[_RECORD])
+        return PartRecord(**record)
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+        return None
+
+
+def read_rows(path: Path, names: Sequence[str] | None = None) -> Iterator[list[Row]]:
+    """The rows of a Parquet file, a few thousand at a time.
+
+    Raises:
+        DatasetFormatError: It is damaged.
+    """
+    with extra("batch"):
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+        import pyarrow.parquet as pq  # noqa: PLC0415
+    try:
+        with pq.ParquetFile(path) as table:
+            for batch in table.iter_batches(4096, columns=names):
+                yield batch.to_pylist()
+    except (OSError, pa.ArrowException) as err:
+        raise DatasetFormatError(f"{path}: a part of a batch job that cannot be read ({err})") from err
+
+
+def rows_of(parts: Iterable[Path], names: Sequence[str] | None = None) -> Iterator[Row]:
+    """The rows of several part files, in order."""
+    for path in parts:
+        for rows in read_rows(path, names):
+            yield from rows

@@ -1,0 +1,210 @@
+"""A batch job from its input to its summary; it may be killed at any moment and resumed.
+
+inputs → entries → parts → (local or Ray: parts whose files are missing) → part files → summary
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from mien.batch.entries import Entry, Part, divide
+from mien.batch.inputs import list_entries
+from mien.batch.manifest import BatchStatus, JobFolder, Manifest, describe
+from mien.batch.parts import process
+from mien.batch.rows import PartRecord, read_record, read_rows, write_part
+from mien.batch.settings import BatchSettings, Engine
+from mien.batch.summary import write_summary
+from mien.errors import CheckpointError, ConfigError
+from mien.recognition.pipeline import ExpressionPipeline, load
+
+_DEFAULT = BatchSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """How far a running job is, after each part.
+
+    Attributes:
+        pictures, faces, failed: Done so far, what an earlier run did among them.
+        entries: Pictures and videos in all.
+        seconds: Since this run began.
+        new_pictures: Done by this run.
+    """
+
+    pictures: int
+    faces: int
+    failed: int
+    entries: int
+    seconds: float
+    new_pictures: int
+
+    @property
+    def pictures_per_s(self) -> float:
+        return self.new_pictures / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the rate so far; None before the first part."""
+        return (self.entries - self.pictures) / self.pictures_per_s if self.new_pictures else None
+
+
+def run(
+    inputs: Sequence[str | Path],
+    out: str | Path,
+    *,
+    settings: BatchSettings = _DEFAULT,
+    engine: Engine = "local",
+    resume: bool = False,
+    update: bool = False,
+    progress: Callable[[BatchProgress], None] | None = None,
+) -> BatchStatus:
+    """Read every picture and video of ``inputs`` and write their rows into the folder ``out``.
+
+    Args:
+        inputs: Folders, patterns, files, lists, archives, tables and addresses, see :mod:`mien.batch.inputs`.
+        out: The job's folder: new, empty, or that of the job to go on with.
+        settings: How they are read.
+        engine: ``local`` uses the cores of this machine, ``ray`` those of a Ray cluster that all see ``out``.
+        resume: Go on with the job in ``out``; on an empty folder it begins.
+        update: As ``resume``, for an input that has changed: what is new is read, rows of what is gone are dropped.
+        progress: Called after each part.
+
+    Raises:
+        ConfigError: ``out`` holds something else, or an input comes twice.
+        CheckpointError: ``out`` holds a job and neither ``resume`` nor ``update`` is set, or one with another model,
+            detector, setting or input.
+        SourceError: An input is not there.
+        StorageError: A file cannot be written; what was written before is whole.
+        MissingDependencyError: An extra is not installed.
+    """
+    folder, names = JobFolder(Path(out)), tuple(map(str, inputs))
+    pipeline = load(settings.model, settings.detector, threads=1, min_confidence=settings.min_confidence)
+    parts = _plan(folder, names, pipeline, settings, resume=resume, update=update)
+    missing = [part for part in parts if folder.record(part) is None]
+    teller = _Teller(folder.status(parts), progress)
+    if engine == "ray":
+        from mien.batch.ray_engine import process_on_ray  # noqa: PLC0415 - an extra
+
+        process_on_ray(missing, folder, settings, told=teller.tell)
+    else:
+        process(missing, folder, pipeline, settings, workers=settings.workers or os.cpu_count() or 1, told=teller.tell)
+    status = folder.status(parts)
+    write_summary(folder, parts, pipeline.recognizer.labels, seconds=teller.seconds, new_pictures=teller.new_pictures)
+    return status
+
+
+class _Teller:
+    """Adds up parts as they come."""
+
+    def __init__(self, before: BatchStatus, progress: Callable[[BatchProgress], None] | None) -> None:
+        self._before, self._progress, self._began = before, progress, monotonic()
+        self.new_pictures = self._faces = self._failed = 0
+
+    @property
+    def seconds(self) -> float:
+        return monotonic() - self._began
+
+    def tell(self, record: PartRecord) -> None:
+        self.new_pictures += record.pictures
+        self._faces += record.faces
+        self._failed += record.failed
+        if self._progress:
+            before = self._before
+            self._progress(
+                BatchProgress(
+                    before.pictures + self.new_pictures,
+                    before.faces + self._faces,
+                    before.failed + self._failed,
+                    before.entries,
+                    self.seconds,
+                    self.new_pictures,
+                )
+            )
+
+
+def _plan(
+    folder: JobFolder,
+    names: tuple[str, ...],
+    pipeline: ExpressionPipeline,
+    settings: BatchSettings,
+    *,
+    resume: bool,
+    update: bool,
+) -> list[Part]:
+    """The parts of a new job, or of the one in the folder once it fits."""
+    if not folder.exists and folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+        raise ConfigError(f"{folder.path} holds something else", hint="name a new or an empty folder")
+    entries = list_entries(names, column=settings.column, leave_out=folder.path)
+    if not folder.exists:
+        parts = divide(entries, settings.part_size)
+        folder.begin(describe(names, parts, pipeline, settings), parts)
+        return parts
+    if not (resume or update):
+        raise CheckpointError(
+            f"{folder.path}: holds a job already", hint="--resume goes on with it, --update reads what is new"
+        )
+    earlier, parts = folder.read()
+    now = describe(names, divide(entries, settings.part_size), pipeline, settings)
+    if difference := earlier.difference(now):
+        raise CheckpointError(
+            f"{folder.path}: was begun with {difference}", hint="go on with the same, or choose another folder"
+        )
+    if now.input_sha256 == earlier.input_sha256:
+        return parts
+    if not update:
+        raise CheckpointError(
+            f"{folder.path}: the input has changed since the job began ({_changes(parts, entries)})",
+            hint="--update reads what is new and drops what is gone",
+        )
+    return _updated(folder, parts, entries, names, pipeline, settings)
+
+
+def _changes(parts: Sequence[Part], entries: Sequence[Entry]) -> str:
+    before = {entry.key for part in parts for entry in part.entries}
+    now = {entry.key for entry in entries}
+    return f"{len(now - before):,} new or changed, {len(before - now):,} gone or changed"
+
+
+def _updated(
+    folder: JobFolder,
+    parts: Sequence[Part],
+    entries: Sequence[Entry],
+    names: tuple[str, ...],
+    pipeline: ExpressionPipeline,
+    settings: BatchSettings,
+) -> list[Part]:
+    """A plan for the changed input: parts without what is gone, then parts of what is new.
+
+    Plan and record are written before any part file is changed: a part whose file does not fit the plan is read anew,
+    so that a kill at any moment costs time and no row.
+    """
+    left = {entry.key for entry in entries}
+    known = {entry.key for part in parts for entry in part.entries}
+    kept = [Part(part.number, tuple(entry for entry in part.entries if entry.key in left)) for part in parts]
+    new = divide(
+        [e for e in entries if e.key not in known], settings.part_size, first=parts[-1].number + 1 if parts else 0
+    )
+    plan = [part for part in kept if part.entries] + new
+    folder.begin(describe(names, plan, pipeline, settings), plan)
+    labels = pipeline.recognizer.labels
+    for before, after in zip(parts, kept, strict=True):
+        path = folder.part(before.number)
+        if not after.entries:
+            for kind in ("part", "crops", "thumbnails"):
+                folder.part(before.number, kind).unlink(missing_ok=True)
+        elif before != after and (record := read_record(path)) and record.fingerprint == before.fingerprint:
+            names_left = {entry.name for entry in after.entries}
+            rows = [row for some in read_rows(path) for row in some if row["source"] in names_left]
+            write_part(path, after, rows, labels)
+    return plan
+
+
+def read_manifest(folder: str | Path) -> Manifest:
+    """The record of the job in ``folder``.
+
+    Raises:
+        CheckpointError: There is none, or it is damaged.
+    """
+    return JobFolder(Path(folder)).read()[0]

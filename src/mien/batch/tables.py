@@ -1,0 +1,79 @@
+"""How far a job is, and its rows as one file."""
+
+import csv
+from itertools import chain
+from pathlib import Path
+
+from mien.batch.manifest import BatchStatus, JobFolder
+from mien.batch.rows import columns, rows_of
+from mien.errors import CheckpointError, ConfigError
+from mien.runtime.files import atomic_file
+from mien.runtime.optional import extra
+
+_FORMATS = (".parquet", ".csv")
+
+
+def status(folder: str | Path) -> BatchStatus:
+    """How far the job in ``folder`` is; reading it disturbs no running one.
+
+    Raises:
+        CheckpointError: There is no job, or its record is damaged.
+    """
+    job = JobFolder(Path(folder))
+    return job.status(job.read()[1])
+
+
+def merge(folder: str | Path, out: str | Path, *, partial: bool = False) -> int:
+    """Write the rows of all parts into one file, in order, and return their number.
+
+    Args:
+        folder: The job's folder.
+        out: A ``.parquet`` or ``.csv`` file, written all or nothing.
+        partial: Merge what is there of a job that is not done, instead of refusing.
+
+    Raises:
+        CheckpointError: There is no job, or it is not done.
+        ConfigError: The ending of ``out`` is neither.
+        StorageError: ``out`` cannot be written.
+    """
+    job, out = JobFolder(Path(folder)), Path(out)
+    if out.suffix.lower() not in _FORMATS:
+        raise ConfigError(f"{out}: expected a name that ends in {' or '.join(_FORMATS)}")
+    manifest, parts = job.read()
+    whole = [job.part(part.number) for part in parts if job.record(part)]
+    if len(whole) < len(parts) and not partial:
+        raise CheckpointError(
+            f"{folder}: {len(whole):,} of {len(parts):,} parts are done", hint="go on with --resume, or add --partial"
+        )
+    names = list(columns(manifest.label_set))
+    return _to_parquet(whole, out) if out.suffix.lower() == ".parquet" else _to_csv(whole, out, names)
+
+
+def _to_parquet(parts: list[Path], out: Path) -> int:
+    with extra("batch"):
+        import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
+    rows = 0
+    with atomic_file(out) as temporary:
+        writer = None
+        try:
+            for path in parts:
+                table = pq.read_table(path).replace_schema_metadata(None)
+                writer = writer or pq.ParquetWriter(temporary, table.schema, compression="zstd")
+                writer.write_table(table)
+                rows += len(table)
+        finally:
+            if writer:
+                writer.close()
+        if writer is None:
+            temporary.write_bytes(b"")
+    return rows
+
+
+def _to_csv(parts: list[Path], out: Path, names: list[str]) -> int:
+    rows = 0
+    with atomic_file(out) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        for values in chain([names], ([row[name] for name in names] for row in rows_of(parts))):
+            writer.writerow(f"{value:.6g}" if isinstance(value, float) else value for value in values)
+            rows += 1
+    return rows - 1

@@ -1,0 +1,140 @@
+"""What a worker process does with one entry: decode it, find its faces, crop them; or read a whole video.
+
+    bytes → picture → detector → boxes → crops (N, 48, 48) for the network, which runs once for a whole part
+
+A picture never leaves its worker; what comes back is small.
+"""
+
+import io
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mien.batch.payloads import Task
+from mien.batch.settings import BatchSettings
+from mien.detection.base import FaceDetection
+from mien.errors import LimitError, MienError
+from mien.geometry import ByteArray, FloatArray
+from mien.imaging import load_image
+from mien.recognition.pipeline import ExpressionPipeline, load
+from mien.recognition.results import FaceExpression
+
+#: Long side of a thumbnail in pixels, and WebP's quality of thumbnails and crops.
+_THUMBNAIL, _QUALITY = 256, 85
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFaces:
+    """The faces of one frame of a video, with what its analyzer says of them: tracked and smoothed."""
+
+    index: int
+    timestamp_s: float
+    faces: tuple[FaceExpression, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What a worker found in one entry.
+
+    Attributes:
+        size: (width, height) in pixels, upright.
+        faces: From left to right; empty for a video.
+        crops: float32 (faces, side, side) in [0, 1], what the network reads.
+        crop_files: The same faces in WebP, where they are kept.
+        thumbnail: The picture in WebP, where it is kept.
+        frames: Of a video, without their pictures.
+    """
+
+    size: tuple[int, int]
+    faces: tuple[FaceDetection, ...] = ()
+    crops: FloatArray = field(default_factory=lambda: np.empty((0, 0, 0), np.float32))
+    crop_files: tuple[bytes, ...] = ()
+    thumbnail: bytes | None = None
+    frames: tuple[FrameFaces, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FindFaces:
+    """Reads tasks as ``settings`` say; the networks are loaded once in each process."""
+
+    settings: BatchSettings
+
+    def __call__(self, task: Task) -> Found:
+        """What is in the entry of ``task``.
+
+        Raises:
+            MienError: It cannot be read.
+        """
+        if task.error is not None:
+            raise task.error
+        pipeline = _pipeline(self.settings.model, self.settings.detector, self.settings.min_confidence)
+        if task.entry.kind == "video":
+            return _video(task, pipeline, self.settings.fps)
+        return self._picture(task, pipeline)
+
+    def _picture(self, task: Task, pipeline: ExpressionPipeline) -> Found:
+        if task.payload is None:
+            path = Path(task.entry.container)
+            if (size := _size_of(path)) > self.settings.max_bytes:
+                raise LimitError(f"it has {size:,} bytes, at most {self.settings.max_bytes:,} are allowed")
+            image = load_image(path)
+        else:
+            image = load_image(task.payload)  # RGB uint8 (H, W, 3), upright
+        faces = tuple(pipeline.detector.detect(image))
+        side = pipeline.recognizer.metadata.input.size
+        crops = np.array([pipeline.crop(image, face) for face in faces], np.float32).reshape(-1, side, side)
+        return Found(
+            (image.shape[1], image.shape[0]),
+            faces,
+            crops,
+            tuple(map(_gray_webp, crops)) if self.settings.crops else (),
+            _thumbnail(image) if self.settings.thumbnails else None,
+        )
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0  # reading it tells what is wrong
+
+
+def _video(task: Task, pipeline: ExpressionPipeline, fps: float) -> Found:
+    from mien.video.run import analyze_video  # noqa: PLC0415 - needs an extra
+    from mien.video.settings import VideoSettings  # noqa: PLC0415
+
+    frames, size = [], (0, 0)
+    for result in analyze_video(task.entry.container, pipeline=pipeline, settings=VideoSettings(fps=fps)):
+        size = (result.image.shape[1], result.image.shape[0])
+        frames.append(FrameFaces(result.index, result.timestamp_s, result.faces))
+    return Found(size, frames=tuple(frames))
+
+
+@cache
+def _pipeline(model: str, detector: str, min_confidence: float) -> ExpressionPipeline:
+    """One thread each: the workers are what fills the cores."""
+    return load(model, detector, threads=1, min_confidence=min_confidence)
+
+
+def _gray_webp(crop: FloatArray) -> bytes:
+    return _webp(Image.fromarray(np.rint(crop * 255).astype(np.uint8)))
+
+
+def _thumbnail(image: ByteArray) -> bytes:
+    picture = Image.fromarray(image)
+    picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    return _webp(picture)
+
+
+def _webp(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "WEBP", quality=_QUALITY)
+    return out.getvalue()
+
+
+def error_name(error: MienError) -> str:
+    """The kind of an error as summaries count it, such as ``ImageDecodeError``."""
+    return type(error).__name__
