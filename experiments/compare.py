@@ -15,7 +15,7 @@ from mien.data.dataset import FerDataset, open_dataset
 from mien.data.protocols import select
 from mien.evaluation.bootstrap import Interval, intervals
 from mien.evaluation.metrics import FloatArray, js_divergence, kl_divergence
-from mien.evaluation.run import predict_rows
+from mien.evaluation.predictors import predict_rows
 from mien.recognition.recognizer import load_recognizer
 
 DRAWS = 20

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from mien.data.dataset import FerDataset, open_dataset
 from mien.data.protocols import PROTOCOLS
+from mien.evaluation.predictors import EvaluationOptions
 from mien.evaluation.results import EvaluationResult
-from mien.evaluation.run import EvaluationOptions, evaluate
+from mien.evaluation.run import evaluate
 from mien.evaluation.tables import class_table, with_interval
 from mien.recognition.recognizer import load_recognizer
 from mien.runtime.files import write_text

@@ -42,8 +42,11 @@ if TYPE_CHECKING:
     from mien.curation.importing import ImportOptions, import_dataset
     from mien.data.augmentation import Augmentation
     from mien.data.dataset import FerDataset, open_dataset
+    from mien.evaluation.comparison import Comparison, compare
+    from mien.evaluation.groups import GroupResult, evaluate_groups
+    from mien.evaluation.predictors import EvaluationOptions, Predictor
     from mien.evaluation.results import EvaluationResult
-    from mien.evaluation.run import EvaluationOptions, Predictor, evaluate
+    from mien.evaluation.run import evaluate
     from mien.networks.registry import build_network
     from mien.training.config import FurtherData, TrainingConfig
     from mien.training.export.onnx_export import ExportResult, export_onnx, export_run
@@ -67,6 +70,7 @@ __all__ = [
     "Augmentation",
     "BaseRates",
     "Box",
+    "Comparison",
     "CropFrame",
     "DataHashes",
     "DecisionRule",
@@ -86,6 +90,7 @@ __all__ = [
     "FerDataset",
     "FrameResult",
     "FurtherData",
+    "GroupResult",
     "HeadSpec",
     "ImageResult",
     "ImportOptions",
@@ -106,8 +111,10 @@ __all__ = [
     "analyze_video",
     "build_detector",
     "build_network",
+    "compare",
     "crop_face",
     "evaluate",
+    "evaluate_groups",
     "explain",
     "export_onnx",
     "export_run",
@@ -126,10 +133,14 @@ __all__ = [
 _LAZY = {
     "ImportOptions": "mien.curation.importing",
     "import_dataset": "mien.curation.importing",
+    "Comparison": "mien.evaluation.comparison",
+    "GroupResult": "mien.evaluation.groups",
+    "compare": "mien.evaluation.comparison",
+    "evaluate_groups": "mien.evaluation.groups",
     "Augmentation": "mien.data.augmentation",
     "DataHashes": "mien.training.records",
     "EpochMetrics": "mien.training.history",
-    "EvaluationOptions": "mien.evaluation.run",
+    "EvaluationOptions": "mien.evaluation.predictors",
     "EvaluationResult": "mien.evaluation.results",
     "ExportResult": "mien.training.export.onnx_export",
     "FerDataset": "mien.data.dataset",
@@ -137,7 +148,7 @@ _LAZY = {
     "FurtherData": "mien.training.config",
     "Initialization": "mien.training.initialization",
     "Listener": "mien.training.progress",
-    "Predictor": "mien.evaluation.run",
+    "Predictor": "mien.evaluation.predictors",
     "RunFolder": "mien.training.runs",
     "RunRecord": "mien.training.records",
     "RunResult": "mien.training.run",

@@ -3,7 +3,7 @@
 It does not know any image, network or file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -57,6 +57,23 @@ class LabelSet:
             near = get_close_matches(name, names) or names
             raise ConfigError(f"no expression {name!r} in this label set", hint=f"did you mean {', '.join(near)}?")
         return names.index(name)
+
+    @classmethod
+    def named(cls, names: Iterable[str]) -> "LabelSet":
+        """The set of expressions called ``names``, in their order.
+
+        Raises:
+            ConfigError: A name is none of ours, or stands twice.
+        """
+        known = [str(expression) for expression in Expression]
+        names = tuple(names)
+        for name in names:
+            if name not in known:
+                near = get_close_matches(name, known) or known
+                raise ConfigError(f"no expression {name!r}", hint=f"did you mean {', '.join(near)}?")
+        if len(set(names)) < len(names):
+            raise ConfigError(f"an expression stands twice in {', '.join(names)}", hint="name each once")
+        return cls(tuple(Expression(name) for name in names))
 
     def columns_from(self, other: "LabelSet") -> list[int | None]:
         """For each expression of this set its column in ``other``, None where ``other`` lacks it."""

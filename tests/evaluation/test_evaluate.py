@@ -1,6 +1,7 @@
 """The whole evaluation on a made data set: what it predicts, refuses and reports."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from mien.data.protocols import PROTOCOLS, select
 from mien.decision import DecisionRule
 from mien.errors import ProtocolError, ShapeError
 from mien.evaluation import EvaluationOptions, evaluate, evaluate_selections
-from mien.evaluation.run import predict_rows, usable_protocols
+from mien.evaluation.predictors import predict_rows
+from mien.evaluation.run import usable_protocols
 from mien.expressions import FER2013_LABELS, FERPLUS_LABELS, LabelSet
 
 from .made import PixelModel, random_votes, selection
@@ -194,3 +196,52 @@ def test_what_is_counted_is_what_the_model_names_and_argmax_stands_beside_it(dat
     switched = EvaluationOptions(resamples=20, decision="argmax")
     (off,) = evaluate(Ruled(), dataset, split="validation", options=switched)
     assert off.to_dict() == plain.to_dict()
+
+
+def test_arrays_of_the_split_or_of_everything_and_functions_give_the_models_result(model, dataset):
+    rows = dataset.split_rows("validation")
+    said = model.predict_proba(dataset.images)
+    (expected,) = evaluate(model, dataset, split="validation", protocols=("votes",), options=FEW)
+    for given in (said, said[rows], model.predict_proba):
+        (result,) = evaluate(given, dataset, split="validation", protocols=("votes",), options=FEW)
+        assert result.kl == pytest.approx(expected.kl)
+        assert result.accuracy == expected.accuracy
+
+
+def test_an_array_of_another_length_is_refused_with_both_lengths(dataset):
+    with pytest.raises(ShapeError, match=r"shape \(7, 8\), expected .* n = 30 for the test split or n = 90"):
+        evaluate(np.full((7, 8), 1 / 8), dataset)
+
+
+def test_a_set_of_fewer_classes_is_judged_over_those_alone(model, dataset):
+    labels = np.where(np.arange(90) % 2, 1, 0).astype(np.uint8)
+    two = replace(dataset, labels=labels, manifest=dataset.manifest | {"classes": ["neutral", "happiness"]})
+    (result,) = evaluate(model, two, split="all", protocols=("labels",), options=FEW)
+    said = model.predict_proba(dataset.images)[:, :2].argmax(1)
+    assert list(result.per_class) == ["neutral", "happiness"]
+    assert result.confusion_matrix.shape == (2, 2)
+    assert result.n == 90
+    assert result.accuracy == pytest.approx(accuracy_score(labels, said))
+    assert result.macro_f1 == pytest.approx(f1_score(labels, said, average="macro"))
+
+
+def test_faces_of_a_class_that_the_model_lacks_are_left_out(dataset):
+    labels = (np.arange(90) % 8).astype(np.uint8)
+    options = EvaluationOptions(labels=FER2013_LABELS, resamples=0)
+    seven = Says(np.full((90, 7), 1 / 7))
+    (result,) = evaluate(seven, replace(dataset, labels=labels), split="all", protocols=("labels",), options=options)
+    assert result.n == (labels != FERPLUS_LABELS.index("contempt")).sum()
+    assert "contempt" not in result.per_class
+
+
+def test_a_model_that_knows_none_of_the_labels_is_refused(dataset):
+    labels = np.full(90, FERPLUS_LABELS.index("contempt"), np.uint8)
+    options = EvaluationOptions(labels=FER2013_LABELS, resamples=0)
+    with pytest.raises(ProtocolError, match="no image of the all split has a label that the model knows"):
+        evaluate(
+            Says(np.full((90, 7), 1 / 7)),
+            replace(dataset, labels=labels),
+            split="all",
+            protocols=("labels",),
+            options=options,
+        )

@@ -1,15 +1,20 @@
 """``mien evaluate`` as a user runs it, on a made data set."""
 
+import hashlib
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mien.cli import main
+from mien.data.dataset import write_dataset
 from mien.evaluation import EvaluationOptions, NaiveBaseline, evaluate
 from mien.metadata import ModelMetadata
+from mien.recognition.recognizer import load_recognizer
 from mien.render.text import rounded
 from tests.small_models import write_model
 
@@ -58,7 +63,10 @@ def test_json_of_one_protocol_is_the_library_s_record(capsys, naive, dataset):
     assert _run(*naive, "--json") == 0
     (result,) = evaluate(NaiveBaseline(), dataset, options=EvaluationOptions(resamples=20))
     shown = capsys.readouterr()
-    assert json.loads(shown.out) == rounded(result.to_dict())
+    record = json.loads(shown.out)
+    assert record.pop("model") == "naive"
+    assert record.pop("data_sha256") == dataset.manifest_sha256
+    assert record == rounded(result.to_dict())
     assert "finished model" in shown.err
 
 
@@ -138,3 +146,66 @@ def test_every_command_of_the_page_runs(example_folder):
     commands = re.findall(r"^\$ mien evaluate (.+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert len(commands) == 5
     assert [_run(*shlex.split(command), "--resamples", "5") for command in commands] == [0] * 5
+
+
+def test_predictions_from_a_file_give_the_models_result(capsys, data_folder, dataset, tmp_path):
+    write_model(tmp_path / "model.onnx", ModelMetadata(name="made"))
+    said = load_recognizer(tmp_path / "model.onnx").predict_proba(dataset.images)
+    np.save(tmp_path / "said.npy", said[dataset.split_rows("test")])
+    common = ["--data", str(data_folder), "--resamples", "0", "--protocol", "votes", "--json"]
+    assert _run(str(tmp_path / "model.onnx"), *common) == 0
+    own = json.loads(capsys.readouterr().out)
+    assert _run("--predictions", str(tmp_path / "said.npy"), *common) == 0
+    given = json.loads(capsys.readouterr().out)
+    assert own.pop("model_sha256") == hashlib.sha256((tmp_path / "model.onnx").read_bytes()).hexdigest()
+    assert (own.pop("model"), given.pop("model")) == ("made", "said.npy")
+    assert given == own
+    swapped = said[dataset.split_rows("test")][:, ::-1]
+    np.save(tmp_path / "said.npy", swapped)
+    columns = "contempt,fear,disgust,anger,sadness,surprise,happiness,neutral"
+    assert _run("--predictions", str(tmp_path / "said.npy"), "--columns", columns, *common) == 0
+    assert json.loads(capsys.readouterr().out)["kl"] == own["kl"]
+
+
+@pytest.mark.parametrize(
+    ("array", "says"),
+    [(np.zeros(3), "expected floats"), (np.zeros((2, 8), int), "expected floats"), (None, "no such file")],
+)
+def test_predictions_that_are_none_are_refused(capsys, data_folder, tmp_path, array, says):
+    if array is not None:
+        np.save(tmp_path / "said.npy", array)
+    assert _run("--predictions", str(tmp_path / "said.npy"), "--data", str(data_folder)) in {3, 4}
+    assert says in capsys.readouterr().err
+
+
+def test_pickled_predictions_are_not_loaded(capsys, data_folder, tmp_path):
+    np.save(tmp_path / "said.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    assert _run("--predictions", str(tmp_path / "said.npy"), "--data", str(data_folder)) == 4
+    assert "no array of numbers" in capsys.readouterr().err
+
+
+def test_groups_stand_in_the_record_of_their_protocol(capsys, dataset, tmp_path):
+    groups = np.array([("x",), ("y",)] * 45, dtype=[("side", "U1")])
+    write_dataset(replace(dataset, groups=groups, labels=(np.arange(90) % 8).astype(np.uint8)), tmp_path / "set")
+    common = ["--baseline", "naive", "--data", str(tmp_path / "set"), "--resamples", "5", "--protocol", "labels"]
+    assert _run(*common, "--by", "side", "--json") == 0
+    (group,) = json.loads(capsys.readouterr().out)["groups"]
+    assert [(value["value"], value["n"]) for value in group["values"]] == [("x", 15), ("y", 15)]
+    assert _run(*common, "--by", "side") == 0
+    assert "labels by side" in capsys.readouterr().out
+    assert _run(*common, "--by", "age") == 3
+    assert "its groups: side" in capsys.readouterr().err
+
+
+def test_two_models_are_compared(capsys, data_folder, tmp_path):
+    files = [str(write_model(tmp_path / f"{seed}.onnx", ModelMetadata(name=f"m{seed}"), seed=seed)) for seed in (0, 1)]
+    common = ["compare", *files, "--data", str(data_folder), "--resamples", "20"]
+    with pytest.raises(SystemExit, match="0"):
+        main([*common, "--protocol", "votes", "--json"])
+    record = json.loads(capsys.readouterr().out)
+    assert [record["models"][side]["model"] for side in ("first", "second")] == ["m0", "m1"]
+    assert record["split"] == "validation"
+    assert set(record["metrics"]["kl"]) == {"first", "second", "difference", "interval", "better"}
+    with pytest.raises(SystemExit, match="0"):
+        main(common)
+    assert "difference" in capsys.readouterr().out

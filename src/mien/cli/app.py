@@ -11,6 +11,7 @@ import typer
 
 from mien.cli import (
     batch,
+    compare,
     data,
     decision,
     doctor,
@@ -50,6 +51,7 @@ app.command("average")(train.average)
 app.command("export")(train.export)
 app.command("fit-decision")(decision.fit_decision)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 

@@ -3,8 +3,9 @@
 It computes nothing; metrics go to standard output, everything else to standard error.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -22,42 +23,59 @@ from mien.render.tables import table_console
 
 if TYPE_CHECKING:
     from mien.data.dataset import FerDataset
-    from mien.evaluation import Predictor
+    from mien.evaluation.predictors import Judgeable
+    from mien.evaluation.predictors import Progress as Report
     from mien.evaluation.report import EvaluationReport
-    from mien.evaluation.run import Progress as Report
     from mien.expressions import LabelSet
 
-_Data = Annotated[Path, typer.Option("--data", help="Folder of the prepared data set.")]
+DataOption = Annotated[Path, typer.Option("--data", help="Folder of a prepared data set.")]
+ProtocolsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--protocol",
+        help=f"{', '.join(PROTOCOLS)}, or all; several times. Default: majority, of imported sets labels.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one object, or a list for several protocols.")]
+ResamplesOption = Annotated[int, typer.Option("--resamples", min=0, help="Of the bootstrap; 0: no intervals.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap and of the one draw of labels.")]
 _Model = Annotated[
     str | None,
     typer.Argument(metavar="MODEL", help="Name of a shipped model, or a model file. Without it, the default one."),
 ]
-_Split = Annotated[Split, typer.Option("--split", help="The test split is for a finished model.")]
-_Protocols = Annotated[
-    list[str] | None,
-    typer.Option("--protocol", help=f"{', '.join(PROTOCOLS)}, or all. May be given several times. Default: majority."),
+_Split = Annotated[
+    Split | None,
+    typer.Option("--split", help="Default: test, which is for a finished model; all for a set without splits."),
 ]
 _Baseline = Annotated[Literal["naive"] | None, typer.Option("--baseline", help="Instead of MODEL: always neutral.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print one object, or a list for several protocols.")]
+_Predictions = Annotated[
+    Path | None,
+    typer.Option("--predictions", help="Instead of MODEL: an .npy file of probabilities, a row an image of the split."),
+]
+_Columns = Annotated[
+    str | None, typer.Option("--columns", help="What its columns mean. Default: the eight of FER+ in their order.")
+]
+_By = Annotated[str | None, typer.Option("--by", help="Groups of people to set side by side, such as gender,age.")]
 _Out = Annotated[Path | None, typer.Option("--out", help="Folder for report.json, report.md and PNGs.")]
-_Resamples = Annotated[int, typer.Option("--resamples", min=0, help="Of the bootstrap; 0: no intervals.")]
-_Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap and of the one draw of labels.")]
 
 
 def evaluate(
-    data: _Data,
+    data: DataOption,
     model: _Model = None,
     *,
-    split: _Split = "test",
-    protocol: _Protocols = None,
+    split: _Split = None,
+    protocol: ProtocolsOption = None,
     baseline: _Baseline = None,
+    predictions: _Predictions = None,
+    columns: _Columns = None,
+    by: _By = None,
     labels: LabelsOption = "perceived",
     prior: PriorOption = None,
     decision: DecisionOption = "rule",
-    json_output: _Json = False,
+    json_output: JsonOption = False,
     out: _Out = None,
-    resamples: _Resamples = RESAMPLES,
-    seed: _Seed = 0,
+    resamples: ResamplesOption = RESAMPLES,
+    seed: SeedOption = 0,
 ) -> None:
     """Judge a model on a split: metrics with 95 % intervals, a summary first, then protocol by protocol.
 
@@ -69,45 +87,107 @@ def evaluate(
       mien evaluate --data DATA --split validation
       mien evaluate model.onnx --data DATA --protocol majority --protocol votes
       mien evaluate model.onnx --data DATA --protocol all --out REPORT
-      mien evaluate model.onnx --data DATA --protocol votes --json > votes.json
-      mien evaluate --baseline naive --data DATA --protocol drawn
+      mien evaluate --baseline naive --data DATA --protocol drawn --json > naive.json
+      mien evaluate --predictions probabilities.npy --data DATA --split validation
+      mien evaluate --data data/london --by gender,age
     """
-    from mien.data.dataset import open_dataset
-    from mien.evaluation.report import EvaluationReport, compare_with_naive
-    from mien.evaluation.run import EvaluationOptions
-    from mien.evaluation.run import evaluate as judge
-    from mien.recognition.recognizer import load_recognizer
-
     if out is not None:
         load_figure()  # missed now rather than after all is judged
-    if baseline is not None:
-        name, predictor, columns = _baseline(baseline, model)
+    if baseline is not None or predictions is not None:
+        subject = _without_model(model, baseline, predictions, columns)
     else:
-        recognizer = load_recognizer(model or "default", labels=labels, prior=prior, decision=decision)
-        name, predictor, columns = model or recognizer.metadata.name, recognizer, recognizer.labels
-    dataset = open_dataset(data)
-    protocols = _protocols(protocol, dataset, split)
-    with _progress() as progress:
-        options = EvaluationOptions(labels=columns, resamples=resamples, seed=seed, progress=progress)
-        results = judge(predictor, dataset, split=split, protocols=protocols, options=options)
-    comparison = compare_with_naive(results, dataset, seed=seed, is_naive=baseline is not None)
-    _show(EvaluationReport(name, results, comparison), as_json=json_output, out=out)
+        subject = load_subject(model or "default", labels=labels, prior=prior, decision=decision)
+    report = _judge(subject, data, split, protocol, by=by, resamples=resamples, seed=seed)
+    _show(report, as_json=json_output, out=out)
 
 
-def _baseline(baseline: str, model: str | None) -> "tuple[str, Predictor, LabelSet]":
+@dataclass(frozen=True)
+class Subject:
+    """What is judged: its name, the thing itself, what its columns mean, and where it came from."""
+
+    name: str
+    predictor: "Judgeable"
+    labels: "LabelSet"
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_subject(
+    model: str, *, labels: LabelsOption = "perceived", prior: str | None = None, decision: DecisionOption = "rule"
+) -> Subject:
+    """A shipped model by its name, or a model file."""
+    from mien.recognition.recognizer import load_recognizer
+    from mien.runtime.files import sha256_of
+
+    recognizer = load_recognizer(model, labels=labels, prior=prior, decision=decision)
+    name = recognizer.metadata.name if model == "default" else model
+    origin = {"model": recognizer.metadata.name, "model_sha256": sha256_of(recognizer.path)}
+    return Subject(name, recognizer, recognizer.labels, origin)
+
+
+def load_array(path: Path, columns: str | None = None) -> Subject:
+    """Probabilities from a file; ``columns`` names the expressions, those of FER+ by default."""
+    from mien.evaluation.predictors import load_predictions
+    from mien.expressions import FERPLUS_LABELS, LabelSet
+
+    labels = FERPLUS_LABELS if columns is None else LabelSet.named(columns.replace(" ", "").split(","))
+    return Subject(path.name, load_predictions(path), labels, {"model": path.name})
+
+
+def _without_model(model: str | None, baseline: str | None, predictions: Path | None, columns: str | None) -> Subject:
     from mien.evaluation import NaiveBaseline
     from mien.expressions import FERPLUS_LABELS
 
-    if model is not None:
-        raise ConfigError(f"MODEL {model!r} and --baseline {baseline!r} exclude each other", hint="give one of them")
-    return f"the {baseline} baseline", NaiveBaseline(), FERPLUS_LABELS
+    given = {"MODEL": model, "--baseline": baseline, "--predictions": predictions}
+    named = [f"{name} {str(value)!r}" for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise ConfigError(f"{' and '.join(named)} exclude each other", hint="give one of them")
+    if predictions is not None:
+        return load_array(predictions, columns)
+    return Subject(f"the {baseline} baseline", NaiveBaseline(), FERPLUS_LABELS, {"model": str(baseline)})
 
 
-def _protocols(names: list[str] | None, dataset: "FerDataset", split: Split) -> tuple[str, ...]:
-    from mien.evaluation.run import usable_protocols
+def _judge(
+    subject: Subject,
+    data: Path,
+    split: Split | None,
+    protocol: list[str] | None,
+    *,
+    by: str | None,
+    resamples: int,
+    seed: int,
+) -> "EvaluationReport":
+    from mien.data.dataset import open_dataset
+    from mien.evaluation.groups import evaluate_groups
+    from mien.evaluation.predictors import EvaluationOptions
+    from mien.evaluation.report import EvaluationReport, compare_with_naive
+    from mien.evaluation.run import default_split
+    from mien.evaluation.run import evaluate as judge
+
+    dataset = open_dataset(data)
+    split = split or default_split(dataset)
+    protocols = chosen_protocols(protocol, dataset, split)
+    with progress() as told:
+        options = EvaluationOptions(labels=subject.labels, resamples=resamples, seed=seed, progress=told)
+        results = judge(subject.predictor, dataset, split=split, protocols=protocols, options=options)
+        groups = tuple(
+            group
+            for rule in (protocols if by else ())
+            for group in evaluate_groups(
+                subject.predictor, dataset, (by or "").split(","), split=split, protocol=rule, options=options
+            )
+        )
+    naive = subject.origin.get("model") == "naive"
+    comparison = compare_with_naive(results, dataset, seed=seed, is_naive=naive)
+    origin = {**subject.origin, "data_sha256": dataset.manifest_sha256}
+    return EvaluationReport(subject.name, results, comparison, origin, groups)
+
+
+def chosen_protocols(names: list[str] | None, dataset: "FerDataset", split: Split) -> tuple[str, ...]:
+    """The protocols that were asked for, each once; ``all`` are those that the data set can be judged by."""
+    from mien.evaluation.run import default_protocol, usable_protocols
 
     if "all" not in (names or []):
-        return tuple(dict.fromkeys(names or ["majority"]))
+        return tuple(dict.fromkeys(names or [default_protocol(dataset)]))
     usable = usable_protocols(dataset, split)
     absent = [name for name in PROTOCOLS if name not in usable]
     if absent:
@@ -133,7 +213,8 @@ def _show(report: "EvaluationReport", *, as_json: bool, out: Path | None) -> Non
 
 
 @contextmanager
-def _progress() -> "Iterator[Report]":
+def progress() -> "Iterator[Report]":
+    """A bar on standard error that is told of images done and in all; nothing where there is no terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -2,8 +2,9 @@
 
 from mien.evaluation.baselines import NaiveBaseline
 from mien.evaluation.bootstrap import Interval
+from mien.evaluation.predictors import EvaluationOptions, Predictor
 from mien.evaluation.results import EvaluationResult
-from mien.evaluation.run import EvaluationOptions, Predictor, evaluate, evaluate_selections
+from mien.evaluation.run import evaluate, evaluate_selections
 
 __all__ = [
     "EvaluationOptions",

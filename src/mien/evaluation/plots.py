@@ -3,6 +3,7 @@
 It computes no metric.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from mien.evaluation import metrics
 from mien.evaluation.metrics import FloatArray
 from mien.evaluation.results import EvaluationResult, Reliability
 from mien.evaluation.selective import THRESHOLDS, RiskCoverage
-from mien.expressions import FERPLUS_LABELS, LabelSet
+from mien.expressions import FERPLUS_LABELS
 from mien.render.plots import new_axes, save_plot
 from mien.render.style import INK, MUTED, PAPER, SERIES
 
@@ -24,7 +25,7 @@ def plot_confusion_matrix(
     matrix: FloatArray,
     *,
     normalize: bool = False,
-    labels: LabelSet = FERPLUS_LABELS,
+    labels: Iterable[str] = FERPLUS_LABELS,
     title: str = "",
     ax: "Axes | None" = None,
 ) -> "Axes":
@@ -107,12 +108,12 @@ def save_plots(result: EvaluationResult, folder: Path) -> tuple[tuple[Path, str]
         has a calibration error of ``reliability_PROTOCOL.png`` and ``risk_coverage_PROTOCOL.png``.
     """
     name, title, matrix = result.protocol, f"{result.protocol}, {result.split} split", result.confusion_matrix
+    labels, shares = tuple(result.per_class), f"{title}, shares of the row"
+    counted = plot_confusion_matrix(matrix, labels=labels, title=title)
+    normalized = plot_confusion_matrix(matrix, normalize=True, labels=labels, title=shares)
     plots = {
-        f"confusion_{name}.png": (plot_confusion_matrix(matrix, title=title), "Confusion matrix, images"),
-        f"confusion_{name}_normalized.png": (
-            plot_confusion_matrix(matrix, normalize=True, title=f"{title}, shares of the row"),
-            "Confusion matrix, shares of the true expression",
-        ),
+        f"confusion_{name}.png": (counted, "Confusion matrix, images"),
+        f"confusion_{name}_normalized.png": (normalized, "Confusion matrix, shares of the true expression"),
     }
     if result.reliability is not None:
         reliability = plot_reliability(result.reliability, ece=result.ece, title=title)

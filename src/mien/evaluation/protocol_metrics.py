@@ -13,7 +13,7 @@ from mien.decision import decide
 from mien.errors import ShapeError
 from mien.evaluation import metrics
 from mien.evaluation.metrics import FloatArray, IntArray
-from mien.expressions import FERPLUS_LABELS
+from mien.expressions import FERPLUS_LABELS, LabelSet
 
 #: Metrics of each class, in the order of a report.
 CLASS_METRICS = ("precision", "recall", "f1", "support")
@@ -30,15 +30,17 @@ class Judged:
 
     Attributes:
         kind: How the targets are compared.
-        targets: float64 (n, 8) in FER+ order, each row sums to 1.
-        probabilities: The model's, float64 (n, 8) in the same order.
-        decision: How the model names an expression, weights (8,) in the same order; None names the most probable.
+        targets: float64 (n, k), each row sums to 1.
+        probabilities: The model's, float64 (n, k).
+        decision: How the model names an expression, weights (k,); None names the most probable.
+        labels: What the k columns mean: all eight, or those that both the set and the model have.
     """
 
     kind: TargetKind
     targets: FloatArray
     probabilities: FloatArray
     decision: FloatArray | None = None
+    labels: LabelSet = FERPLUS_LABELS
 
     def __post_init__(self) -> None:
         if self.targets.shape != self.probabilities.shape:
@@ -51,8 +53,8 @@ class Judged:
 
     @property
     def truth(self) -> FloatArray:
-        """What counts as right: the votes themselves for drawn labels, else the most voted expression; (n, 8)."""
-        return self.targets if self.kind == "drawn" else metrics.one_hot(self.targets.argmax(axis=1))
+        """What counts as right: the votes themselves for drawn labels, else the most voted expression; (n, k)."""
+        return self.targets if self.kind == "drawn" else metrics.one_hot(self.targets.argmax(axis=1), len(self.labels))
 
     @property
     def calibration_truth(self) -> FloatArray | None:
@@ -60,7 +62,7 @@ class Judged:
         return None if self.kind == "drawn" else self.targets
 
     def confusion_matrix(self, weights: FloatArray | None = None) -> FloatArray:
-        """Counts, expected ones for drawn labels, (…, 8, 8)."""
+        """Counts, expected ones for drawn labels, (…, k, k)."""
         return metrics.confusion_matrix(self.truth, self.predicted, weights=weights)
 
     def metrics(self, weights: FloatArray | None = None) -> dict[str, FloatArray]:
@@ -68,7 +70,7 @@ class Judged:
         return self._class_metrics(weights) | self._probability_metrics(weights)
 
     def _class_metrics(self, weights: FloatArray | None) -> dict[str, FloatArray]:
-        matrix = self.confusion_matrix(weights)  # (…, 8, 8)
+        matrix = self.confusion_matrix(weights)  # (…, k, k)
         correct = metrics.accuracy(matrix)
         found = {
             "accuracy": correct,
@@ -77,8 +79,8 @@ class Judged:
             "misclassification": 1 - correct,
         }
         for name in CLASS_METRICS:
-            columns = np.moveaxis(getattr(metrics, name)(matrix), -1, 0)  # (8, …): one class after the other
-            found |= {class_path(label, name): values for label, values in zip(FERPLUS_LABELS, columns, strict=True)}
+            columns = np.moveaxis(getattr(metrics, name)(matrix), -1, 0)  # (k, …): one class after the other
+            found |= {class_path(label, name): values for label, values in zip(self.labels, columns, strict=True)}
         return found
 
     def _probability_metrics(self, weights: FloatArray | None) -> dict[str, FloatArray]:

@@ -11,12 +11,15 @@ from typing import Any
 
 from mien.data.dataset import FerDataset
 from mien.evaluation.baselines import NaiveBaseline
+from mien.evaluation.groups import GroupResult
+from mien.evaluation.predictors import EvaluationOptions
 from mien.evaluation.results import EvaluationResult
-from mien.evaluation.run import EvaluationOptions, evaluate
+from mien.evaluation.run import evaluate
 from mien.evaluation.tables import (
     abstaining_table,
     capstone_table,
     class_table,
+    group_tables,
     leaderboard_table,
     metrics_table,
     summary_table,
@@ -41,18 +44,22 @@ class EvaluationReport:
         results: Protocol by protocol.
         comparison: The capstone's table, where labels are drawn.
         origin: What stands in every JSON record besides the metrics, such as hashes of model and data.
+        groups: The model on groups of people, each by the protocol of one of the results.
     """
 
     model: str
     results: Sequence[EvaluationResult]
     comparison: Table | None = None
     origin: Mapping[str, str] = field(default_factory=dict)
+    groups: Sequence[GroupResult] = ()
 
     def tables(self) -> Iterator[Table]:
         """The summary, then the details protocol by protocol, then what others reported."""
         yield summary_table({self.model: self.results})
         for result in self.results:
             yield from details(result)
+        for group in self.groups:
+            yield from group_tables(group)
         if self.comparison is not None:
             yield self.comparison
         for result in self.results:
@@ -61,7 +68,11 @@ class EvaluationReport:
 
     def to_json(self) -> str:
         """One object for one result, a list for several; numbers have six significant digits."""
-        records: list[dict[str, Any]] = [dict(self.origin) | rounded(result.to_dict()) for result in self.results]
+        records: list[dict[str, Any]] = []
+        for result in self.results:
+            record = dict(self.origin) | rounded(result.to_dict())
+            groups = [group.to_dict() for group in self.groups if group.protocol == result.protocol]
+            records.append(record | ({"groups": rounded(groups)} if groups else {}))
         return json.dumps(records[0] if len(records) == 1 else records, indent=2, allow_nan=False)
 
     def to_markdown(self) -> str:

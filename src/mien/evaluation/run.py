@@ -4,9 +4,8 @@ Anything with ``predict_proba(images)`` is a model here, so that what is judged 
 does not know how a model was trained, nor how results are shown.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,68 +14,32 @@ from mien.data import protocols as rules
 from mien.data.dataset import FerDataset
 from mien.data.protocols import Selection
 from mien.data.splits import Split
-from mien.decision import Decision, DecisionRule
-from mien.errors import ProtocolError, ShapeError
+from mien.errors import ProtocolError
 from mien.evaluation import metrics
-from mien.evaluation.bootstrap import RESAMPLES, intervals
+from mien.evaluation.bootstrap import intervals
 from mien.evaluation.metrics import FloatArray
+from mien.evaluation.predictors import (
+    DEFAULT_OPTIONS,
+    EvaluationOptions,
+    Judgeable,
+    predict_rows,
+    rows_of_array,
+    rule_weights,
+)
 from mien.evaluation.protocol_metrics import CLASS_METRICS, Judged, class_path
 from mien.evaluation.results import OVERALL, ArgmaxMetrics, ClassMetrics, EvaluationResult, Reliability
 from mien.evaluation.sampled_labels import drawn_metrics
 from mien.evaluation.selective import RiskCoverage, risk_coverage
 from mien.expressions import FERPLUS_LABELS, LabelSet
 
-#: Called with the images done and the images in all.
-Progress = Callable[[int, int], None]
-
-
-class Predictor(Protocol):
-    """Anything that can be judged."""
-
-    def predict_proba(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.floating[Any]]:
-        """Probabilities (n, classes) for gray pictures uint8 (n, 48, 48, 1)."""
-
-
-@runtime_checkable
-class DecidingPredictor(Predictor, Protocol):
-    """A model that names expressions by a rule of its own, as :class:`mien.recognition.recognizer.Recognizer` does."""
-
-    @property
-    def decision(self) -> DecisionRule | None:
-        """The rule; None names the most probable expression."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationOptions:
-    """How to evaluate.
-
-    Attributes:
-        labels: What the columns of the model's output mean.
-        resamples: Of the bootstrap; 0 leaves the intervals out.
-        seed: Of the bootstrap and of the one draw of labels.
-        batch_size: Images in one call of the model.
-        progress: Told after each batch.
-        decision: ``rule`` judges what a model names by its own rule, ``argmax`` the most probable expression.
-    """
-
-    labels: LabelSet = FERPLUS_LABELS
-    resamples: int = RESAMPLES
-    seed: int = 0
-    batch_size: int = 256
-    progress: Progress | None = None
-    decision: Decision = "rule"
-
-
-_DEFAULTS = EvaluationOptions()
-
 
 def evaluate(
-    model: Predictor,
+    model: Judgeable,
     dataset: FerDataset,
     *,
     split: Split = "test",
     protocols: Sequence[str] = ("majority",),
-    options: EvaluationOptions = _DEFAULTS,
+    options: EvaluationOptions = DEFAULT_OPTIONS,
 ) -> tuple[EvaluationResult, ...]:
     """All metrics of ``model`` on each of the ``protocols``, in their order.
 
@@ -87,7 +50,21 @@ def evaluate(
         ShapeError: The model's output is no (n, classes) array of probabilities.
     """
     selections = [rules.select(dataset, protocol, split) for protocol in protocols]
+    if isinstance(model, np.ndarray):
+        model = rows_of_array(model, dataset, split)
     return evaluate_selections(model, dataset.images, selections, options=options)
+
+
+def default_protocol(dataset: FerDataset) -> str:
+    """``majority`` where the data set has the second panel's votes, ``labels`` for imported sets, else ``votes``."""
+    if dataset.panel_votes is not None:
+        return "majority"
+    return "votes" if dataset.labels is None else "labels"
+
+
+def default_split(dataset: FerDataset) -> Split:
+    """``test``, or ``all`` for a set without one."""
+    return "test" if len(dataset.split_rows("test")) else "all"
 
 
 def usable_protocols(dataset: FerDataset, split: Split) -> tuple[str, ...]:
@@ -96,17 +73,36 @@ def usable_protocols(dataset: FerDataset, split: Split) -> tuple[str, ...]:
 
 
 def evaluate_selections(
-    model: Predictor,
+    model: Judgeable,
     images: npt.NDArray[np.uint8],
     selections: Sequence[Selection],
     *,
-    options: EvaluationOptions = _DEFAULTS,
+    options: EvaluationOptions = DEFAULT_OPTIONS,
 ) -> tuple[EvaluationResult, ...]:
-    """As :func:`evaluate` for rows that are already selected from ``images`` (N, 48, 48, 1).
+    """As :func:`evaluate` for rows that are already selected from ``images`` (N, S, S, 1).
 
     Raises:
         ProtocolError: A selection keeps no image.
         ShapeError: The model's output is no (n, classes) array of probabilities.
+    """
+    check_kept(selections)
+    if not selections:
+        return ()
+    # Protocols share most of their rows: each image goes through the network once.
+    rows = np.unique(np.concatenate([selection.indices for selection in selections]))  # (n,), ascending
+    probabilities = predict_rows(model, images, rows, options=options)  # (n, 8)
+    weights = rule_weights(model) if options.decision == "rule" else None
+    return tuple(
+        judge(selection, probabilities[np.searchsorted(rows, selection.indices)], weights=weights, options=options)
+        for selection in selections
+    )
+
+
+def check_kept(selections: Sequence[Selection]) -> None:
+    """Refuse selections without an image.
+
+    Raises:
+        ProtocolError: There is one.
     """
     for selection in selections:
         if not len(selection.indices):
@@ -114,50 +110,6 @@ def evaluate_selections(
                 f"{selection.protocol}: keeps no image of the {selection.split} split",
                 hint="mien data show counts them",
             )
-    if not selections:
-        return ()
-    # Protocols share most of their rows: each image goes through the network once.
-    rows = np.unique(np.concatenate([selection.indices for selection in selections]))  # (n,), ascending
-    probabilities = predict_rows(model, images, rows, options=options)  # (n, 8)
-    weights = _weights(model) if options.decision == "rule" else None
-    return tuple(
-        judge(selection, probabilities[np.searchsorted(rows, selection.indices)], weights=weights, options=options)
-        for selection in selections
-    )
-
-
-def _weights(model: Predictor) -> FloatArray | None:
-    """The weights of the model's decision rule, (8,) in FER+ order; None without a rule."""
-    rule = model.decision if isinstance(model, DecidingPredictor) else None
-    if rule is None:
-        return None
-    by_label = dict(zip(rule.labels, rule.weights, strict=True))  # what a model cannot answer has probability 0
-    return np.array([by_label.get(label, 1.0) for label in FERPLUS_LABELS])
-
-
-def predict_rows(
-    model: Predictor,
-    images: npt.NDArray[np.uint8],
-    rows: npt.NDArray[np.int64],
-    *,
-    options: EvaluationOptions = _DEFAULTS,
-) -> FloatArray:
-    """Probabilities float64 (n, 8) in FER+ order for ``rows`` of ``images``, batch by batch.
-
-    Raises:
-        ShapeError: The model's output is no (n, classes) array of probabilities.
-    """
-    found = np.zeros((len(rows), len(FERPLUS_LABELS)))
-    columns = FERPLUS_LABELS.columns_from(options.labels)
-    for start in range(0, len(rows), options.batch_size):
-        batch = rows[start : start + options.batch_size]
-        raw = _checked(model.predict_proba(images[batch]), shape=(len(batch), len(options.labels)))  # (b, classes)
-        for target, source in enumerate(columns):
-            if source is not None:
-                found[start : start + len(batch), target] = raw[:, source]
-        if options.progress is not None:
-            options.progress(start + len(batch), len(rows))
-    return found
 
 
 def judge(
@@ -165,7 +117,7 @@ def judge(
     probabilities: FloatArray,
     *,
     weights: FloatArray | None = None,
-    options: EvaluationOptions = _DEFAULTS,
+    options: EvaluationOptions = DEFAULT_OPTIONS,
 ) -> EvaluationResult:
     """All metrics of ``probabilities`` (n, 8) in FER+ order for the rows of ``selection``.
 
@@ -175,19 +127,20 @@ def judge(
         weights: Of a decision rule, (8,) in FER+ order; None names the most probable expression.
         options: Of the intervals.
     """
-    judged = Judged(selection.kind, selection.targets, probabilities, weights)
+    judged = judge_shared(selection, probabilities, weights, known=options.labels)
+    n = len(judged.targets)
     values = {name: float(value) for name, value in judged.metrics().items()}
     return EvaluationResult(
         protocol=selection.protocol,
         split=selection.split,
-        n=len(selection.indices),
+        n=n,
         **{name: value for name, value in values.items() if "." not in name},
         per_class={
             label: ClassMetrics(**{name: values[class_path(label, name)] for name in CLASS_METRICS})
-            for label in FERPLUS_LABELS
+            for label in judged.labels
         },
         confusion_matrix=judged.confusion_matrix(),
-        intervals=intervals(judged.metrics, len(selection.indices), resamples=options.resamples, seed=options.seed),
+        intervals=intervals(judged.metrics, n, resamples=options.resamples, seed=options.seed),
         drawn=(
             drawn_metrics(judged.targets, judged.predicted, seed=options.seed) if selection.kind == "drawn" else None
         ),
@@ -195,6 +148,43 @@ def judge(
         abstaining=_abstaining(judged),
         argmax=_argmax(replace(judged, decision=None)),
     )
+
+
+def judge_shared(
+    selection: Selection, probabilities: FloatArray, weights: FloatArray | None, *, known: LabelSet
+) -> Judged:
+    """The rows and classes that both the set and the model have, with what the model says of them.
+
+    A set that lacks classes is judged over those it has: the model's probabilities (n, 8) are scaled to sum to 1 over
+    them. Where labels are single, faces of a class that the model does not know are left out.
+
+    Raises:
+        ProtocolError: Nothing is left.
+    """
+    lacks = selection.kind == "label" and not set(selection.classes) <= set(known)
+    shared = LabelSet(tuple(e for e in selection.classes if not lacks or e in known.expressions))
+    if len(shared) == len(FERPLUS_LABELS):
+        return Judged(selection.kind, selection.targets, probabilities, weights)
+    columns = [FERPLUS_LABELS.index(label) for label in shared]
+    kept = selection.targets[:, columns].any(axis=1)  # (n,)
+    if not kept.any():
+        raise ProtocolError(
+            f"{selection.protocol}: no image of the {selection.split} split has a label that the model knows",
+            hint="--data and the model share no class",
+        )
+    return Judged(
+        selection.kind,
+        _scaled(selection.targets[kept][:, columns]),
+        _scaled(probabilities[kept][:, columns]),
+        None if weights is None else weights[columns],
+        shared,
+    )
+
+
+def _scaled(rows: FloatArray) -> FloatArray:
+    """Rows (n, k) that sum to 1; uniform where nothing is left."""
+    sums = rows.sum(axis=1, keepdims=True)
+    return np.where(sums > 0, rows / np.where(sums > 0, sums, 1), 1 / rows.shape[1])
 
 
 def _argmax(judged: Judged) -> ArgmaxMetrics:
@@ -213,17 +203,3 @@ def _reliability(judged: Judged) -> Reliability | None:
 
 def _abstaining(judged: Judged) -> RiskCoverage | None:
     return None if judged.kind == "drawn" else risk_coverage(judged.truth, judged.probabilities, judged.predicted)
-
-
-def _checked(output: npt.NDArray[np.floating[Any]], *, shape: tuple[int, int]) -> FloatArray:
-    probabilities = np.asarray(output, np.float64)
-    if probabilities.shape != shape:
-        raise ShapeError(f"predict_proba gave shape {probabilities.shape}, expected {shape}")
-    sums = probabilities.sum(axis=1)
-    if not (np.isfinite(probabilities).all() and (probabilities >= 0).all() and np.allclose(sums, 1, atol=1e-2)):
-        raise ShapeError(
-            f"predict_proba gave no probabilities: values {probabilities.min():g} … {probabilities.max():g}, "
-            f"sums {sums.min():g} … {sums.max():g}",
-            hint="rows must be finite, not negative, and sum to 1; logits need a softmax",
-        )
-    return probabilities

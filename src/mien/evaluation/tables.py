@@ -3,12 +3,14 @@
 It does not compute metrics and does not print; a table is rows of text that Markdown, pages and the terminal show.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from mien.evaluation.bootstrap import Interval
+from mien.evaluation.comparison import Comparison
+from mien.evaluation.groups import GroupMetrics, GroupResult
 from mien.evaluation.protocol_metrics import class_path
 from mien.evaluation.published import CAPSTONE_CNN, CAPSTONE_NAIVE, PublishedResult, published_for
 from mien.evaluation.results import FEW_CASES, OF_PROBABILITIES, OVERALL, EvaluationResult
@@ -114,6 +116,74 @@ def capstone_table(naive: EvaluationResult, model: EvaluationResult | None) -> T
     return Table(f"The capstone's table ({rule})", ("metric", *(title for title, _ in columns)), rows)
 
 
+def comparison_table(comparison: Comparison, first: str, second: str) -> Table:
+    """Two models side by side, with what the second gains and whether that is beyond doubt."""
+    rows = []
+    for name, found in comparison.metrics.items():
+        span = found.interval
+        shown = "" if span is None else f"[{span.low:+.4f}, {span.high:+.4f}]"
+        better = {"first": first, "second": second, None: "no clear one"}[found.better]
+        values = (_number(found.first), _number(found.second), f"{found.difference:+.4f}")
+        rows.append((TITLES[name], *values, shown, better))
+    title = f"{comparison.protocol}, {comparison.split} split, {comparison.n:,} images"
+    return Table(title, ("metric", first, second, "difference", "95 % interval", "better"), tuple(rows))
+
+
+def group_tables(result: GroupResult) -> Iterator[Table]:
+    """Accuracy of each value, mean probability and share of each expression, and the largest differences."""
+    where = f"{result.protocol} by {result.group}"
+    plain = [name for name in result.values[0].metrics if "." not in name]
+    rows = [(v.value, f"{v.n:,}", *(_of_group(v, name) for name in plain)) for v in result.values]
+    yield Table(f"{where}, {result.split} split", (result.group, "images", *plain), tuple(rows), _mark_note(rows))
+    for kind, title in (("probability", "mean probability"), ("share", "share of faces named")):
+        shown = [(str(label), *(_of_group(v, f"{kind}.{label}") for v in result.values)) for label in result.labels]
+        header = ("expression", *(v.value for v in result.values))
+        yield Table(f"{where}: {title}", header, tuple(shown), _mark_note(shown))
+    if result.largest:
+        ordered = sorted(result.largest, key=lambda gap: -gap.difference)
+        gaps = tuple(
+            (gap.metric.replace(".", " of "), gap.highest, gap.lowest, f"{gap.difference:.4f}", _span(gap.interval))
+            for gap in ordered
+        )
+        note = f"among groups of at least {FEW_CASES} images; intervals do not count that the pair was picked"
+        header = ("metric", "highest", "lowest", "difference", "95 % interval")
+        yield Table(f"{where}: largest differences", header, gaps, note)
+
+
+def across_sets_table(results: Mapping[str, Mapping[str, EvaluationResult]]) -> Table:
+    """One row a set, one column a model: accuracy, and mean recall of expressions with enough images.
+
+    Args:
+        results: By set, then by model; every set was judged with the same models.
+    """
+    models = list(next(iter(results.values())))
+    rows = []
+    for name, by_model in results.items():
+        first = next(iter(by_model.values()))
+        cells = (
+            f"{with_interval(by_model[model], 'accuracy')}; {_mean_recall(by_model[model]):.3f}" for model in models
+        )
+        rows.append((name, first.protocol, first.split, f"{first.n:,}", f"{len(first.per_class)}", *cells))
+    note = f"accuracy with its 95 % interval; mean recall of the expressions with at least {FEW_CASES} images"
+    header = ("set", "protocol", "split", "faces", "classes", *models)
+    return Table("Across sets", header, tuple(rows), note)
+
+
+def _mean_recall(result: EvaluationResult) -> float:
+    found = [of_class.recall for of_class in result.per_class.values() if of_class.support >= FEW_CASES]
+    return sum(found) / len(found) if found else 0.0
+
+
+def _of_group(value: GroupMetrics, name: str) -> str:
+    mark = _MARK if value.n < FEW_CASES else ""
+    span = value.intervals.get(name)
+    return f"{value.metrics[name]:.3f}" + ("" if span is None else f" {_span(span)}{mark}")
+
+
+def _span(interval: Interval | None) -> str:
+    return "" if interval is None else f"[{interval.low:.3f}, {interval.high:.3f}]"
+
+
 def leaderboard_table(results: Mapping[str, EvaluationResult]) -> Table | None:
     """Published results of the protocol with ours between them, best accuracy first; None where there is none.
 
@@ -181,7 +251,7 @@ def _interval(result: EvaluationResult, path: str) -> str:
     interval: Interval | None = result.intervals.get(path)
     if interval is None:
         return ""
-    return f"[{interval.low:.3f}, {interval.high:.3f}]{_MARK if path in result.few_cases else ''}"
+    return _span(interval) + (_MARK if path in result.few_cases else "")
 
 
 def _mark_note(rows: Sequence[Sequence[str]]) -> str:

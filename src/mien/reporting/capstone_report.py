@@ -16,9 +16,10 @@ from mien.errors import ConfigError
 from mien.evaluation.baselines import NaiveBaseline
 from mien.evaluation.bootstrap import RESAMPLES
 from mien.evaluation.plots import save_plots
+from mien.evaluation.predictors import EvaluationOptions, Predictor
 from mien.evaluation.report import TEST_SPLIT_NOTICE, EvaluationReport, details
 from mien.evaluation.results import EvaluationResult
-from mien.evaluation.run import EvaluationOptions, Predictor, evaluate, usable_protocols
+from mien.evaluation.run import evaluate, usable_protocols
 from mien.evaluation.tables import capstone_table, leaderboard_table, metrics_of_models, summary_table
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE, LabelSet
 from mien.imaging import readable_path

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from mien.data.dataset import FerDataset
 from mien.data.protocols import select
 from mien.evaluation.decision_rule import with_decisions
-from mien.evaluation.run import EvaluationOptions, evaluate, usable_protocols
+from mien.evaluation.predictors import EvaluationOptions
+from mien.evaluation.run import evaluate, usable_protocols
 from mien.geometry import FloatArray
 from mien.metadata import INTENDED, OUTPUT_NAME, ModelMetadata
 from mien.training.export.verification import FileContent

@@ -1,0 +1,171 @@
+"""What a model says of images: networks, functions and arrays of probabilities in one form.
+
+It does not know votes, protocols or metrics.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.data.dataset import FerDataset
+from mien.data.splits import Split
+from mien.decision import Decision, DecisionRule
+from mien.errors import DatasetNotFoundError, ShapeError
+from mien.evaluation.bootstrap import RESAMPLES
+from mien.evaluation.metrics import FloatArray
+from mien.expressions import FERPLUS_LABELS, LabelSet
+
+#: Called with the images done and the images in all.
+Progress = Callable[[int, int], None]
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """Anything that can be judged."""
+
+    def predict_proba(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.floating[Any]]:
+        """Probabilities (n, classes) for gray pictures uint8 (n, 48, 48, 1)."""
+
+
+@runtime_checkable
+class DecidingPredictor(Predictor, Protocol):
+    """A model that names expressions by a rule of its own, as :class:`mien.recognition.recognizer.Recognizer` does."""
+
+    @property
+    def decision(self) -> DecisionRule | None:
+        """The rule; None names the most probable expression."""
+
+
+#: A function from gray pictures uint8 (n, S, S, 1) to probabilities (n, classes).
+Answers = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.floating[Any]]]
+#: What can be judged: a model, a function, or probabilities (N, classes) that were made elsewhere.
+Judgeable = Predictor | Answers | npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationOptions:
+    """How to evaluate.
+
+    Attributes:
+        labels: What the columns of the model's output mean.
+        resamples: Of the bootstrap; 0 leaves the intervals out.
+        seed: Of the bootstrap and of the one draw of labels.
+        batch_size: Images in one call of the model.
+        progress: Told after each batch.
+        decision: ``rule`` judges what a model names by its own rule, ``argmax`` the most probable expression.
+    """
+
+    labels: LabelSet = FERPLUS_LABELS
+    resamples: int = RESAMPLES
+    seed: int = 0
+    batch_size: int = 256
+    progress: Progress | None = None
+    decision: Decision = "rule"
+
+    def of_labels(self, labels: LabelSet) -> "EvaluationOptions":
+        """The same for a model whose columns mean ``labels``."""
+        return replace(self, labels=labels)
+
+
+DEFAULT_OPTIONS = EvaluationOptions()
+
+
+def predict_rows(
+    model: Judgeable,
+    images: npt.NDArray[np.uint8],
+    rows: npt.NDArray[np.int64],
+    *,
+    options: EvaluationOptions = DEFAULT_OPTIONS,
+) -> FloatArray:
+    """Probabilities float64 (n, 8) in FER+ order for ``rows`` of ``images``, batch by batch.
+
+    Raises:
+        ShapeError: The model's output is no (n, classes) array of probabilities.
+    """
+    found = np.zeros((len(rows), len(FERPLUS_LABELS)))
+    columns = FERPLUS_LABELS.columns_from(options.labels)
+    for start in range(0, len(rows), options.batch_size):
+        batch = rows[start : start + options.batch_size]
+        raw = _checked(_answers(model, images, batch), shape=(len(batch), len(options.labels)))  # (b, classes)
+        for target, source in enumerate(columns):
+            if source is not None:
+                found[start : start + len(batch), target] = raw[:, source]
+        if options.progress is not None:
+            options.progress(start + len(batch), len(rows))
+    return found
+
+
+def rule_weights(model: Judgeable) -> FloatArray | None:
+    """The weights of the model's decision rule, (8,) in FER+ order; None without a rule."""
+    rule = model.decision if isinstance(model, DecidingPredictor) else None
+    if rule is None:
+        return None
+    by_label = dict(zip(rule.labels, rule.weights, strict=True))  # what a model cannot answer has probability 0
+    return np.array([by_label.get(label, 1.0) for label in FERPLUS_LABELS])
+
+
+def load_predictions(path: Path) -> npt.NDArray[np.floating[Any]]:
+    """Probabilities from an ``.npy`` file, mapped and not read as a whole.
+
+    Raises:
+        DatasetNotFoundError: The file is not there.
+        ShapeError: It holds no two-dimensional array of floats.
+    """
+    try:
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as err:
+        raise DatasetNotFoundError(f"{path}: no such file", hint="numpy.save writes one") from err
+    except (OSError, ValueError, EOFError) as err:
+        raise ShapeError(f"{path}: no array of numbers ({err})", hint="write it with numpy.save") from err
+    if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
+        shown = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise ShapeError(f"{path}: expected floats (n, classes), got {shown}", hint="one row an image")
+    return array
+
+
+def rows_of_array(
+    probabilities: npt.NDArray[np.floating[Any]], dataset: FerDataset, split: Split
+) -> npt.NDArray[np.floating[Any]]:
+    """Probabilities of a whole data set, or of one split in its order, as (N, classes) with NaN where none were given.
+
+    Raises:
+        ShapeError: The array has as many rows as neither.
+    """
+    rows = dataset.split_rows(split)
+    if probabilities.ndim != 2 or len(probabilities) not in {len(dataset), len(rows)}:
+        raise ShapeError(
+            f"probabilities of shape {probabilities.shape}, expected (n, classes) with n = {len(rows)} for the {split} "
+            f"split or n = {len(dataset)} for the whole data set",
+            hint="one row an image, in the order of the prepared data set",
+        )
+    if len(probabilities) == len(dataset):
+        return probabilities
+    spread = np.full((len(dataset), probabilities.shape[1]), np.nan)
+    spread[rows] = probabilities
+    return spread
+
+
+def _answers(
+    model: Judgeable, images: npt.NDArray[np.uint8], batch: npt.NDArray[np.int64]
+) -> npt.NDArray[np.floating[Any]]:
+    if isinstance(model, np.ndarray):
+        return model[batch]
+    return model.predict_proba(images[batch]) if isinstance(model, Predictor) else model(images[batch])
+
+
+def _checked(output: npt.NDArray[np.floating[Any]], *, shape: tuple[int, int]) -> FloatArray:
+    probabilities = np.asarray(output, np.float64)
+    if probabilities.shape != shape:
+        raise ShapeError(f"the model gave shape {probabilities.shape}, expected {shape}")
+    sums = probabilities.sum(axis=1)
+    if not (np.isfinite(probabilities).all() and (probabilities >= 0).all() and np.allclose(sums, 1, atol=1e-2)):
+        raise ShapeError(
+            f"the model gave no probabilities: values {probabilities.min():g} … {probabilities.max():g}, "
+            f"sums {sums.min():g} … {sums.max():g}",
+            hint="rows must be finite, not negative, and sum to 1; logits need a softmax",
+        )
+    return probabilities
