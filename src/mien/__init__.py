@@ -39,6 +39,8 @@ from mien.recognition.results import ExpressionProbabilities, FaceExpression, Fa
 from mien.weights import list_weights
 
 if TYPE_CHECKING:
+    from mien.adaptation.judging import AdaptationMetrics, Measured
+    from mien.adaptation.run import AdaptationResult, adapt
     from mien.curation.importing import ImportOptions, import_dataset
     from mien.data.augmentation import Augmentation
     from mien.data.dataset import FerDataset, open_dataset
@@ -66,6 +68,8 @@ __all__ = [
     "FER2013_LABELS",
     "FERPLUS_LABELS",
     "USE_NOTICE",
+    "AdaptationMetrics",
+    "AdaptationResult",
     "AnswerOptions",
     "Augmentation",
     "BaseRates",
@@ -98,6 +102,7 @@ __all__ = [
     "InputSpec",
     "LabelSet",
     "Listener",
+    "Measured",
     "MienError",
     "ModelMetadata",
     "Predictor",
@@ -108,6 +113,7 @@ __all__ = [
     "TrainingConfig",
     "WeightsSource",
     "__version__",
+    "adapt",
     "analyze_video",
     "build_detector",
     "build_network",
@@ -131,6 +137,10 @@ __all__ = [
 ]
 
 _LAZY = {
+    "AdaptationMetrics": "mien.adaptation.judging",
+    "AdaptationResult": "mien.adaptation.run",
+    "Measured": "mien.adaptation.judging",
+    "adapt": "mien.adaptation.run",
     "ImportOptions": "mien.curation.importing",
     "import_dataset": "mien.curation.importing",
     "Comparison": "mien.evaluation.comparison",

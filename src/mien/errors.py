@@ -12,6 +12,7 @@ It knows nothing of where an error comes from; modules raise the leaf that fits.
     ├── UnknownModelError      (LookupError)        exit 4   no model of that name
     ├── ModelFileError         (ValueError)         exit 4   a model file is damaged or not one of ours
     ├── ExportMismatchError    (ArithmeticError)    exit 4   the exported file disagrees with the network
+    ├── AdaptationError        (ArithmeticError)    exit 4   adapting a model would not make it better
     ├── ShapeError             (ValueError)         exit 4   an array has the wrong shape, type or range
     ├── ImageDecodeError       (ValueError)         exit 5   bytes that are not a readable image
     │   ├── ImageFormatError   (ValueError)         exit 5   content in no known or allowed format
@@ -122,6 +123,12 @@ class ModelFileError(MienError, ValueError):
 
 class ExportMismatchError(MienError, ArithmeticError):
     """The exported file gives other probabilities than the network it came from."""
+
+    exit_code = 4
+
+
+class AdaptationError(MienError, ArithmeticError):
+    """Adapting a model to labeled faces would not make it better; nothing was written."""
 
     exit_code = 4
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mien.cli import (
+    adapt,
     batch,
     compare,
     data,
@@ -50,6 +51,7 @@ app.command("train")(train.train)
 app.command("average")(train.average)
 app.command("export")(train.export)
 app.command("fit-decision")(decision.fit_decision)
+app.command("adapt")(adapt.adapt)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)

@@ -1,0 +1,89 @@
+"""The layer inside a model file: put behind the outputs of a network, and taken out again.
+
+    probabilities of the network ┬ clip, log ┐
+    intended probabilities       ┴ clip, log ┴→ matrix, bias → softmax → probabilities
+
+It edits graphs and does not know how a layer was fitted.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mien.adaptation.layer import FLOOR, Layer
+from mien.metadata import OUTPUT_NAME, HeadSpec
+from mien.runtime.optional import extra
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+#: Before the names of all nodes and tensors of the layer, and of the outputs of the network behind which it stands.
+_LAYER, _BEFORE = "mien_adapt/", "mien_before/"
+
+
+def add_layer(model: "ModelProto", layer: Layer, heads: list[HeadSpec]) -> None:
+    """Put ``layer`` behind the outputs of ``heads``; ``probabilities`` of the layer is the only output afterwards.
+
+    Args:
+        model: The network, which is changed.
+        layer: With one row of its matrix for each column of the heads.
+        heads: In the order of the rows.
+    """
+    with extra("adapt"):
+        from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415 - an extra
+
+    graph = model.graph
+    for output in list(graph.output):
+        _rename(model, output.name, _BEFORE + output.name)
+    del graph.output[:]
+    parts = [_BEFORE + head.output for head in heads]
+    tensors = {"floor": np.float32(FLOOR), "matrix": layer.matrix, "bias": layer.bias}
+    graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(value, np.float32), _LAYER + name) for name, value in tensors.items()
+    )
+    graph.node.append(helper.make_node("Concat", parts, [_LAYER + "joined"], _LAYER + "joined", axis=1))
+    steps = [
+        ("Max", [_LAYER + "joined", _LAYER + "floor"], "clipped"),
+        ("Log", [_LAYER + "clipped"], "logs"),
+        ("MatMul", [_LAYER + "logs", _LAYER + "matrix"], "product"),
+        ("Add", [_LAYER + "product", _LAYER + "bias"], "logits"),
+    ]
+    for kind, inputs, output in steps:
+        graph.node.append(helper.make_node(kind, inputs, [_LAYER + output], _LAYER + output))
+    graph.node.append(helper.make_node("Softmax", [_LAYER + "logits"], [OUTPUT_NAME], _LAYER + "softmax", axis=1))
+    shape: list[str | int | None] = ["batch", len(layer.bias)]
+    graph.output.append(helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, shape))
+
+
+def remove_layer(model: "ModelProto", heads: list[HeadSpec]) -> None:
+    """Undo :func:`add_layer`: the network has its own outputs again.
+
+    Args:
+        model: A network with a layer, which is changed.
+        heads: All that the network had before.
+    """
+    with extra("adapt"):
+        from onnx import TensorProto, helper  # noqa: PLC0415 - an extra
+
+    graph = model.graph
+    for node in [node for node in graph.node if node.name.startswith(_LAYER)]:
+        graph.node.remove(node)
+    for tensor in [tensor for tensor in graph.initializer if tensor.name.startswith(_LAYER)]:
+        graph.initializer.remove(tensor)
+    del graph.output[:]
+    for head in heads:
+        _rename(model, _BEFORE + head.output, head.output)
+        shape: list[str | int | None] = ["batch", len(head.labels)]
+        graph.output.append(helper.make_tensor_value_info(head.output, TensorProto.FLOAT, shape))
+
+
+def _rename(model: "ModelProto", old: str, new: str) -> None:
+    """Give a tensor another name wherever it is made or read."""
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            for at, name in enumerate(names):
+                if name == old:
+                    names[at] = new
+    for value in model.graph.value_info:
+        if value.name == old:
+            value.name = new
