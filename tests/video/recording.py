@@ -1,15 +1,24 @@
 """Recording with the tests' pipeline, to the end or to where it is killed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
+from mien.expressions import FERPLUS_LABELS
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.analyzer import FrameAnalyzer
+from mien.video.clock import StageClock
 from mien.video.record import Listener, Outputs, VideoSummary, record_video
 from mien.video.results import FrameResult
 from mien.video.settings import VideoSettings
+from mien.video.sinks.base import OpenSinks, Sink
+from mien.video.sources.base import VideoInfo
 from mien.video.sources.open import open_video
 
 DEFAULT = VideoSettings()
+MADE = VideoInfo("made", 25)
+S = TypeVar("S", bound=Sink)
 
 
 def record(
@@ -32,3 +41,9 @@ def killed_at(index: int, *, by: type[BaseException] = Killed) -> Listener:
             raise by
 
     return listener
+
+
+@contextmanager
+def opened(sink: S, video: VideoInfo = MADE) -> Iterator[S]:
+    with OpenSinks([sink], video, FERPLUS_LABELS, StageClock()):
+        yield sink

@@ -7,7 +7,6 @@ import numpy as np
 
 from mien.detection.base import FaceDetection
 from mien.geometry import ByteArray
-from mien.video.clock import StageClock
 from mien.video.sources.base import VideoFrame, VideoInfo
 from mien.video.sources.sampling import Sampling
 
@@ -45,7 +44,7 @@ class Steps:
             self._is_over = True
             self._changed.notify_all()
 
-    def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008
+    def frames(self, sampling: Sampling = Sampling()) -> Iterator[VideoFrame]:  # noqa: B008
         for index in range(self._frames):
             with self._changed:
                 self._wait(lambda needed=index: self._allowed > needed)
@@ -82,6 +81,6 @@ class EndedAtOnce:
     def __init__(self) -> None:
         self.warnings: list[str] = []
 
-    def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008
+    def frames(self, sampling: Sampling = Sampling()) -> Iterator[VideoFrame]:  # noqa: B008
         raise KeyboardInterrupt
         yield

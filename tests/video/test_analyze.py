@@ -187,5 +187,5 @@ def test_a_scene_that_is_not_understood_is_looked_at_in_every_frame() -> None:
 def test_results_are_plain_numbers_in_json(pipeline: ExpressionPipeline, pan: Path) -> None:
     result = next(iter(analyze_video(pan, pipeline=pipeline)))
     record = json.loads(json.dumps(result.to_dict()))
-    assert list(record) == ["frame", "timestamp_s", "faces"]
+    assert list(record) == ["frame", "timestamp_s", "damaged", "faces"]
     assert {"track_id", "box", "probabilities", "raw_probabilities", "detector_score"} <= set(record["faces"][0])

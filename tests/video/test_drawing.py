@@ -9,7 +9,6 @@ from mien.recognition.results import ExpressionProbabilities
 from mien.render.faces import FaceMark, face_labels, render_boxes, track_line
 from mien.render.style import EXPRESSION_COLORS, rgb
 from mien.video.results import FrameResult, TrackedFace
-from mien.video.sinks.drawing import draw_frame
 
 SCORES = ExpressionProbabilities(FERPLUS_LABELS, (0.9, 0.04, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01))
 
@@ -21,7 +20,7 @@ def test_the_bars_of_a_face_do_not_hide_the_name_of_its_neighbor() -> None:
         for number, box in enumerate(boxes, start=1)
     )
     picture = np.full((720, 1280, 3), 200, np.uint8)
-    drawn = draw_frame(FrameResult(0, 0.0, (1280, 720), faces, image=picture))
+    drawn = np.asarray(FrameResult(0, 0.0, (1280, 720), faces, image=picture).plot())
     tag = face_labels((1280, 720), [face.mark() for face in faces])[1].box
     edge = drawn[int(tag.top) + 1, int(tag.left) + 1 : int(tag.right) - 1]
     assert (edge == rgb(EXPRESSION_COLORS["neutral"])).all()
@@ -33,5 +32,5 @@ def test_a_doubtful_face_is_drawn_without_a_name() -> None:
     unnamed = FaceMark(box, SCORES.to_dict(), 1, track_line(1), named=False)
     tag = face_labels((640, 300), [unnamed])[0].box
     place = slice(int(tag.top), int(tag.bottom)), slice(int(tag.left), int(tag.right))
-    drawn = draw_frame(FrameResult(0, 0.0, (640, 300), (face,), image=picture))
+    drawn = np.asarray(FrameResult(0, 0.0, (640, 300), (face,), image=picture).plot())
     assert np.array_equal(drawn[place], np.asarray(render_boxes(picture, [unnamed]))[place])

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mien.detection.base import Detector, FaceDetection
 from mien.errors import ConfigError, SourceError
@@ -27,6 +28,7 @@ from mien.video.sources.cameras import PlayedLive
 from mien.video.sources.files import VideoFile
 from mien.video.sources.sequences import ImageSequence
 from mien.video.threads import Newest, ahead
+from tests.video.recording import opened
 from tests.video.steps import FRAME_S, PATIENCE_S, SlowDetector, Steps
 from tests.videos import scene
 
@@ -128,11 +130,11 @@ def test_leaving_early_ends_the_thread() -> None:
 
 
 def test_the_page_shows_the_newest_picture() -> None:
-    with LivePage() as page:
+    with opened(LivePage()) as page:
         with urllib.request.urlopen(page.address) as answer:
             assert b'<img src="live"' in answer.read()
-        page.show(scene([], (64, 48)))
-        page.show(np.full((48, 64, 3), 255, np.uint8))
+        page.show(Image.fromarray(scene([], (64, 48))))
+        page.show(Image.new("RGB", (64, 48), "white"))
         with urllib.request.urlopen(f"{page.address}live") as stream:
             assert stream.headers["Content-Type"].startswith("multipart/x-mixed-replace")
             assert stream.readline().strip() == b"--frame"
@@ -171,22 +173,22 @@ def answer_to(page: LivePage, path: str, host: str | None) -> int:
     ],
 )
 def test_the_page_answers_to_names_of_this_machine_alone(host: str | None, status: int) -> None:
-    with LivePage() as page:
-        page.show(scene([], (64, 48)))
+    with opened(LivePage()) as page:
+        page.show(Image.fromarray(scene([], (64, 48))))
         for name in ("", "live"):
             assert answer_to(page, f"{urlsplit(page.address).path}{name}", host) == status
 
 
 @pytest.mark.parametrize("path", ["/", "/live", "/guessed/", "/guessed/live"])
 def test_the_page_shows_nothing_to_who_does_not_know_its_address(path: str) -> None:
-    with LivePage() as page, LivePage() as other:
-        page.show(scene([], (64, 48)))
+    with opened(LivePage()) as page, opened(LivePage()) as other:
+        page.show(Image.fromarray(scene([], (64, 48))))
         assert answer_to(page, path, "127.0.0.1") == 404
         assert answer_to(page, urlsplit(other.address).path, "127.0.0.1") == 404
 
 
 def test_a_taken_port_is_told() -> None:
-    with LivePage() as page, pytest.raises(SourceError, match="port"):
+    with opened(LivePage()) as page, pytest.raises(SourceError, match="port"):
         LivePage(urlsplit(page.address).port or 0)
 
 

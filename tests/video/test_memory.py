@@ -24,7 +24,7 @@ class Standing:
         self.info, self.warnings = VideoInfo("standing", 25), list[str]()
         self._pictures = [scene([(20 + place, 10, 100)], (160, 120)) for place in range(3)]
 
-    def frames(self, sampling: Sampling = Sampling(), clock: object = None) -> Iterator[VideoFrame]:  # noqa: B008
+    def frames(self, sampling: Sampling = Sampling()) -> Iterator[VideoFrame]:  # noqa: B008
         for index in range(FRAMES):
             yield VideoFrame(index, index / 25, self._pictures[index % 3])
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mien.video.sinks.annotated import AnnotatedVideo
-from mien.video.sources.base import VideoInfo
+from tests.video.recording import opened
 from tests.videos import scene
 
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
@@ -32,9 +32,9 @@ def driver(tmp_path: Path) -> Iterator[Any]:
 
 @pytest.mark.slow
 def test_chromium_plays_the_annotated_video(driver: Any, tmp_path: Path) -> None:
-    with AnnotatedVideo(tmp_path / "a.mp4", VideoInfo("made", 25)) as drawn:
+    with opened(AnnotatedVideo(tmp_path / "a.mp4")) as drawn:
         for number in range(75):
-            drawn.write(scene([(20 + 6 * number, 120, 200)]), number / 25)
+            drawn.add(scene([(20 + 6 * number, 120, 200)]), number / 25)
     (tmp_path / "page.html").write_text('<video src="a.mp4" muted></video>')
     driver.get((tmp_path / "page.html").as_uri())
     driver.execute_async_script("document.querySelector('video').play().then(arguments[0], arguments[0])")

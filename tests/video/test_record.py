@@ -21,13 +21,12 @@ from mien.video.resume import progress_file
 from mien.video.run import analyze_video
 from mien.video.settings import VideoSettings
 from mien.video.sinks.annotated import AnnotatedVideo
-from mien.video.sinks.drawing import draw_frame
 from mien.video.sinks.table import read_rows
 from mien.video.sources.base import MAX_RATE, MIN_RATE, VideoInfo
 from mien.video.sources.files import VideoFile
 from mien.video.sources.open import spare_source
 from mien.video.sources.sequences import ImageSequence
-from tests.video.recording import record
+from tests.video.recording import opened, record
 from tests.videos import scene, write_video
 
 UNEVEN_MS = [0, 40, 80, 200, 211, 500, 533, 1000]
@@ -192,17 +191,17 @@ def test_the_moov_box_comes_first_so_that_browsers_play_at_once(
 
 
 def test_odd_sides_and_changing_sizes_are_written_even(tmp_path: Path) -> None:
-    with AnnotatedVideo(tmp_path / "a.mp4", VideoInfo("made", 25)) as drawn:
-        drawn.write(np.zeros((101, 77, 3), np.uint8), 0.0)
-        drawn.write(np.zeros((50, 60, 3), np.uint8), 0.04)
+    with opened(AnnotatedVideo(tmp_path / "a.mp4")) as drawn:
+        drawn.add(np.zeros((101, 77, 3), np.uint8), 0.0)
+        drawn.add(np.zeros((50, 60, 3), np.uint8), 0.04)
     frames = list(VideoFile(tmp_path / "a.mp4").frames())
     assert [frame.image.shape for frame in frames] == [(100, 76, 3)] * 2
 
 
 def write_flat(path: Path, size: tuple[int, int], fps: float) -> None:
-    with AnnotatedVideo(path, VideoInfo("made", fps)) as drawn:
+    with opened(AnnotatedVideo(path), VideoInfo("made", fps)) as drawn:
         for number in range(2):
-            drawn.write(np.zeros((size[1], size[0], 3), np.uint8), number / fps)
+            drawn.add(np.zeros((size[1], size[0], 3), np.uint8), number / fps)
 
 
 def test_frames_that_h264_cannot_hold_are_told_and_leave_nothing_behind(tmp_path: Path) -> None:
@@ -218,26 +217,26 @@ def test_every_rate_that_pictures_may_have_can_be_drawn(tmp_path: Path, fps: flo
 
 
 def break_off(path: Path) -> None:
-    with AnnotatedVideo(path, VideoInfo("made", 25)) as drawn:
-        drawn.write(np.zeros((100, 76, 3), np.uint8), 0.0)
+    with opened(AnnotatedVideo(path)) as drawn:
+        drawn.add(np.zeros((100, 76, 3), np.uint8), 0.0)
         raise SourceError("gone")
 
 
 def test_a_failed_annotated_video_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="gone"):
         break_off(tmp_path / "a.mp4")
-    with pytest.raises(StorageError, match="no frame was read"), AnnotatedVideo(tmp_path / "a.mp4", VideoInfo("made")):
+    with pytest.raises(StorageError, match="no frame was read"), opened(AnnotatedVideo(tmp_path / "a.mp4")):
         pass
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ConfigError, match=r"ends in \.mp4"):
-        AnnotatedVideo(tmp_path / "a.avi", VideoInfo("made"))
+        AnnotatedVideo(tmp_path / "a.avi")
 
 
 def test_a_drawn_frame_shows_the_box_in_the_expressions_color_and_keeps_its_size(
     pipeline: ExpressionPipeline, pan: Path
 ) -> None:
     result = next(iter(analyze_video(pan, pipeline=pipeline)))
-    drawn = draw_frame(result)
+    drawn = np.asarray(result.plot())
     assert drawn.shape == result.image.shape
     box = result.faces[0].detection.box
     wanted = rgb(EXPRESSION_COLORS[result.faces[0].choice])

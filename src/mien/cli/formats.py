@@ -12,7 +12,7 @@ from mien.errors import ConfigError
 from mien.expressions import LabelSet
 from mien.recognition.results import FailedImage, ImageResult
 from mien.render.text import counted
-from mien.video.sinks.table import csv_line
+from mien.video.sinks.rows import csv_line
 
 Format = Literal["json", "jsonl", "csv", "table"]
 Outcome = ImageResult | FailedImage

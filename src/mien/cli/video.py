@@ -23,26 +23,29 @@ from mien.cli.options import (
     ThreadsOption,
 )
 from mien.detection.registry import DEFAULT_DETECTOR
-from mien.expressions import USE_NOTICE, LabelSet
+from mien.expressions import USE_NOTICE
 from mien.imaging import readable_path
 from mien.recognition.pipeline import load
 from mien.render.text import counted
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.clock import StageClock
-from mien.video.record import Listener, Outputs, VideoSummary, record_video
+from mien.video.record import Outputs, VideoSummary, record_video
 from mien.video.results import FrameResult
 from mien.video.settings import VideoSettings
-from mien.video.sinks.table import rows_text, table_format
+from mien.video.sinks.rows import RowStream
+from mien.video.sinks.table import table_format
 from mien.video.sources.base import VideoInfo
 from mien.video.sources.open import open_video
 from mien.video.sources.sampling import DEFAULT_RATE
 
 #: Exit code of what the keyboard ended (128 and the number of the signal).
 _INTERRUPTED = 130
+_DEFAULT = VideoSettings()
 
 HELP = f"""Follow the faces of a video and name their expressions, frame by frame.
 
-SOURCE is a video, a folder or pattern of pictures, or an address (rtsp://, http://), which is then fetched.
+SOURCE is a video or an animated picture, a folder or pattern of pictures, or an address (rtsp://, http://), which is
+then fetched.
 
 Examples:
 
@@ -54,7 +57,7 @@ Examples:
 
     mien video "frames/*.png" --rate 10 --out - > rows.jsonl
 
-Exit code 5 when nothing could be read; what could not be read of a damaged video is told, and the rest is done.
+Exit code 5 when nothing could be read; what cannot be read of a damaged video is reported, and the rest is done.
 
 {USE_NOTICE}"""
 
@@ -66,15 +69,15 @@ def video(
     save: Annotated[Path | None, typer.Option(help="The drawn video, .mp4 with the sound of the source.")] = None,
     plot: Annotated[Path | None, typer.Option(help="The expressions over time as .png or .svg.")] = None,
     report: Annotated[Path | None, typer.Option(help="The same with a summary as one .html file.")] = None,
-    stride: Annotated[int, typer.Option(help="Read every so many frames.")] = 1,
-    fps: Annotated[float | None, typer.Option(help="Read at most so many frames a second.")] = None,
-    rate: Annotated[float, typer.Option(help="Frames a second of pictures in a row.")] = DEFAULT_RATE,
-    smoothing: SmoothingOption = 0.3,
+    stride: Annotated[int, typer.Option(help="Read every N-th frame.")] = _DEFAULT.stride,
+    fps: Annotated[float | None, typer.Option(help="Read at most this many frames a second.")] = _DEFAULT.fps,
+    rate: Annotated[float, typer.Option(help="Frames a second of an image sequence.")] = DEFAULT_RATE,
+    smoothing: SmoothingOption = _DEFAULT.smoothing_s,
     detect_every: Annotated[
-        int | None, typer.Option(help="Look for faces every so many frames; else as needed.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the table that a stopped run left.")] = False,
-    profile: Annotated[bool, typer.Option("--profile", help="Tell the time of each stage.")] = False,
+        int | None, typer.Option(help="Detect faces in every N-th read frame; by default as needed.")
+    ] = _DEFAULT.detect_every,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the table that a stopped run left.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Report the time of each stage.")] = False,
     model: ModelOption = "default",
     detector: DetectorOption = DEFAULT_DETECTOR,
     detector_file: DetectorFileOption = None,
@@ -101,23 +104,12 @@ def video(
     analyzer = FrameAnalyzer(pipeline, settings, StageClock())
     outputs = Outputs(None if to_stdout else out, save, plot, report)
     with _Progress(opened.info, quiet=quiet) as progress:
-        listener = _listener(progress, pipeline.recognizer.labels if to_stdout else None)
-        summary = record_video(opened, analyzer, outputs, resume=resume, listener=listener)
+        rows = [RowStream(sys.stdout)] if to_stdout else []
+        summary = record_video(opened, analyzer, outputs, resume=resume, listener=progress.step, sinks=rows)
     if not to_stdout:
         name = source if "://" in source else readable_path(Path(source))
         print(summary_text(name, summary), end="")
-    _tell_the_rest(summary, analyzer.clock if profile else None)
-
-
-def _listener(progress: "_Progress", labels: LabelSet | None) -> Listener:
-    """Moves the bar with each result and, given labels, writes its rows to standard output."""
-
-    def told(result: FrameResult) -> None:
-        progress.step(result)
-        if labels is not None:
-            sys.stdout.write(rows_text(result, labels, "jsonl"))
-
-    return told
+    _report(summary, outputs.files, analyzer.clock if profile else None)
 
 
 def summary_text(source: str, summary: VideoSummary) -> str:
@@ -133,13 +125,17 @@ def summary_text(source: str, summary: VideoSummary) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _tell_the_rest(summary: VideoSummary, clock: StageClock | None) -> None:
-    for problem in summary.warnings:
-        print(f"mien: {problem}", file=sys.stderr)
+def _report(summary: VideoSummary, files: list[Path], clock: StageClock | None) -> None:
+    """Warnings, times and, as the last line, what was read and written, on standard error."""
+    for warning in summary.warnings:
+        print(f"mien: {warning}", file=sys.stderr)
     if clock is not None:
         print("\n".join(clock.lines(summary.frames)), file=sys.stderr)
     if summary.resumable:
         print("mien: --resume goes on with the table", file=sys.stderr)
+    read = f"{counted(summary.frames, 'frame')}, {counted(len(summary.tracks), 'face')}"
+    written = f"; wrote {', '.join(readable_path(file) for file in files)}" if files else ""
+    print(f"{read}{written}", file=sys.stderr)
     if summary.stopped:
         raise typer.Exit(_INTERRUPTED)
 

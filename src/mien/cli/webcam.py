@@ -26,7 +26,7 @@ from mien.cli.options import (
 )
 from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import StorageError
-from mien.expressions import USE_NOTICE, LabelSet
+from mien.expressions import USE_NOTICE
 from mien.recognition.pipeline import load
 from mien.render.style import EXPRESSION_COLORS, MUTED
 from mien.render.text import percent
@@ -35,14 +35,15 @@ from mien.video.live import LiveReading
 from mien.video.results import FrameResult
 from mien.video.settings import VideoSettings
 from mien.video.sinks.annotated import AnnotatedVideo
-from mien.video.sinks.drawing import draw_frame
+from mien.video.sinks.base import OpenSinks, Sink
 from mien.video.sinks.page import LivePage
-from mien.video.sinks.table import rows_text
+from mien.video.sinks.rows import RowStream
 from mien.video.sources.base import VideoSource
 from mien.video.sources.cameras import Camera, PlayedLive
 from mien.video.sources.open import open_video, spare_source
 
 _BAR = 30
+_DEFAULT = VideoSettings()
 
 HELP = f"""Name the expressions in front of a camera, live.
 
@@ -66,11 +67,11 @@ def webcam(
     *,
     camera: Annotated[str, typer.Option(help="Number, device, address, or a video to be played.")] = "0",
     show: Annotated[bool, typer.Option("--show", help="Open the live picture in the browser.")] = False,
-    port: Annotated[int, typer.Option(help="Of the live picture; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(help="Port of the live picture; 0 chooses a free one.")] = 0,
     save: Annotated[Path | None, typer.Option(help="The drawn video, .mp4.")] = None,
     jsonl: Annotated[Path | None, typer.Option(help="Rows as JSON lines into a file; - for standard output.")] = None,
-    seconds: Annotated[float | None, typer.Option(help="Stop after so long.")] = None,
-    smoothing: SmoothingOption = 0.3,
+    seconds: Annotated[float | None, typer.Option(help="Stop after this many seconds.")] = None,
+    smoothing: SmoothingOption = _DEFAULT.smoothing_s,
     model: ModelOption = "default",
     detector: DetectorOption = DEFAULT_DETECTOR,
     detector_file: DetectorFileOption = None,
@@ -92,39 +93,31 @@ def webcam(
         decision=decision,
     )
     analyzer = FrameAnalyzer(pipeline, VideoSettings(smoothing_s=smoothing))
-    with ExitStack() as stack:  # the rows last, as they take the place of earlier ones at once
-        drawn = stack.enter_context(AnnotatedVideo(save, source.info)) if save else None
-        page = stack.enter_context(LivePage(port)) if show else None
-        rows = _Rows(_stream(stack, jsonl), pipeline.recognizer.labels)
+    with ExitStack() as stack:
+        page = LivePage(port) if show else None
+        shown: list[Sink] = [AnnotatedVideo(save, source.warnings)] if save else []
+        shown += [page] if page else []
+        # The rows are opened last, as they take the place of earlier ones at once.
+        sinks = stack.enter_context(OpenSinks(shown, source.info, pipeline.recognizer.labels, analyzer.clock))
+        written = [RowStream(_stream(stack, jsonl))] if jsonl else []
+        rows = stack.enter_context(OpenSinks(written, source.info, pipeline.recognizer.labels, analyzer.clock))
         reading = LiveReading(source, analyzer, listener=rows.write)
         if page is not None:
             print(f"live picture: {page.address}", file=sys.stderr)
             webbrowser.open(page.address)
         display = None if quiet else stack.enter_context(Live(console=Console(stderr=True), transient=True))
         try:
-            _watch(reading, drawn, page, display, seconds)
+            _watch(reading, sinks, display, seconds)
         except KeyboardInterrupt:
             source.warnings.append("ended by the keyboard")
-            if drawn is not None:
-                drawn.stop()
-    _tell(source, reading)
+            sinks.stop()
+    _report(source, reading, [path for path in (save, jsonl) if path is not None and path != Path("-")])
 
 
-def _watch(
-    reading: LiveReading,
-    drawn: AnnotatedVideo | None,
-    page: LivePage | None,
-    display: Live | None,
-    seconds: float | None,
-) -> None:
+def _watch(reading: LiveReading, sinks: OpenSinks, display: Live | None, seconds: float | None) -> None:
     """Show each result in all ways asked for."""
     for result in reading:
-        if drawn is not None or page is not None:
-            picture = draw_frame(result)
-            if page is not None:
-                page.show(picture)
-            if drawn is not None:
-                drawn.write(picture, result.timestamp_s)
+        sinks.write(result)
         if display is not None:
             display.update(terminal_view(result, reading))
         reading.note_shown(result)
@@ -154,21 +147,7 @@ def _open(camera: str) -> VideoSource:
     return video if video.info.live else PlayedLive(video)
 
 
-class _Rows:
-    """Writes rows as they come; without a place to write to it does nothing."""
-
-    def __init__(self, stream: TextIO | None, labels: LabelSet) -> None:
-        self._stream, self._labels = stream, labels
-
-    def write(self, result: FrameResult) -> None:
-        if self._stream is not None:
-            self._stream.write(rows_text(result, self._labels, "jsonl"))
-            self._stream.flush()
-
-
-def _stream(stack: ExitStack, path: Path | None) -> TextIO | None:
-    if path is None:
-        return None
+def _stream(stack: ExitStack, path: Path) -> TextIO:
     if path == Path("-"):
         return sys.stdout
     try:
@@ -178,12 +157,13 @@ def _stream(stack: ExitStack, path: Path | None) -> TextIO | None:
         raise StorageError(f"cannot write {path}: {err.strerror or err}") from err
 
 
-def _tell(source: VideoSource, reading: LiveReading) -> None:
-    for problem in source.warnings:
-        print(f"mien: {problem}", file=sys.stderr)
+def _report(source: VideoSource, reading: LiveReading, files: list[Path]) -> None:
+    for warning in source.warnings:
+        print(f"mien: {warning}", file=sys.stderr)
+    written = f"; wrote {', '.join(map(str, files))}" if files else ""
     print(
-        f"{reading.read} frames read, {reading.dropped} dropped, delay {reading.delay_ms():.0f} ms in the median, "
-        f"{reading.delay_ms(0.95):.0f} ms at most in 95 of 100",
+        f"{reading.read} frames read, {reading.dropped} dropped, delay p50 {reading.delay_ms():.0f} ms, "
+        f"p95 {reading.delay_ms(0.95):.0f} ms{written}",
         file=sys.stderr,
     )
 

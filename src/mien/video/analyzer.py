@@ -53,7 +53,7 @@ class FrameAnalyzer:
         read = self._read(crops, ids, faces, frame.timestamp_s, detected=look is not Look.NONE)
         height, width = frame.image.shape[:2]
         return FrameResult(
-            frame.index, frame.timestamp_s, (width, height), read, image=frame.image, captured_s=frame.captured_s
+            frame.index, frame.timestamp_s, (width, height), read, frame.image, frame.captured_s, frame.damaged
         )
 
     def _look(self, frame: VideoFrame, look: Look) -> tuple[FaceDetection, ...]:

@@ -3,10 +3,13 @@
 It does not know the stages.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from time import perf_counter
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class StageClock:
@@ -28,6 +31,19 @@ class StageClock:
             with self._lock:
                 self.seconds[name] = self.seconds.get(name, 0.0) + spent
                 self.counts[name] = self.counts.get(name, 0) + 1
+
+    def timed(self, name: str, items: Iterable[T]) -> Iterator[T]:
+        """The same items; making each of them counts as the stage ``name``."""
+        waiting = iter(items)
+        try:
+            while True:
+                with self.stage(name):
+                    item = next(waiting, None)
+                if item is None:
+                    return
+                yield item
+        finally:
+            getattr(waiting, "close", lambda: None)()
 
     def lines(self, frames: int) -> list[str]:
         """One line a stage: milliseconds a frame, and how often it ran."""

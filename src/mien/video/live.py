@@ -39,7 +39,7 @@ class LiveReading:
         listener: Callable[[FrameResult], None] | None = None,
         now: Callable[[], float] = monotonic,
     ) -> None:
-        self._frames = Newest(video.frames(analyzer.settings.sampling(), analyzer.clock))
+        self._frames = Newest(analyzer.clock.timed("read", video.frames(analyzer.settings.sampling())))
         self._results = Newest(self._read(analyzer, listener))
         self._delays: deque[float] = deque(maxlen=_REMEMBERED)
         self._shown: deque[float] = deque(maxlen=_REMEMBERED)

@@ -3,12 +3,18 @@
 It does not know how faces are found or followed.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from mien.expressions import LabelSet
 from mien.geometry import ByteArray
 from mien.recognition.results import ExpressionProbabilities, FaceExpression
+from mien.render.canvas import save_picture
+from mien.render.faces import FaceMark
+from mien.video.drawing import render_frame
 
 #: Columns of a table before those of the probabilities.
 PLACE_COLUMNS = ("frame", "timestamp_s", "track_id", "left", "top", "right", "bottom", "detector_score")
@@ -22,7 +28,7 @@ class TrackedFace(FaceExpression):
 
     Attributes:
         raw_probabilities: What the network says of this frame.
-        detected: Whether the detector saw the face in this frame; else the box is where its motion takes it.
+        detected: Whether the detector saw the face in this frame; otherwise the box is where its motion takes it.
     """
 
     raw_probabilities: ExpressionProbabilities = field(kw_only=True)
@@ -33,6 +39,10 @@ class TrackedFace(FaceExpression):
         record = FaceExpression.to_dict(self)
         record["detector_score"] = self.detection.score if self.detected else None
         return {**record, "raw_probabilities": self.raw_probabilities.to_dict()}
+
+    def mark(self) -> FaceMark:
+        """What is rendered of this face, under the number of its track."""
+        return replace(FaceExpression.mark(self), number=self.track_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,7 @@ class FrameResult:
         faces: In the order of their boxes' centers, left to right.
         image: The frame itself, RGB uint8 (H, W, 3).
         captured_s: Of a live source, when the frame was taken, on :func:`time.monotonic`'s clock.
+        damaged: Whether the decoder marks the frame as damaged.
     """
 
     index: int
@@ -54,17 +65,31 @@ class FrameResult:
     faces: tuple[TrackedFace, ...]
     image: ByteArray = field(repr=False, compare=False)
     captured_s: float | None = field(default=None, repr=False, compare=False)
+    damaged: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, nothing rounded."""
         faces = [face.to_dict() for face in self.faces]
-        return {"frame": self.index, "timestamp_s": self.timestamp_s, "faces": faces}
+        return {"frame": self.index, "timestamp_s": self.timestamp_s, "damaged": self.damaged, "faces": faces}
+
+    def plot(self) -> Image.Image:
+        """The frame with its faces boxed and numbered by track, with their expressions; the size stays."""
+        return render_frame(self.image, [face.mark() for face in self.faces])
+
+    def save(self, path: str | Path) -> None:
+        """Write :meth:`plot` as a picture, in the format of the name's ending.
+
+        Raises:
+            StorageError: The ending names no format, or the file cannot be written.
+        """
+        save_picture(self.plot(), Path(path))
 
     def rows(self, labels: LabelSet) -> list[Row]:
-        """One row a face with the columns of :func:`table_columns`; without a face one row that is empty from there."""
+        """A row for each face with the columns of :func:`table_columns`; without faces one row with empty cells."""
         columns = table_columns(labels)
         if not self.faces:
-            return [dict.fromkeys(columns) | {"frame": self.index, "timestamp_s": self.timestamp_s}]
+            known = {"frame": self.index, "timestamp_s": self.timestamp_s, "damaged": self.damaged}
+            return [dict.fromkeys(columns) | known]
         return [dict(zip(columns, self._row(face), strict=True)) for face in self.faces]
 
     def _row(self, face: TrackedFace) -> list[int | float | str | None]:
@@ -72,10 +97,10 @@ class FrameResult:
         seen = face.detection.score if face.detected else None
         named = None if face.expression is None else str(face.expression)
         start = [self.index, self.timestamp_s, face.track_id, *box, seen, named, face.probability]
-        return [*start, *face.probabilities.row, *face.raw_probabilities.row]
+        return [*start, *face.probabilities.row, *face.raw_probabilities.row, self.damaged]
 
 
 def table_columns(labels: LabelSet) -> tuple[str, ...]:
     """Names of a table's columns, in order."""
     names = [str(label) for label in labels]
-    return (*PLACE_COLUMNS, "expression", "probability", *names, *(f"raw_{name}" for name in names))
+    return (*PLACE_COLUMNS, "expression", "probability", *names, *(f"raw_{name}" for name in names), "damaged")

@@ -3,18 +3,35 @@
 It does not know how frames are read; it holds the analyzer's memory as that gives it.
 """
 
+import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from mien.errors import CheckpointError
+from mien.errors import CheckpointError, ConfigError, SourceError
 from mien.runtime.files import sha256_of, write_text
+from mien.version import __version__
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.sinks.table import START_AGAIN
-from mien.video.sources.base import VideoInfo
+from mien.video.sources.base import VideoSource, files_of
+from mien.video.sources.fingerprint import can_be_read_again, fingerprint
 
-_SCHEMA = 1
+#: Version of the file's layout.
+_SCHEMA = 2
+#: A larger progress file is none of ours: a track takes some 8 KB.
+_MOST_BYTES = 2**26
+#: Keys of an identity that hold hashes, which say nothing to people, and what a difference in them means.
+_HASHES = {
+    "content": "another video",
+    "model": "another model",
+    "answers": "another decision rule, base rates or labels",
+    "detector_files": "another file of the detector",
+}
+
+Identity = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +41,20 @@ class Progress:
     Attributes:
         frame: Index of the last frame whose rows are in the table, -1 for none.
         position: Bytes of the table up to there.
-        recipe: What the run was made with; another recipe cannot go on.
+        identity: What decides the rows; a run with another one cannot go on.
         memory: Of the analyzer; None before the first frame and when all is done.
         complete: Whether the table is; then ``position`` is its length in the format that its ending says.
+        warnings: What could not be read, of a complete table.
+        damaged: Frames that the decoder marked as damaged, of a complete table.
     """
 
     frame: int
     position: int
-    recipe: dict[str, Any]
+    identity: Identity
     memory: dict[str, Any] | None
     complete: bool = False
+    warnings: tuple[str, ...] = ()
+    damaged: int = 0
 
 
 def progress_file(table: Path) -> Path:
@@ -42,16 +63,17 @@ def progress_file(table: Path) -> Path:
 
 
 def save_progress(table: Path, progress: Progress) -> None:
-    """Write it, all or nothing.
+    """Write it, all or nothing, with a checksum over all the rest.
 
     Raises:
         StorageError: It cannot be written.
     """
-    write_text(progress_file(table), json.dumps({"schema": _SCHEMA, **asdict(progress)}))
+    record = {"schema": _SCHEMA, **asdict(progress)}
+    write_text(progress_file(table), json.dumps({**record, "checksum": _checksum(record)}))
 
 
-def load_progress(table: Path, recipe: dict[str, Any]) -> Progress | None:
-    """How far a run with the same recipe came; None if there was none.
+def load_progress(table: Path, identity: Identity) -> Progress | None:
+    """How far a run with the same identity came; None if there was none.
 
     Raises:
         CheckpointError: The file is damaged, the run was another one, or nothing says how the table that is there came
@@ -63,49 +85,114 @@ def load_progress(table: Path, recipe: dict[str, Any]) -> Progress | None:
             raise CheckpointError(f"{table}: nothing beside it says how it was made", hint=START_AGAIN)
         return None
     progress = _read(path)
-    differing = [key for key in recipe | progress.recipe if progress.recipe.get(key) != recipe.get(key)]
-    if progress.recipe.get("detector_files", {}) is None:  # not recorded then
-        differing.remove("detector_files")
+    then = progress.identity
+    differing = [key for key in identity | then if then.get(key) != identity.get(key)]
+    if "model" in differing:  # another one has other answers too
+        differing = [key for key in differing if key != "answers"]
     if differing:
-        came = ", ".join(_change(key, recipe.get(key), progress.recipe.get(key)) for key in differing)
+        came = ", ".join(_change(key, identity.get(key), then.get(key)) for key in differing)
         raise CheckpointError(f"{table}: begun with other settings: {came}", hint=START_AGAIN)
     if not progress.complete:
         return progress
     return _as_left(table, progress) if table.exists() else None
 
 
-def recipe_of(video: VideoInfo, analyzer: FrameAnalyzer) -> dict[str, Any]:
-    """What decides the rows: the source, the settings, the detector and the network, as JSON would give it back."""
-    pipeline, settings = analyzer.pipeline, asdict(analyzer.settings)
+def hashes_of(analyzer: FrameAnalyzer) -> Mapping[str, str]:
+    """SHA-256 of the model's file under ``model``, and of each file of the detector under its own name.
+
+    Raises:
+        ConfigError: A file cannot be read.
+    """
+    pipeline = analyzer.pipeline
+    try:
+        return {"model": sha256_of(pipeline.recognizer.path), **getattr(pipeline.detector, "files", {})}
+    except OSError as err:
+        raise ConfigError(f"{err.filename}: {err.strerror or err}") from err
+
+
+def identity_of(video: VideoSource, analyzer: FrameAnalyzer) -> Identity:
+    """What decides the rows: content of the source, settings, detector, network, versions, as JSON gives it back.
+
+    Raises:
+        ConfigError: A file of the network or the detector cannot be read.
+        SourceError: The source cannot be read.
+    """
+    pipeline, files = analyzer.pipeline, files_of(video)
+    hashes = dict(hashes_of(analyzer))
     return {
-        "source": video.name,
-        "rate": video.fps,
+        "source": video.info.name,
+        "rate": video.info.fps,
+        "content": _content(files),
         "detector": pipeline.detector.name,
-        "detector_files": dict(pipeline.detector.files),
-        "model": sha256_of(pipeline.recognizer.path),
+        "model": hashes.pop("model"),
+        "detector_files": hashes,
+        "answers": hashlib.sha256(repr(pipeline.recognizer.answers).encode()).hexdigest(),
         "min_confidence": pipeline.min_confidence,
-        **pipeline.recognizer.answers.to_dict(),
-        **settings,
+        **asdict(analyzer.settings),
+        "mien": __version__,
+        "av": _installed("av"),
+        "onnxruntime": _installed("onnxruntime"),
     }
 
 
+def _content(files: Sequence[Path]) -> str | None:
+    try:
+        return fingerprint(files) if can_be_read_again(files) else None
+    except OSError as err:
+        raise SourceError(f"{err.filename}: {err.strerror or err}") from err
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
 def _change(key: str, now: Any, then: Any) -> str:
-    """What is other than in the earlier run; of files only hashes are known, which tell nobody anything."""
-    if key == "model":
-        return "another model"
-    if key == "detector_files":
-        return "another file of the detector"
-    return f"{key} {now} instead of {then}"
+    """A setting that differs from the earlier run's."""
+    return _HASHES.get(key) or f"{key} {now} instead of {then}"
 
 
 def _read(path: Path) -> Progress:
+    """A progress file, believed only as far as its checksum, its layout and its types fit.
+
+    Raises:
+        CheckpointError: They do not.
+    """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        frame, position = int(record["frame"]), int(record["position"])
-        recipe = _with_files(dict(record["recipe"]))
-        return Progress(frame, position, recipe, record["memory"], bool(record["complete"]))
-    except (OSError, ValueError, KeyError, TypeError) as err:
+        return _parsed(path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
         raise CheckpointError(f"{path}: damaged ({err})", hint=START_AGAIN) from err
+
+
+def _parsed(path: Path) -> Progress:
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError("it is too large")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    schema, checksum = record.pop("schema", None), record.pop("checksum", None)
+    if schema != _SCHEMA:
+        raise ValueError(f"layout {schema}, this version reads {_SCHEMA}")
+    if checksum != _checksum({"schema": schema, **record}):
+        raise ValueError("its checksum does not fit")
+    return _checked(Progress(**record | {"warnings": tuple(record["warnings"])}))
+
+
+def _checked(progress: Progress) -> Progress:
+    if not (isinstance(progress.frame, int) and isinstance(progress.position, int)):
+        raise TypeError("frame and position are no whole numbers")
+    if progress.frame < -1 or progress.position < 0:
+        raise ValueError(f"frame {progress.frame} and position {progress.position} are out of range")
+    if not isinstance(progress.identity, dict):
+        raise TypeError("its settings are no record")
+    has_memory = isinstance(progress.memory, dict)
+    if has_memory is (progress.complete or progress.frame < 0):
+        raise ValueError("what it remembers does not fit how far it came")
+    return progress
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _as_left(table: Path, progress: Progress) -> Progress:
@@ -114,11 +201,3 @@ def _as_left(table: Path, progress: Progress) -> Progress:
         text = f"{table}: changed since it was complete, {length} bytes, expected {progress.position}"
         raise CheckpointError(text, hint=START_AGAIN)
     return progress
-
-
-def _with_files(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The recipe of an older version, which knew one file of the detector and only if it was given, as of this one."""
-    if "detector_file" in recipe:
-        file = recipe.pop("detector_file")
-        recipe["detector_files"] = {recipe["detector"]: file} if file else None
-    return recipe

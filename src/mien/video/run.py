@@ -45,7 +45,7 @@ def analyze_video(
 
 def analyzed(video: VideoSource, analyzer: FrameAnalyzer, *, after: int = -1) -> Iterator[FrameResult]:
     """The results of the frames of ``video`` behind frame ``after``; reading runs in a thread of its own."""
-    frames = video.frames(analyzer.settings.sampling(after=after), analyzer.clock)
+    frames = analyzer.clock.timed("read", video.frames(analyzer.settings.sampling(after=after)))
     waiting: Iterator[VideoFrame] = iter(Newest(frames)) if video.info.live else ahead(frames)
     for frame in waiting:
         yield analyzer.analyze(frame)

@@ -19,10 +19,11 @@ from mien.service.settings import ServiceSettings
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.record import Outputs, VideoSummary, record_video
 from mien.video.results import FrameResult
+from mien.video.resume import progress_file
 from mien.video.settings import VideoSettings
 from mien.video.sinks.timeline import Timeline
 from mien.video.sinks.timeline_plot import MAX_TRACKS
-from mien.video.sources.files import VideoFile
+from mien.video.sources.open import open_video
 
 #: Formats of uploads, by FFmpeg's names: mov includes MP4 and 3GP, matroska WebM, asf WMV. None of them can refer to
 #: other files or addresses, as playlists (HLS, DASH, ffconcat) and session descriptions (SDP) do.
@@ -48,7 +49,7 @@ class VideoReader:
             OverdueError: It took longer than the settings allow.
             StorageError: A result cannot be written.
         """
-        video = VideoFile(source, max_pixels=self._settings.max_pixels, formats=FORMATS)
+        video = open_video(source, max_pixels=self._settings.max_pixels, formats=FORMATS)
         length_s, end_s = video.info.duration_s, monotonic() + self._settings.max_video_s
 
         def follow(result: FrameResult) -> None:
@@ -58,6 +59,7 @@ class VideoReader:
 
         analyzer = FrameAnalyzer(self._pipeline, VideoSettings())
         summary = record_video(video, analyzer, self._outputs(folder, name), listener=follow)
+        progress_file(folder / "rows.csv").unlink()  # its hashes are in the summary, its paths nobody's business
         _write_json(folder / "summary.json", _summary(summary, name))
         _write_json(folder / "timeline.json", _curves(summary.timeline))
 
@@ -79,7 +81,8 @@ def _can_plot() -> bool:
 def _summary(summary: VideoSummary, name: str) -> dict[str, Any]:
     """The video as a whole and each face in numbers, the longest on screen first."""
     read = {"frames": summary.frames, "seconds": summary.end_s, "warnings": list(summary.warnings)}
-    return {"schema": 2, "name": name, **read, "tracks": [track.to_dict() for track in summary.tracks]}
+    made_with = {"damaged": summary.damaged, "sha256": dict(summary.hashes)}
+    return {"schema": 2, "name": name, **read, **made_with, "tracks": [track.to_dict() for track in summary.tracks]}
 
 
 def _curves(timeline: Timeline) -> dict[str, Any]:

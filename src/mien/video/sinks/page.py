@@ -7,13 +7,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from secrets import token_urlsafe
 from threading import Condition, Thread
-from typing import Self
 from urllib.parse import urlsplit
 
 from PIL import Image
 
 from mien.errors import ConfigError, SourceError
-from mien.geometry import ByteArray
+from mien.expressions import LabelSet
+from mien.video.results import FrameResult
+from mien.video.sinks.base import Ending
+from mien.video.sources.base import VideoInfo
 
 _BOUNDARY = "frame"
 _QUALITY = 80
@@ -27,17 +29,19 @@ _OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class LivePage:
-    """Serves the last picture it was given; each viewer gets the newest when it is ready for one.
+    """A sink: serves the last picture it was given; each viewer gets the newest when it is ready for one.
 
     Its address holds a secret that is made anew each time, so that no other page or user can guess it.
 
     Args:
-        port: 0 takes any that is free.
+        port: 0 chooses one that is free.
 
     Raises:
         ConfigError: There is no such port.
         SourceError: The port is taken.
     """
+
+    name = "show page"
 
     def __init__(self, port: int = 0) -> None:
         if not 0 <= port <= _LAST_PORT:
@@ -63,11 +67,16 @@ class LivePage:
         """The part of the address that holds the secret, with a slash at both ends."""
         return f"/{self._secret}/"
 
-    def __enter__(self) -> Self:
+    def open(self, video: VideoInfo, labels: LabelSet) -> None:  # noqa: ARG002 - of the protocol
+        """Begin to serve."""
         self._worker.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def write(self, result: FrameResult) -> None:
+        """Show a frame with its faces drawn."""
+        self.show(result.plot())
+
+    def close(self, ending: Ending) -> None:  # noqa: ARG002 - of the protocol
+        """Serve no more."""
         with self._changed:
             self._open = False
             self._changed.notify_all()
@@ -75,10 +84,10 @@ class LivePage:
         self._server.server_close()
         self._worker.join()
 
-    def show(self, image: ByteArray) -> None:
-        """Replace the picture, RGB uint8 (H, W, 3)."""
+    def show(self, picture: Image.Image) -> None:
+        """Replace the picture."""
         encoded = BytesIO()
-        Image.fromarray(image).save(encoded, "JPEG", quality=_QUALITY)
+        picture.save(encoded, "JPEG", quality=_QUALITY)
         with self._changed:
             self._jpeg, self._number = encoded.getvalue(), self._number + 1
             self._changed.notify_all()

@@ -4,17 +4,19 @@ It does not know how the rows came about. Every format holds the same rows.
 """
 
 import csv
-import io
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, BinaryIO, Literal
 
 from mien.errors import CheckpointError, ConfigError, StorageError, missing_extra
 from mien.expressions import LabelSet
 from mien.runtime.files import atomic_file
 from mien.video.results import FrameResult, Row, table_columns
+from mien.video.sinks.base import Ending
+from mien.video.sinks.rows import csv_line, rows_text
+from mien.video.sources.base import VideoInfo
 
 TableFormat = Literal["csv", "jsonl", "parquet"]
 
@@ -23,8 +25,10 @@ _FORMATS: dict[str, TableFormat] = {".csv": "csv", ".jsonl": "jsonl", ".parquet"
 START_AGAIN = "start again without --resume"
 #: Bytes of rows that become Parquet at a time. Smaller blocks make more row groups, whose descriptions stay in memory.
 _BLOCK = 2**18
+#: No row of a table is longer, in bytes.
+_LONGEST_ROW = 2**14
 #: Columns that hold no real number.
-_TYPES = {"frame": "int64", "track_id": "int64", "expression": "string"}
+_TYPES = {"frame": "int64", "track_id": "int64", "expression": "string", "damaged": "bool"}
 
 
 def table_format(path: Path) -> TableFormat:
@@ -44,30 +48,39 @@ def row_file(path: Path) -> Path:
 
 
 class TableFile:
-    """A table on disk that grows row by row; what is written is readable at any moment.
+    """A sink: a table on disk that grows row by row; what is written is readable at any moment.
 
     Args:
         path: Ending in ``.csv``, ``.jsonl`` or ``.parquet``.
-        labels: What the probabilities stand for.
         keep: Go on behind so many bytes of the rows that are there; None begins anew.
+        last_frame: Of the last row that is kept, -1 for none.
 
     Raises:
         ConfigError: The ending names no format.
-        CheckpointError: There are fewer rows than ``keep``, or they have other columns.
-        StorageError: It cannot be written.
         MissingDependencyError: Parquet without pyarrow.
     """
 
-    def __init__(self, path: Path, labels: LabelSet, *, keep: int | None = None) -> None:
-        self.path, self._labels = path, labels
+    name = "write table"
+
+    def __init__(self, path: Path, *, keep: int | None = None, last_frame: int = -1) -> None:
+        self.path, self._keep, self._last_frame = path, keep, last_frame
         self._format = "jsonl" if table_format(path) == "jsonl" else "csv"
         if table_format(path) == "parquet":
             _load_pyarrow()
-        rows = row_file(path)
+
+    def open(self, video: VideoInfo, labels: LabelSet) -> None:
+        """Begin the rows, or cut those that are there to what is kept.
+
+        Raises:
+            CheckpointError: There are fewer rows than ``keep``, or they have other columns.
+            StorageError: It cannot be written.
+        """
+        self._labels, self._is_live = labels, video.live
+        rows, keep = row_file(self.path), self._keep
         if keep is not None:
             self._check_kept(rows, keep)
-        with _told(path, "write"):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with _told(self.path, "write"):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._stream: BinaryIO = rows.open("wb" if keep is None else "r+b", buffering=0)
             if keep is None and self._format == "csv":
                 self._stream.write(csv_line(table_columns(labels)).encode())
@@ -75,11 +88,16 @@ class TableFile:
                 self._stream.truncate(keep)
                 self._stream.seek(keep)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
+    def close(self, ending: Ending) -> None:
+        """Make the table what its ending says, if all rows are there; a live one is whole when it is stopped."""
+        is_whole = ending is Ending.COMPLETE or (ending is Ending.STOPPED and self._is_live)
+        try:
+            if is_whole:
+                self.position()
+        finally:
+            self._stream.close()
+        if is_whole and table_format(self.path) == "parquet":
+            _to_parquet(row_file(self.path), self.path, table_columns(self._labels))
 
     def _check_kept(self, rows: Path, keep: int) -> None:
         with _told(self.path, "read"):
@@ -88,6 +106,26 @@ class TableFile:
             raise CheckpointError(f"{self.path}: {length} bytes of rows, expected at least {keep}", hint=START_AGAIN)
         if keep and not self._has_columns(rows):
             raise CheckpointError(f"{self.path}: no table of such a run, it has other columns", hint=START_AGAIN)
+        if self._frame_before(rows, keep) != self._last_frame:
+            raise CheckpointError(
+                f"{self.path}: byte {keep} is not behind frame {self._last_frame}, as its progress file says",
+                hint=START_AGAIN,
+            )
+
+    def _frame_before(self, rows: Path, keep: int) -> int | None:
+        """Frame of the last row in the first ``keep`` bytes; -1 without rows, None where they end within one."""
+        with _told(self.path, "read"), rows.open("rb") as stream:
+            start = max(0, keep - _LONGEST_ROW)
+            stream.seek(start)
+            *lines, rest = stream.read(keep - start).split(b"\n")
+        if rest:
+            return None
+        try:
+            if self._format == "jsonl":
+                return int(json.loads(lines[-1])["frame"]) if lines else -1
+            return int(lines[-1].partition(b",")[0]) if len(lines) > 1 or start else -1
+        except (ValueError, TypeError, KeyError):
+            return None
 
     def _has_columns(self, rows: Path) -> bool:
         with _told(self.path, "read"), rows.open("rb") as stream:
@@ -109,28 +147,6 @@ class TableFile:
         """Bytes of rows that are safe on the disk now."""
         os.fsync(self._stream.fileno())
         return self._stream.tell()
-
-    def finish(self) -> None:
-        """Make the table what its ending says, once all rows are there."""
-        self.position()
-        self._stream.close()
-        if table_format(self.path) == "parquet":
-            _to_parquet(row_file(self.path), self.path, table_columns(self._labels))
-
-
-def rows_text(result: FrameResult, labels: LabelSet, form: str) -> str:
-    """The rows of a frame as lines of CSV or JSON."""
-    rows = result.rows(labels)
-    if form == "jsonl":
-        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    return "".join(csv_line(["" if value is None else value for value in row.values()]) for row in rows)
-
-
-def csv_line(values: Iterable[Any]) -> str:
-    """One line of CSV; numbers in full."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue()
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -159,8 +175,12 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
 
 
 def _value(name: str, text: str) -> int | float | str | None:
+    if not text:
+        return None
     kind = _TYPES.get(name, "double")
-    return None if not text else text if kind == "string" else int(text) if kind == "int64" else float(text)
+    if kind == "bool":
+        return {"true": True, "false": False}[text]
+    return text if kind == "string" else int(text) if kind == "int64" else float(text)
 
 
 def _to_parquet(rows: Path, path: Path, columns: tuple[str, ...]) -> None:

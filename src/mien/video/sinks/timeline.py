@@ -96,11 +96,12 @@ class Timeline:
         self._longest_s = max(_LONGEST_FRAME_S, _LONGEST_FRAME_STEPS * step_s)
         self.bin_s = _FIRST_BIN_S
         self.tracks: dict[int, TrackHistory] = {}
-        self.frames, self.end_s, self._step_s = 0, 0.0, 0.0
+        self.frames, self.damaged, self.end_s, self._step_s = 0, 0, 0.0, 0.0
 
     def add(self, result: FrameResult) -> None:
         """Take in a frame with its faces."""
         self._step_to(result.timestamp_s)
+        self.damaged += result.damaged
         for face in result.faces:
             if face.track_id is not None:
                 track = self._seen(face.track_id, np.array(face.probabilities.row))
@@ -113,6 +114,7 @@ class Timeline:
             if row["frame"] != frame:
                 self._step_to(float(row["timestamp_s"] or 0.0))
                 frame = row["frame"]
+                self.damaged += bool(row.get("damaged"))
             if isinstance(row["track_id"], int):
                 self._seen(row["track_id"], np.array([float(row[str(label)] or 0.0) for label in self.labels]))
 

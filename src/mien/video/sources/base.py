@@ -5,10 +5,10 @@ It does not know containers, decoders or faces.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from mien.geometry import ByteArray
-from mien.video.clock import StageClock
 from mien.video.sources.sampling import Sampling
 
 #: Frames a second that an image sequence may have or that may be asked for.
@@ -24,12 +24,14 @@ class VideoFrame:
         timestamp_s: When it is shown, from the start of the source.
         image: RGB uint8 (H, W, 3), upright.
         captured_s: Of a live source, when it was taken, on :func:`time.monotonic`'s clock.
+        damaged: Whether the decoder marks it as damaged.
     """
 
     index: int
     timestamp_s: float
     image: ByteArray = field(repr=False)
     captured_s: float | None = None
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class VideoInfo:
     Attributes:
         name: Path, address or device as given.
         fps: Mean frame rate, None if unknown.
-        duration_s: None if unknown or endless.
+        duration_s: As the source states it; None if unknown or endless.
         has_sound: Whether there is a sound track to keep.
         live: Whether frames come at their own pace and are lost if nobody takes them.
         formats: The only ones that it may be read as; none allows all.
@@ -62,5 +64,10 @@ class VideoSource(Protocol):
     def info(self) -> VideoInfo:
         """What is known before reading."""
 
-    def frames(self, sampling: Sampling = ..., clock: StageClock | None = ...) -> Iterator[VideoFrame]:
+    def frames(self, sampling: Sampling = ...) -> Iterator[VideoFrame]:
         """The wanted frames; what could not be read is told in ``warnings``, in order."""
+
+
+def files_of(video: VideoSource) -> list[Path]:
+    """The files that a source reads; none for a camera, an address, or pictures in memory."""
+    return list(getattr(video, "files", ()))

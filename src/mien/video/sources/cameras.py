@@ -4,18 +4,17 @@ It does not know faces. A camera that disappears is opened again a few times, th
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 from mien.errors import SourceError
-from mien.video.clock import StageClock
-from mien.video.sources.base import VideoFrame, VideoInfo, VideoSource
-from mien.video.sources.decoding import decoded_frames, load_av, to_rgb, told_as_source_error, video_stream
+from mien.video.sources.base import VideoFrame, VideoInfo, VideoSource, files_of
+from mien.video.sources.decoding import Damage, decoded_frames, load_av, to_rgb, told_as_source_error, video_stream
+from mien.video.sources.devices import device_input
 from mien.video.sources.sampling import Sampling
-
-#: FFmpeg's input for cameras, and how it names the first one, by platform.
-_INPUTS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}"), "win32": ("dshow", "video={}")}
 
 
 class Camera:
@@ -50,25 +49,28 @@ class Camera:
         fps = float(stream.average_rate) if stream.average_rate else None
         self.info = VideoInfo(f"camera {device}", fps, live=True)
 
-    def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
+    def frames(self, sampling: Sampling = Sampling()) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
         """Frames as they are taken; their times count from the first one."""
         index, start_s, wants = -1, None, sampling.chooser()
         while self._container is not None or self._reopened():
-            for frame in self._session(clock):
+            for frame in self._session():
                 taken_s = monotonic()
                 index, start_s = index + 1, taken_s if start_s is None else start_s
                 if wants(index, taken_s - start_s):
-                    yield VideoFrame(index, taken_s - start_s, to_rgb(frame), taken_s)
+                    damaged = bool(frame.is_corrupt)
+                    yield VideoFrame(index, taken_s - start_s, to_rgb(frame), taken_s, damaged)
 
-    def _session(self, clock: StageClock | None) -> Iterator[Any]:
+    def _session(self) -> Iterator[Any]:
         """Frames until the device is gone; it is back when one comes."""
         container, self._container = self._container, None
+        damage = Damage()
         with container:
-            for frame in decoded_frames(container, video_stream(container, self.info.name), self.warnings, clock):
+            for frame in decoded_frames(container, video_stream(container, self.info.name), damage):
                 if self._tries:
                     self.warnings.append("the camera was gone and came back")
                     self._tries = 0
                 yield frame
+        self.warnings.extend(damage.notes())
 
     def _reopened(self) -> bool:
         while self._tries < self._retries:
@@ -100,19 +102,33 @@ class PlayedLive:
         known = source.info
         self.info = VideoInfo(known.name, known.fps, known.duration_s, known.has_sound, live=True)
 
-    def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
+    @property
+    def files(self) -> list[Path]:
+        """Those of the recording."""
+        return files_of(self._source)
+
+    def frames(self, sampling: Sampling = Sampling()) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
         """Frames at their times."""
         start_s: float | None = None
-        for frame in self._source.frames(sampling, clock):
+        for frame in self._source.frames(sampling):
             start_s = self._now() - frame.timestamp_s if start_s is None else start_s
             self._wait(max(0.0, start_s + frame.timestamp_s - self._now()))
-            yield VideoFrame(frame.index, frame.timestamp_s, frame.image, self._now())
+            yield replace(frame, captured_s=self._now())
 
 
 def _open_device(device: int | str, rate: float | None) -> Any:
     av = load_av()
-    form, pattern = _INPUTS.get(sys.platform, _INPUTS["linux"])
-    name = pattern.format(device) if isinstance(device, int) or device.isdigit() else device
-    options = {} if rate is None else {"framerate": str(rate)}
+    chosen = device_input(device, platform=sys.platform, rate=rate, names=_camera_names)
     with told_as_source_error(f"camera {device}"):
-        return av.open(name, format=form, options=options)
+        return av.open(chosen.target, format=chosen.form, options=chosen.options)
+
+
+def _camera_names(form: str) -> Sequence[str] | None:
+    """The cameras that an input lists; None where this PyAV or the system cannot."""
+    av = load_av()
+    if not hasattr(av, "enumerate_input_devices"):
+        return None
+    try:
+        return [device.name for device in av.enumerate_input_devices(form) if "video" in device.media_types]
+    except (av.error.FFmpegError, OSError, ValueError):
+        return None

@@ -3,8 +3,11 @@
 It does not know which frames are wanted or when they are shown.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -12,28 +15,70 @@ import numpy as np
 
 from mien.errors import SourceError, missing_extra
 from mien.geometry import ByteArray
+from mien.imaging import orient
 from mien.render.text import counted
-from mien.video.clock import StageClock
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-#: What a file may make FFmpeg open: itself and other files, never an address.
+#: What a file may make the libraries open: itself and other files, never an address.
 _FILE_PROTOCOLS = "file,crypto,data"
-#: A stream that says nothing for so long is given up.
-_STREAM_TIMEOUT_S = 10.0
+#: A stream that sends nothing for so long is given up.
+STREAM_TIMEOUT_S = 10.0
+#: Pixels of other shapes than these are a wrong header, not a picture to be stretched.
+_PIXEL_SHAPES = Fraction(1, 8), Fraction(8)
+#: EXIF orientation by where a display matrix sends the x and the y axis: signs of (a, b, c, d) in x' = a·x + c·y,
+#: y' = b·x + d·y, with y down.
+_ORIENTATIONS = {
+    (1, 0, 0, 1): 1,
+    (-1, 0, 0, 1): 2,
+    (-1, 0, 0, -1): 3,
+    (1, 0, 0, -1): 4,
+    (0, 1, 1, 0): 5,
+    (0, 1, -1, 0): 6,
+    (0, -1, -1, 0): 7,
+    (0, -1, 1, 0): 8,
+}
+
+
+@dataclass(slots=True)
+class Damage:
+    """What the decoder says of a stream's health.
+
+    Attributes:
+        left_out: Packets that cannot be decoded.
+        frames: Frames that it marks as damaged; they are read all the same.
+        packets: Packets that it marks as damaged.
+        stopped: Why reading ended early, None where it did not.
+    """
+
+    left_out: int = 0
+    frames: int = 0
+    packets: int = 0
+    stopped: str | None = None
+
+    def notes(self) -> list[str]:
+        """One sentence for each kind."""
+        told = [] if self.stopped is None else [f"reading stopped: {self.stopped}"]
+        if self.left_out:
+            told.append(f"{counted(self.left_out, 'damaged packet')} left out")
+        if self.frames or self.packets:
+            both = ((self.frames, "frame"), (self.packets, "packet"))
+            marked = " and ".join(counted(count, what) for count, what in both if count)
+            told.append(f"{marked} {'is' if self.frames + self.packets == 1 else 'are'} marked as damaged")
+        return told
 
 
 def open_container(name: str, formats: tuple[str, ...] = ()) -> "InputContainer":
-    """A file or an address as FFmpeg's libraries see it; a file makes them open no address, with ``formats`` nothing.
+    """A file or an address, opened; a file makes the libraries open no address, and with ``formats`` nothing else.
 
     Raises:
         SourceError: It cannot be opened, or has another format than ``formats``.
         MissingDependencyError: PyAV is not installed.
     """
     av, is_address = load_av(), "://" in name
-    target, timeout = (name, _STREAM_TIMEOUT_S) if is_address else (f"file:{name}", None)
+    target, timeout = (name, STREAM_TIMEOUT_S) if is_address else (f"file:{name}", None)
     options = {} if is_address else {"protocol_whitelist": "file" if formats else _FILE_PROTOCOLS}
     if formats:
         options["format_whitelist"] = ",".join(formats)
@@ -59,7 +104,10 @@ def load_av() -> ModuleType:
 
 
 def video_stream(container: "InputContainer", name: str) -> "VideoStream":
-    """The stream with the moving picture, set to decode in several threads; cover pictures do not count.
+    """The stream with the moving picture; cover pictures do not count.
+
+    Slices of a frame are decoded side by side, frames are not: with frame threads a damaged stream decodes to other
+    pixels each time, and a run that is resumed would not end with the rows of one that was not.
 
     Raises:
         SourceError: There is none.
@@ -69,42 +117,85 @@ def video_stream(container: "InputContainer", name: str) -> "VideoStream":
         kinds = ", ".join(stream.type for stream in container.streams) or "nothing"
         raise SourceError(f"{name}: no video stream, it holds {kinds}")
     best = max(moving, key=lambda stream: stream.width * stream.height)
-    best.thread_type = "AUTO"
+    best.thread_type = "SLICE"
     return best
 
 
-def decoded_frames(container: Any, stream: Any, warnings: list[str], clock: StageClock | None = None) -> Iterator[Any]:
-    """All frames that can be decoded; packets that cannot are counted in ``warnings``."""
+def decoded_frames(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
+    """All frames that can be decoded; ``damage`` counts as they come."""
     av = load_av()
-    damaged = 0
     packets = container.demux(stream)
     while True:
         try:
-            with stage(clock, "decode"):
-                packet = next(packets, None)
-                frames: Sequence[Any] = packet.decode() if packet is not None else ()
+            packet = next(packets, None)
+            if packet is None:
+                return
+            damage.packets += packet.is_corrupt
+            frames = packet.decode()
         except av.error.InvalidDataError:
-            damaged += 1
+            damage.left_out += 1
             continue
         except av.error.FFmpegError as err:
-            warnings.append(f"reading stopped: {err.strerror or err}")
-            packet = None
-        if packet is None:
-            break
-        yield from frames
-    if damaged:
-        warnings.append(f"{counted(damaged, 'damaged packet')} left out")
+            damage.stopped = reason(err)
+            return
+        for frame in frames:
+            damage.frames += frame.is_corrupt
+            yield frame
 
 
-def to_rgb(frame: Any) -> ByteArray:
-    """A decoded frame as RGB uint8 (H, W, 3), turned upright by its display matrix."""
-    image: ByteArray = frame.to_ndarray(format="rgb24")
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, turns)) if turns else image
+def to_rgb(frame: Any, pixel_shape: Fraction = Fraction(1)) -> ByteArray:
+    """A decoded frame as RGB uint8 (H, W, 3): pixels of ``pixel_shape`` (width / height) made square, upright."""
+    width, height = square_size(frame.width, frame.height, pixel_shape)
+    image: ByteArray = frame.to_ndarray(format="rgb24", width=width, height=height)  # (height, width, 3) as stored
+    return np.ascontiguousarray(orient(image, orientation_of(frame)))
 
 
-def _major_version(av: ModuleType) -> int:
-    return int(av.__version__.partition(".")[0])
+def square_size(width: int, height: int, pixel_shape: Fraction) -> tuple[int, int]:
+    """(width, height) with square pixels: the short side of a pixel is stretched, so that no detail is lost."""
+    if pixel_shape >= 1:
+        return round(width * pixel_shape), height
+    return width, round(height / pixel_shape)
+
+
+def pixel_shape_of(stated: Fraction | None) -> Fraction:
+    """Width of a pixel by its height as a stream states it; square where it states nothing that can be."""
+    low, high = _PIXEL_SHAPES
+    return stated if stated and low <= stated <= high else Fraction(1)
+
+
+def orientation_of(frame: Any) -> int:
+    """The EXIF orientation (1 to 8) that a frame's display matrix amounts to; angles in between take the nearest."""
+    from av.sidedata.sidedata import Type  # noqa: PLC0415 - an extra
+
+    stored = frame.side_data.get(Type.DISPLAYMATRIX)
+    if stored is None:
+        return 1
+    # (3, 3) int32 in the machine's own byte order; FFmpeg's libavutil/display.h.
+    matrix = np.frombuffer(bytes(stored), np.int32, 9).reshape(3, 3)
+    a, b, c, d = (int(matrix[place]) for place in ((0, 0), (0, 1), (1, 0), (1, 1)))
+    straight = abs(a) + abs(d) >= abs(b) + abs(c)
+    signs = (_sign(a), 0, 0, _sign(d)) if straight else (0, _sign(b), _sign(c), 0)
+    return _ORIENTATIONS.get(signs, 1)
+
+
+def reason(err: Exception) -> str:
+    """What a library's error means, in our words."""
+    av = load_av()
+    known = (
+        (av.error.InvalidDataError, "it is no video, or damaged"),
+        (av.error.EOFError, "it ends too early"),
+        (av.error.HTTPError, "the server refused it"),
+        (av.error.ExitError, f"nothing came within {STREAM_TIMEOUT_S:g} s"),
+        (av.error.DecoderNotFoundError, "its codec is not known"),
+        (av.error.ProtocolNotFoundError, "addresses of this kind are not opened"),
+        (av.error.DemuxerNotFoundError, "its format is not known"),
+        (av.error.PatchWelcomeError, "it uses what cannot be decoded"),
+    )
+    for kind, words in known:
+        if isinstance(err, kind):
+            return words
+    number = getattr(err, "errno", None)
+    return os.strerror(number) if isinstance(number, int) and 0 < number < 4096 else "it cannot be decoded"
 
 
 @contextmanager
@@ -112,21 +203,23 @@ def told_as_source_error(name: str, formats: tuple[str, ...] = ()) -> Iterator[N
     """Around calls of PyAV; ``formats`` were expected, or any.
 
     Raises:
-        SourceError: FFmpeg's libraries refuse.
+        SourceError: The libraries refuse.
     """
     av = load_av()
     try:
         yield
     except (av.error.FFmpegError, ValueError) as err:
-        reason = getattr(err, "strerror", None) or err
         expected = f"; expected one of the formats {', '.join(formats)}" if formats else ""
-        raise SourceError(f"{name}: cannot be read as a video ({reason}){expected}") from err
+        raise SourceError(f"{name}: cannot be read as a video ({reason(err)}){expected}") from err
+
+
+def _sign(value: int) -> int:
+    return (value > 0) - (value < 0)
+
+
+def _major_version(av: ModuleType) -> int:
+    return int(av.__version__.partition(".")[0])
 
 
 def _is_cover(stream: Any) -> bool:
     return bool(stream.disposition & type(stream.disposition).attached_pic)
-
-
-def stage(clock: StageClock | None, name: str) -> AbstractContextManager[None]:
-    """Around the work of a stage, timed where there is a clock."""
-    return clock.stage(name) if clock else nullcontext()

@@ -1,26 +1,41 @@
-"""Video files and streams through PyAV, with their true times, upright.
+"""Video files and streams through PyAV: all frames that can be decoded, upright, each at its place in time.
 
-It does not know faces. Image sequences and cameras have files of their own and the same interface.
+It does not know faces. Image sequences, animated pictures and cameras have files of their own and the same interface.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from fractions import Fraction
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mien.errors import SourceError
 from mien.imaging import MAX_PIXELS
-from mien.video.clock import StageClock
 from mien.video.sources.base import VideoFrame, VideoInfo
-from mien.video.sources.decoding import decoded_frames, load_av, open_container, stage, to_rgb, video_stream
+from mien.video.sources.decoding import (
+    Damage,
+    decoded_frames,
+    load_av,
+    open_container,
+    pixel_shape_of,
+    square_size,
+    to_rgb,
+    video_stream,
+)
 from mien.video.sources.sampling import DEFAULT_RATE, Sampling
+from mien.video.sources.timing import Timestamps
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.stream import VideoStream
 
-#: A file that ends by more than this before its own word is cut.
+#: A file that ends by more than this before its stated end is cut.
 _MISSING_S = 0.5
+#: A step between frames is believed up to this; a header may state a frame a year.
+_LONGEST_STEP_S = 60.0
+#: Flag of formats whose timestamps may be spliced (AVFMT_TS_DISCONT in FFmpeg's libavformat/avformat.h).
+_MAY_SPLICE = 0x0200
 
 
 class VideoFile:
@@ -29,8 +44,8 @@ class VideoFile:
     Args:
         name: A path, or an address with a scheme (``rtsp://``, ``http://``), which is then fetched.
         max_pixels: A video with larger frames is refused; frames that grow beyond it on the way are left out.
-        formats: FFmpeg's names of the formats that it may have, whatever its ending says; with them it is a file that
-            nobody vouches for, and can make FFmpeg open no other. None allows all.
+        formats: FFmpeg's names of the formats that it may have, whatever its ending says; with them it is an untrusted
+            file, and can make the libraries open no other. None allows all.
 
     Raises:
         SourceError: It cannot be opened or shows no moving picture.
@@ -48,42 +63,63 @@ class VideoFile:
             self.info = self._describe(self._container)
             undo.pop_all()
 
-    def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
+    @property
+    def files(self) -> list[Path]:
+        """The file; none for an address."""
+        return [] if "://" in self._name else [Path(self._name)]
+
+    def frames(self, sampling: Sampling = Sampling()) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
         """The wanted frames in the order they are shown.
 
         Raises:
             SourceError: Not one frame can be read.
         """
         container, self._container = self._container or self._open(), None
-        last_index, last_s, wants = -1, None, sampling.chooser()
-        with container:
+        last_index, last_s, wants = -1, 0.0, sampling.chooser()
+        damage, times = Damage(), timestamps_of(container, video_stream(container, self._name))
+        start_s = start_of(container)
+        with container, ExitStack() as told:
+            told.callback(lambda: self.warnings.extend([*damage.notes(), *times.notes()]))  # also when nobody reads on
             stream = video_stream(container, self._name)
             stream.codec_context.options = {"max_pixels": str(self._max_pixels)}  # frames may grow on the way
-            for index, (frame, time_s) in enumerate(self._decoded(container, stream, clock)):
+            shape = _PixelShape(stream, self._max_pixels)
+            for index, frame in enumerate(decoded_frames(container, stream, damage)):
+                stated_s = None if frame.pts is None else float(frame.pts * frame.time_base) - start_s
+                time_s = times.place(stated_s)
                 if wants(index, time_s):
-                    with stage(clock, "convert"):
-                        image = to_rgb(frame)
-                    yield VideoFrame(index, time_s, image)
+                    yield VideoFrame(index, time_s, to_rgb(frame, shape.of(frame)), damaged=bool(frame.is_corrupt))
                 last_index, last_s = index, time_s
-        self._check_end(last_index, last_s)
+        if last_index < 0:
+            told_of = f" ({self.warnings[0]})" if self.warnings else ""
+            raise SourceError(f"{self._name}: not one frame could be read{told_of}")
+        if not times.restarts:  # else the stated length rests on timestamps that do not hold
+            self._check_end(last_s, start_s)
 
-    def _decoded(self, container: Any, stream: Any, clock: StageClock | None) -> Iterator[tuple[Any, float]]:
-        """Frames with their times, which never go back."""
-        start_s = (container.start_time or 0) / 1e6
-        step_s = 1 / float(stream.average_rate or DEFAULT_RATE)
-        previous_s = -step_s
-        for frame in decoded_frames(container, stream, self.warnings, clock):
-            at_s = previous_s + step_s if frame.pts is None else float(frame.pts * frame.time_base) - start_s
-            previous_s = max(at_s, previous_s, 0.0)
-            yield frame, previous_s
+    def _check_end(self, last_s: float, start_s: float) -> None:
+        """Tell of an end before the stated one.
 
-    def _check_end(self, last_index: int, last_s: float | None) -> None:
-        if last_index < 0 or last_s is None:
-            told = f" ({self.warnings[0]})" if self.warnings else ""
-            raise SourceError(f"{self._name}: not one frame could be read{told}")
+        Some containers state the time of their end and some their length; a clip that begins late has come to its end
+        by either.
+        """
         length_s = self.info.duration_s
-        if length_s is not None and length_s - last_s > _MISSING_S + 1 / (self.info.fps or DEFAULT_RATE):
-            self.warnings.append(f"ends at {last_s:.1f} s although it says to be {length_s:.1f} s long")
+        if length_s is None:
+            return
+        missing_s = length_s - max(last_s, last_s + start_s)
+        if missing_s <= _MISSING_S + 1 / (self.info.fps or DEFAULT_RATE):
+            return
+        if self.info.has_sound and self._sound_reaches(length_s - _MISSING_S, start_s):
+            return  # the container's length is that of its sound
+        self.warnings.append(f"ends at {last_s:.1f} s although it says to be {length_s:.1f} s long")
+
+    def _sound_reaches(self, end_s: float, start_s: float) -> bool:
+        """Whether a packet of sound lies at the stated end, where the picture has already ended."""
+        av = load_av()
+        with suppress(SourceError, av.error.FFmpegError), open_container(self._name, self._formats) as container:
+            for packet in container.demux(container.streams.audio[0]):
+                at_s = None if packet.pts is None else float(packet.pts * packet.time_base)
+                if at_s is not None and max(at_s, at_s - start_s) >= end_s:
+                    return True
+        return False
 
     def _open(self) -> "InputContainer":
         load_av()  # its absence is told before that of the file
@@ -94,10 +130,9 @@ class VideoFile:
 
     def _describe(self, container: "InputContainer") -> VideoInfo:
         stream = video_stream(container, self._name)
-        if stream.width * stream.height > self._max_pixels:
-            raise SourceError(
-                f"{self._name}: {stream.width} × {stream.height} pixels, expected at most {self._max_pixels:,}"
-            )
+        width, height = square_size(stream.width, stream.height, pixel_shape_of(stream.sample_aspect_ratio))
+        if width * height > self._max_pixels:
+            raise SourceError(f"{self._name}: {width} × {height} pixels, expected at most {self._max_pixels:,}")
         length = container.duration
         if stream.duration and stream.time_base:
             length_s: float | None = float(stream.duration * stream.time_base)
@@ -105,4 +140,40 @@ class VideoFile:
             length_s = length / 1e6 if length else None
         fps = float(stream.average_rate) if stream.average_rate else None
         live = "://" in self._name and length is None
-        return VideoInfo(self._name, fps, length_s, bool(container.streams.audio), live, self._formats)
+        stated_s = length_s if length_s is not None and length_s > 0 else None
+        return VideoInfo(self._name, fps, stated_s, bool(container.streams.audio), live, self._formats)
+
+
+class _PixelShape:
+    """The shape of a stream's pixels, which may change where recordings are joined.
+
+    The container's word counts until the decoder meets another one than at the beginning. A frame that stretching would
+    make too large stays as it is.
+    """
+
+    def __init__(self, stream: "VideoStream", max_pixels: int) -> None:
+        self._context, self._max_pixels = stream.codec_context, max_pixels
+        self._stated, self._first = stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
+
+    def of(self, frame: Any) -> Fraction:
+        """Width / height of a pixel of the frame that was decoded last."""
+        met = self._context.sample_aspect_ratio
+        shape = pixel_shape_of(self._stated if not met or met == self._first else met)
+        width, height = square_size(frame.width, frame.height, shape)
+        return shape if width * height <= self._max_pixels else Fraction(1)
+
+
+def timestamps_of(container: Any, stream: Any) -> Timestamps:
+    """What turns the timestamps of a video's frames into times."""
+    step_s = min(1 / float(stream.average_rate or DEFAULT_RATE), _LONGEST_STEP_S)
+    return Timestamps(step_s=step_s, may_splice=may_splice(container))
+
+
+def start_of(container: Any) -> float:
+    """Where the time of a container begins, in seconds by its own timestamps."""
+    return float(container.start_time or 0) / 1e6
+
+
+def may_splice(container: Any) -> bool:
+    """Whether the container's format joins recordings whose timestamps do not fit each other."""
+    return bool(int(container.format.flags) & _MAY_SPLICE)

@@ -7,25 +7,30 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from mien.errors import ConfigError
-from mien.imaging import readable_path
+from mien.imaging import MAX_PIXELS, readable_path
 from mien.runtime.files import file_key
-from mien.video.sources.base import VideoSource
+from mien.video.sources.animations import Animation, is_animation
+from mien.video.sources.base import VideoSource, files_of
 from mien.video.sources.cameras import Camera
 from mien.video.sources.files import VideoFile
 from mien.video.sources.sampling import DEFAULT_RATE
-from mien.video.sources.sequences import ImageSequence, is_sequence, open_sequence
+from mien.video.sources.sequences import is_sequence, open_sequence
 
 AnySource = str | PathLike[str] | int | VideoSource
 
 
-def open_video(source: AnySource, *, rate: float = DEFAULT_RATE) -> VideoSource:
+def open_video(
+    source: AnySource, *, rate: float = DEFAULT_RATE, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] = ()
+) -> VideoSource:
     """The source behind a name.
 
     Args:
-        source: A path of a video; a folder, pattern (``"frames/*.png"``) or numbered name (``frame%04d.png``) of
-            pictures; an address with a scheme (``rtsp://``, ``http://``), which is then fetched; the number of a camera
-            or its ``/dev/video0``; or any object with ``info``, ``warnings`` and ``frames``.
-        rate: Frames a second of pictures in a row.
+        source: A path of a video or an animated picture; a folder, pattern (``"frames/*.png"``) or numbered name
+            (``frame%04d.png``) of pictures; an address with a scheme (``rtsp://``, ``http://``), which is then fetched;
+            the number of a camera or its ``/dev/video0``; or any object with ``info``, ``warnings`` and ``frames``.
+        rate: Frames a second of an image sequence.
+        max_pixels: A video with larger frames is refused.
+        formats: FFmpeg's names of the formats that a file may have; with them it is untrusted. None allows all.
 
     Raises:
         ConfigError: ``rate`` is none.
@@ -41,7 +46,9 @@ def open_video(source: AnySource, *, rate: float = DEFAULT_RATE) -> VideoSource:
         return Camera(name)
     if "://" not in name and is_sequence(name):
         return open_sequence(name, rate=rate)
-    return VideoFile(name)
+    if "://" not in name and is_animation(Path(name)):  # it names no other file, and may be untrusted
+        return Animation(name, max_pixels=max_pixels)
+    return VideoFile(name, max_pixels=max_pixels, formats=formats)
 
 
 def display_name(source: VideoSource) -> str:
@@ -55,8 +62,7 @@ def spare_source(source: VideoSource, *outputs: Path | None) -> None:
     Raises:
         ConfigError: One is the source's own file, or one of its pictures, by whatever name or link.
     """
-    files = source.files if isinstance(source, ImageSequence) else [Path(source.info.name.removeprefix("file:"))]
-    read = {file_key(file) for file in files}
+    read = {file_key(file) for file in files_of(source)}
     for output in outputs:
         if output is not None and file_key(output) in read:
             raise ConfigError(f"{output} is what is read, and would be lost", hint="choose another name")

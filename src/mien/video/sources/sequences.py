@@ -11,7 +11,6 @@ from pathlib import Path
 
 from mien.errors import ConfigError, ImageDecodeError, SourceError
 from mien.imaging import IMAGE_SUFFIXES, ImageSource, load_image
-from mien.video.clock import StageClock
 from mien.video.sources.base import MAX_RATE, MIN_RATE, VideoFrame, VideoInfo
 from mien.video.sources.sampling import DEFAULT_RATE, Sampling
 
@@ -45,13 +44,12 @@ class ImageSequence:
         """The pictures that are files."""
         return [Path(picture) for picture in self._pictures if isinstance(picture, str | PathLike)]
 
-    def frames(self, sampling: Sampling = Sampling(), clock: StageClock | None = None) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
+    def frames(self, sampling: Sampling = Sampling()) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
         """The wanted pictures in order.
 
         Raises:
             SourceError: Not one picture can be read.
         """
-        clock = clock or StageClock()
         tried, failed, wants = 0, list[str](), sampling.chooser()
         for index, picture in enumerate(self._pictures):
             time_s = index / self._rate
@@ -59,8 +57,7 @@ class ImageSequence:
                 continue
             tried += 1
             try:
-                with clock.stage("decode"):
-                    image = load_image(picture)
+                image = load_image(picture)
             except (SourceError, ImageDecodeError) as err:
                 failed.append(str(err))
                 self.warnings.append(f"left out {err}")

@@ -3,32 +3,37 @@
 It does not know networks, files or screens.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mien.geometry import Box, ByteArray, iou
 from mien.render.faces import FaceMark, face_labels, render_boxes, track_line
 from mien.render.style import EXPRESSION_COLORS
-from mien.video.results import FrameResult
 
 #: Bars are drawn beside faces of at least this share of the frame's height.
 _BARS_FROM = 0.08
 
 
-def draw_frame(result: FrameResult) -> ByteArray:
-    """The frame with each face's box, number, expression and bars; RGB uint8 (H, W, 3) of the same size."""
-    faces = [replace(face.mark(), number=face.track_id, line=track_line(face.track_id or 1)) for face in result.faces]
-    canvas = render_boxes(result.image, faces)
-    taken = [face.box for face in faces]
-    taken += [label.box for label in face_labels(canvas.size, faces)]
-    for face in faces:
+def render_frame(image: ByteArray, faces: Sequence[FaceMark]) -> Image.Image:
+    """The frame with each face's box, number, expression and bars; the size stays.
+
+    Labels have one form, with name and percent, in every frame: a form that followed the scene would flicker.
+
+    Args:
+        image: RGB uint8 (H, W, 3).
+        faces: Each with the number of its track.
+    """
+    marks = [replace(face, line=track_line(face.number or 1)) for face in faces]
+    canvas = render_boxes(image, marks, form="full")
+    taken = [face.box for face in marks]
+    taken += [label.box for label in face_labels(canvas.size, marks, form="full")]
+    for face in marks:
         if face.box.height >= _BARS_FROM * canvas.height:
             _draw_bars(canvas, face, taken)
-    return np.asarray(canvas)
+    return canvas
 
 
 def _draw_bars(canvas: Image.Image, face: FaceMark, taken: list[Box]) -> None:

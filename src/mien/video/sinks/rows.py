@@ -1,0 +1,55 @@
+"""Rows as lines of text: what tables and streams of results hold, and the same read back.
+
+It does not know files that grow.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from mien.expressions import LabelSet
+from mien.video.results import FrameResult
+from mien.video.sinks.base import Ending
+from mien.video.sources.base import VideoInfo
+
+
+class RowStream:
+    """A sink that writes JSON lines into a stream that is open, such as standard output, each as it comes."""
+
+    name = "write rows"
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def open(self, video: VideoInfo, labels: LabelSet) -> None:  # noqa: ARG002 - of the protocol
+        self._labels = labels
+
+    def write(self, result: FrameResult) -> None:
+        self._stream.write(rows_text(result, self._labels, "jsonl"))
+        self._stream.flush()
+
+    def close(self, ending: Ending) -> None:
+        """Leave the stream open; it is not the sink's."""
+
+
+def rows_text(result: FrameResult, labels: LabelSet, form: str) -> str:
+    """The rows of a frame as lines of CSV or JSON."""
+    rows = result.rows(labels)
+    if form == "jsonl":
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return "".join(csv_line([_cell(value) for value in row.values()]) for row in rows)
+
+
+def csv_line(values: Iterable[Any]) -> str:
+    """One line of CSV; numbers in full."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()  # as JSON, Parquet's reader and pandas take it
+    return "" if value is None else value

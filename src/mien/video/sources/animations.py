@@ -1,0 +1,113 @@
+"""Moving pictures of picture formats (GIF, APNG, animated WebP) as videos: composed by Pillow, white where transparent.
+
+They are known by their content, whatever the name ends in. It does not know containers of videos.
+"""
+
+from collections.abc import Iterator
+from os import PathLike, fspath
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from mien.errors import ImageDecodeError, SourceError
+from mien.imaging import MAX_PIXELS, load_image
+from mien.video.sources.base import VideoFrame, VideoInfo
+from mien.video.sources.sampling import Sampling
+
+#: Pillow's formats that may move, by the first bytes of a file.
+_FORMATS = {b"GIF8": "GIF", b"\x89PNG": "PNG", b"RIFF": "WEBP"}
+#: Browsers show frames that state 10 ms or less for this long; files rely on it.
+_SHORTEST_S, _INSTEAD_S = 0.010, 0.100
+
+
+class Animation:
+    """The frames of an animated picture at the times that it states.
+
+    Args:
+        name: A path.
+        max_pixels: A picture with larger frames is refused.
+
+    Raises:
+        SourceError: It cannot be opened, or is too large.
+    """
+
+    def __init__(self, name: str | PathLike[str], *, max_pixels: int = MAX_PIXELS) -> None:
+        self._name, self._max_pixels = fspath(name), max_pixels
+        self.warnings: list[str] = []
+        with self._open() as picture:
+            if picture.width * picture.height > max_pixels:
+                size = f"{picture.width} × {picture.height}"
+                raise SourceError(f"{self._name}: {size} pixels, expected at most {max_pixels:,}")
+            # What follows the first frame is known only when it is decoded; most files keep one pace.
+            self.info = VideoInfo(self._name, 1 / _duration_s(picture))
+
+    @property
+    def files(self) -> list[Path]:
+        """The file."""
+        return [Path(self._name)]
+
+    def frames(self, sampling: Sampling = Sampling()) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
+        """The wanted frames in order; one that cannot be decoded ends the rest, as each builds on the one before.
+
+        Raises:
+            SourceError: Not one frame can be read.
+        """
+        wants, time_s, index = sampling.chooser(), 0.0, 0
+        with self._open() as picture:
+            # An APNG may begin with a picture for readers that know no animation, which is not part of it.
+            first = 1 if picture.info.get("default_image") else 0
+            while self._goes_to(picture, first + index):
+                if wants(index, time_s):
+                    try:
+                        yield VideoFrame(index, time_s, load_image(picture, max_pixels=self._max_pixels))
+                    except ImageDecodeError as err:
+                        self.warnings.append(f"frame {index} and what follows left out ({err})")
+                        break
+                time_s += _duration_s(picture)
+                index += 1
+        if index == 0:
+            told = f" ({self.warnings[0]})" if self.warnings else ""
+            raise SourceError(f"{self._name}: not one frame could be read{told}")
+
+    def _goes_to(self, picture: Image.Image, place: int) -> bool:
+        try:
+            picture.seek(place)
+            picture.load()
+        except EOFError:  # the end, as Pillow tells it
+            if place < getattr(picture, "n_frames", place):
+                self.warnings.append(f"the file is cut after {place} frames")
+            return False
+        except Exception as err:  # noqa: BLE001 - a decoder may raise anything on damaged data
+            self.warnings.append(f"frame {place} and what follows left out ({type(err).__name__})")
+            return False
+        return True
+
+    def _open(self) -> Image.Image:
+        picture = _opened(Path(self._name))
+        if picture is None:
+            raise SourceError(f"{self._name}: cannot be read as a moving picture")
+        return picture
+
+
+def is_animation(path: Path) -> bool:
+    """Whether a file's content is a picture that moves."""
+    picture = _opened(path)
+    if picture is None:
+        return False
+    with picture:
+        return bool(getattr(picture, "is_animated", False))
+
+
+def _opened(path: Path) -> Image.Image | None:
+    """The picture, None where the content is none of ``_FORMATS`` or cannot be opened."""
+    try:
+        with path.open("rb") as stream:
+            form = _FORMATS.get(stream.read(4))
+        return None if form is None else Image.open(path, formats=(form,))
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
+        return None
+
+
+def _duration_s(picture: Image.Image) -> float:
+    stated_s = float(picture.info.get("duration") or 0) / 1000
+    return stated_s if stated_s > _SHORTEST_S else _INSTEAD_S
