@@ -211,7 +211,7 @@ def test_a_run_from_before_a_setting_existed_goes_on(made_dataset: FerDataset, t
     path = tmp_path / "run" / RECORD
     record = json.loads(path.read_text())
     record["config"] = {"model": record["config"].pop("network")} | record["config"]
-    for later in ("mixup", "data", "intended_weight", "frozen_blocks"):
+    for later in ("mixup", "data", "intended_weight", "frozen_parts"):
         del record["config"][later]
     path.write_text(json.dumps(record | {"recipe_sha256": "of that time"}))
     assert train(config, made_dataset, tmp_path / "run", resume=True).epochs == 1

@@ -58,16 +58,18 @@ class Augmentation:
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Change float32 (N, 1, H, W) in [0, 1]; the result has the same shape and range."""
-        return self.change_light(self.move(images, generator), generator)
+        images = self.move(images, generator)
+        images = self.change_light(images, generator)
+        return self.erase_part(images, generator)
 
     def move(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """The first half of all changes, those of geometry: rotation, shift, zoom, warp and mirror."""
+        """The first of all changes, those of geometry: rotation, shift, zoom, warp and mirror."""
         if self.rotation_deg or self.shift or self.zoom or self.warp or self.flip:
             return self._move(images, generator)
         return images
 
     def change_light(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """The second half: everything that leaves each part of the face where it is."""
+        """Then those that leave each part of the face where it is: gamma, blur, exposure, shade and noise."""
         if self.gamma:
             images = self._bend(images, generator)
         if self.blur:
@@ -78,9 +80,11 @@ class Augmentation:
             images = self._shade(images, generator)
         if self.noise:
             images = self._add_noise(images, generator)
-        if self.erase:
-            images = self._erase(images, generator)
         return images
+
+    def erase_part(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """At last the rectangle that hides a part of the face."""
+        return self._erase(images, generator) if self.erase else images
 
     def _move(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """One resampling for all moves; the border repeats, as in the capstone's recipe."""

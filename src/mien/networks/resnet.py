@@ -87,7 +87,3 @@ class ResNet(nn.Module):
         features = self.blocks(self.stem(standardized))  # (N, widths[0], 24, 24) to (N, widths[-1], 3, 3)
         logits: Tensor = self.head(features)
         return logits
-
-    def first_parts(self, blocks: int) -> list[nn.Module]:
-        """The stem and the first ``blocks`` residual blocks: what a recipe's ``frozen_blocks`` keeps as it is."""
-        return [self.stem, *list(self.blocks)[:blocks]]

@@ -26,11 +26,13 @@ class Batch:
         at: Their positions among all faces, int64 (b,).
         images: As the network sees them, float32 (b, 1, side, side) in [0, 1].
         moved: The same after the changes of geometry alone, float32 (b, 1, 48, 48).
+        unerased: After all changes but erasing, float32 (b, 1, 48, 48).
     """
 
     at: Tensor
     images: Tensor
     moved: Tensor
+    unerased: Tensor
 
 
 class ImageBatches:
@@ -60,9 +62,10 @@ class ImageBatches:
             images = self._load(at)
             started = time.perf_counter()
             moved = augmentation.move(images, generator)
-            images = augmentation.change_light(moved, generator)
+            unerased = augmentation.change_light(moved, generator)
+            images = augmentation.erase_part(unerased, generator)
             self.augmenting_s += time.perf_counter() - started
-            yield Batch(at, _sized(images, side), moved)
+            yield Batch(at, _sized(images, side), moved, unerased)
 
     def in_order(self, *, step: int = 1) -> Iterator[Tensor]:
         """All images, or every ``step``-th, float32 (b, 1, 48, 48) each."""

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from mien.errors import ConfigError
+from mien.networks.resnet import ResNet
 from mien.training.config import TrainingConfig
 
 
@@ -38,22 +39,20 @@ def check_batches(network: nn.Module, config: TrainingConfig, *, faces: int) -> 
 
 
 def frozen_parts(network: nn.Module, config: TrainingConfig) -> list[nn.Module]:
-    """The parts that the recipe's ``frozen_blocks`` keeps as they are; their weights take no gradient from here on.
+    """The parts that the recipe's ``frozen_parts`` keeps as they are; their weights take no gradient from here on.
 
     Raises:
-        ConfigError: The network has no blocks, or not so many.
+        ConfigError: The network is no residual network, or has not so many parts.
     """
-    if not config.frozen_blocks:
+    if not config.frozen_parts:
         return []
-    first_parts = getattr(network, "first_parts", None)
-    blocks = len(getattr(network, "blocks", ()))
-    if first_parts is None or config.frozen_blocks > blocks:
+    if not isinstance(network, ResNet) or config.frozen_parts > 1 + len(network.blocks):
+        parts_there = f"{1 + len(network.blocks)} parts" if isinstance(network, ResNet) else "no parts: it is no resnet"
         raise ConfigError(
-            f"frozen_blocks is {config.frozen_blocks} and {config.network} has "
-            + (f"{blocks} blocks" if first_parts is not None else "no residual blocks"),
-            hint="set fewer, or frozen_blocks = 0",
+            f"frozen_parts is {config.frozen_parts} and {config.network} has {parts_there}",
+            hint="set fewer, or frozen_parts = 0",
         )
-    parts: list[nn.Module] = first_parts(config.frozen_blocks)
+    parts = [network.stem, *network.blocks][: config.frozen_parts]
     for part in parts:
         part.requires_grad_(requires_grad=False)
     return parts

@@ -17,7 +17,7 @@ Optimizer = Literal["adam", "adamw"]
 Schedule = Literal["constant", "plateau", "onecycle", "cosine"]
 Monitor = Literal["loss", "kl"]
 Teaching = Literal["fixed", "consistent"]
-TeacherView = Literal["changed", "geometry"]
+TeacherView = Literal["changed", "unerased", "geometry"]
 _CHOICES = {
     "target": Target,
     "panels": Panels,
@@ -35,7 +35,7 @@ _NOT_NEGATIVE = (
     "class_weight_power",
     "mixup",
     "small_epochs",
-    "frozen_blocks",
+    "frozen_parts",
     "intended_weight",
 )
 _BELOW_ONE = ("warmup", "ema_decay", "intended_smoothing")
@@ -95,14 +95,15 @@ class TrainingConfig:
         teaching: Teachers answer once for each face, as it is and mirrored (``fixed``), or in every step for the faces
             that the network itself sees, changed and blended (``consistent``, Beyer et al. 2022): another forward pass
             of each, and no answer that they know by heart.
-        teacher_view: Of consistent teachers: the faces as ``changed``, or after the changes of ``geometry`` alone
-            (rotation, shift, zoom, warp, mirror), while the network sees changed light, blur, noise and erasure too.
+        teacher_view: Of consistent teachers: the faces as ``changed``; ``unerased``, where the network alone sees the
+            rectangle that hides a part; or after the changes of ``geometry`` alone (rotation, shift, zoom, warp,
+            mirror), while the network sees changed light, blur and noise too.
         mixup: Concentration of the Beta distribution by which faces and targets are blended in pairs; 0 blends none.
         small_epochs: The first epochs, which see faces reduced to ``small_side`` pixels (progressive resizing): less
             than half the work each. Networks that lay all positions out in a row (``capstone``, ``vgg16``) cannot.
         small_side: Side of a reduced face in pixels.
-        frozen_blocks: The stem and so many first blocks of a residual network keep weights and statistics; 0 freezes
-            nothing, not even the stem.
+        frozen_parts: So many first parts of a residual network, its stem and then its blocks, keep their weights and
+            the statistics of their batch norms.
         intended_weight: Weight in the loss of a second head, trained towards FER2013's own label in its seven classes;
             0 trains the first head alone. Faces without such a label do not count in it.
         intended_smoothing: Share of that label that is spread over its seven classes.
@@ -133,7 +134,7 @@ class TrainingConfig:
     mixup: float = 0.0
     small_epochs: int = 0
     small_side: int = 32
-    frozen_blocks: int = 0
+    frozen_parts: int = 0
     intended_weight: float = 0.0
     intended_smoothing: float = 0.05
     intended_votes_share: float = 0.25
@@ -168,10 +169,10 @@ class TrainingConfig:
                 f"small_epochs is {self.small_epochs} and teaching is consistent, expected 0: it is for whole faces",
                 hint='set small_epochs = 0 or teaching = "fixed"',
             )
-        if self.teacher_view == "geometry" and (self.mixup or self.teaching == "fixed"):
+        if self.teacher_view != "changed" and (self.mixup or self.teaching == "fixed"):
             raise ConfigError(
-                f"teacher_view is geometry with teaching {self.teaching} and mixup {self.mixup:g}, expected consistent "
-                "and 0",
+                f"teacher_view is {self.teacher_view} with teaching {self.teaching} and mixup {self.mixup:g}, expected "
+                "consistent and 0",
                 hint='set teaching = "consistent" and mixup = 0',
             )
         names = [entry.name for entry in self.data]

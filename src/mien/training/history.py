@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,7 +30,7 @@ _OF_SET = "accuracy_on_"
 
 @dataclass(frozen=True, slots=True)
 class EpochMetrics:
-    """The metrics of one epoch.
+    """The metrics of one epoch; those that are not known are NaN, and left out of files.
 
     Attributes:
         epoch: From 1.
@@ -49,12 +49,12 @@ class EpochMetrics:
     """
 
     epoch: int
-    train_loss: float
-    train_accuracy: float
-    loss: float
-    accuracy: float
-    kl: float
-    learning_rate: float
+    train_loss: float = nan
+    train_accuracy: float = nan
+    loss: float = nan
+    accuracy: float = nan
+    kl: float = nan
+    learning_rate: float = nan
     images_per_s: float = nan
     augmentation_share: float = nan
     best: bool = False
@@ -64,7 +64,7 @@ class EpochMetrics:
 
     def to_dict(self) -> dict[str, float]:
         """A flat row; metrics that the run does not have are left out."""
-        row: dict[str, float] = {name: getattr(self, name) for name in _COLUMNS}
+        row: dict[str, float] = {name: value for name in _COLUMNS if not isnan(value := getattr(self, name))}
         row["best"] = float(self.best)
         row |= {name: value for name in _OPTIONAL if (value := getattr(self, name)) is not None}
         return row | {_OF_SET + name: value for name, value in self.set_accuracy.items()}
@@ -74,7 +74,7 @@ class EpochMetrics:
         """Read a row back, of a history file, a checkpoint or a model's metadata.
 
         Raises:
-            KeyError, TypeError, ValueError: A column is missing or no number.
+            KeyError, TypeError, ValueError: It has no epoch, or a column is no number.
         """
         known = {name: float(row[name]) for name in (*_COLUMNS, *_OPTIONAL) if name in row and name != "epoch"}
         sets = {name.removeprefix(_OF_SET): float(value) for name, value in row.items() if name.startswith(_OF_SET)}

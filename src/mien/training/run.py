@@ -252,7 +252,7 @@ class Run:
         images, wanted = mix(batch.images, targets[batch.at].to(device), config.mixup)  # (b, 1, side, side), (b, 8|15)
         first = wanted[:, :CLASSES]
         if self._teachers is not None:
-            view = batch.moved if config.teacher_view == "geometry" else images
+            view = {"geometry": batch.moved, "unerased": batch.unerased, "changed": images}[config.teacher_view]
             with self.fabric.autocast():
                 first = first.lerp(self._teachers(view), self._share(batch))
         logits = self.network(images)  # (b, 8) or (b, 15)

@@ -148,7 +148,8 @@ def _describe_training(folder: RunFolder, record: RunRecord) -> dict[str, object
 
 
 def _rounded(history: Sequence[EpochMetrics]) -> list[dict[str, float]]:
-    return [{name: round(getattr(metrics, name), 5) for name in _HISTORY} for metrics in history]
+    rows = [metrics.to_dict() for metrics in history]
+    return [{name: round(row[name], 5) for name in _HISTORY if name in row} for row in rows]
 
 
 def _convert(
