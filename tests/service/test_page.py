@@ -2,19 +2,29 @@
 
 import csv
 import json
+from collections import Counter
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
+import numpy as np
 import pytest
 from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 
+from mien.detection.registry import build_detector
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE
-from mien.recognition.pipeline import ExpressionPipeline
+from mien.metadata import ModelMetadata
+from mien.preprocessing import DEFAULT_FRAMES
+from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.render.style import EXPRESSION_COLORS
 from mien.service import app
+from tests.photos import pasted
 from tests.service.browsers import Browser, downloaded, emulated, opened
 from tests.service.servers import Server, running
+from tests.small_models import write_model
 
 pytestmark = pytest.mark.slow
 STATIC = Path(app.__file__).parent / "static"
@@ -50,8 +60,16 @@ def files(tmp_path: Path, photo: bytes, group: bytes) -> list[Path]:
 
 def choose(page: Browser, *files: Path) -> None:
     page.one("#files").send_keys("\n".join(map(str, files)))
-    page.wait(lambda: len(page.all("#results > article")) == len(files))
-    page.wait(lambda: "Reading" not in page.one("#status").text)
+    page.wait(lambda: page.one("#status").text and "Reading" not in page.one("#status").text)
+
+
+def open_picture(page: Browser, number: int) -> WebElement:
+    """The picture of a thumbnail, shown with its faces."""
+    thumb = page.all("#gallery button")[number]
+    name = str(thumb.get_attribute("aria-label")).partition(":")[0]
+    thumb.click()
+    page.wait(lambda: page.all("#result h2") and page.one("#result h2").text == name)
+    return page.one("#result")
 
 
 def test_the_page_says_what_it_is_for_and_where_pictures_go(page: Browser, server: Server) -> None:
@@ -60,19 +78,155 @@ def test_the_page_says_what_it_is_for_and_where_pictures_go(page: Browser, serve
     assert f"go to the machine that serves this page ({server.url.removeprefix('http://')}) and nowhere else" in text
 
 
-def test_photos_show_the_librarys_faces_with_eight_bars_each(
+def test_photos_show_the_librarys_faces_three_bars_first_and_eight_on_demand(
     page: Browser, files: list[Path], library: ExpressionPipeline
 ) -> None:
     choose(page, *files)
     page.shoot("photos")
-    assert "4 faces in 2 pictures; 1 file could not be read." in page.one("#status").text
-    broken, group, portrait = page.all("#results > article")
-    assert "Could not be read: notes, old.jpg: not a picture" in broken.text
-    assert [len(one.find_elements("css selector", "section")) for one in (group, portrait)] == [3, 1]
-    face = library.predict(files[0]).faces[0]
-    shown = [float(meter.get_attribute("value") or -1) for meter in portrait.find_elements("css selector", "meter")]
-    assert shown == pytest.approx(face.probabilities.row, abs=1e-5)
-    assert f"Face 1: {face.probabilities.top}" in portrait.text
+    assert page.one("#status").text == "4 faces in 2 pictures; 1 file could not be read."
+    (failure,) = page.all("#failures li")
+    assert failure.text.startswith("notes, old.jpg: not a picture")
+    assert failure.text.count("notes, old.jpg") == 1
+    faces = library.predict(files[0]).faces
+    portrait = open_picture(page, 0)
+    ranked = [share for _, share in faces[0].probabilities.ranked()]
+    meters = portrait.find_elements("css selector", "meter")
+    assert [float(one.get_attribute("value") or -1) for one in meters] == pytest.approx(ranked, abs=1e-5)
+    assert [one.is_displayed() for one in meters] == [True] * 3 + [False] * 5
+    portrait.find_element("css selector", "summary").click()
+    assert all(one.is_displayed() for one in meters)
+    assert f"Face 1: {faces[0].expression} {faces[0].probability:.0%}" in portrait.text
+    assert len(open_picture(page, 1).find_elements("css selector", ".face")) == 3
+
+
+def test_an_error_alone_offers_no_downloads(page: Browser, files: list[Path]) -> None:
+    choose(page, files[2])
+    assert page.one("#status").text == "1 file could not be read."
+    assert not page.one("#downloads").is_displayed()
+    assert not page.one("#result").is_displayed()
+
+
+def test_the_chart_counts_all_faces_and_filters_the_pictures(
+    page: Browser, files: list[Path], library: ExpressionPipeline
+) -> None:
+    choose(page, *files)
+    named = [[str(face.expression) for face in library.predict(file).faces] for file in files[:2]]
+    shown = dict(button.text.rsplit("\n", 1) for button in page.all("#chart button"))
+    assert shown == {name: str(count) for name, count in Counter([*named[0], *named[1]]).items()}
+    for button in range(len(shown)):
+        name = page.all("#chart button")[button].text.split("\n")[0]
+        page.all("#chart button")[button].click()
+        assert len(page.all("#gallery li")) == sum(name in names for names in named)
+        page.all("#chart button")[button].click()
+    assert len(page.all("#gallery li")) == 2
+
+
+def test_below_the_chosen_confidence_nothing_is_named(page: Browser, files: list[Path]) -> None:
+    choose(page, files[0])
+    page.driver.execute_script("document.getElementById('options').open = true")
+    for _ in range(19):
+        page.one("#least").send_keys(Keys.ARROW_RIGHT)
+    assert page.one("#least-value").text == "95%"
+    assert "Face 1: uncertain" in page.one("#result").text
+
+
+def test_the_keyboard_goes_through_faces_and_corrects_labels_for_mien_adapt(page: Browser, files: list[Path]) -> None:
+    choose(page, files[1])
+    assert not page.one("#save-labels").is_displayed()
+    cards = page.all("#result .face")
+    cards[0].send_keys(Keys.ARROW_DOWN)
+    assert page.driver.switch_to.active_element == cards[1]
+    assert "selected" in str(cards[1].get_attribute("class"))
+    ActionChains(page.driver).send_keys("4").perform()  # sadness, the fourth of FER+
+    page.wait(lambda: "Face 2: sadness" in page.one("#result").text)
+    ActionChains(page.driver).send_keys(Keys.ARROW_UP).send_keys("7").perform()
+    page.wait(lambda: "Face 1: fear" in page.one("#result").text)
+    path = downloaded(page, "*.zip", page.one("#save-labels").click)
+    with ZipFile(path) as archive:
+        assert archive.testzip() is None
+        rows = list(csv.DictReader(archive.read("labels.csv").decode().splitlines()))
+        assert [(row["label"], row["source"]) for row in rows] == [("fear", "group.jpg"), ("sadness", "group.jpg")]
+        for row in rows:
+            with Image.open(BytesIO(archive.read(row["path"]))) as crop:
+                assert crop.width == crop.height
+                assert len(build_detector().detect(np.asarray(crop.convert("RGB")))) == 1
+    ActionChains(page.driver).send_keys("0").perform()
+
+
+def test_a_picture_is_zoomed_and_the_chosen_face_comes_into_view(page: Browser, files: list[Path]) -> None:
+    choose(page, files[1])
+    page.one("[aria-label='Zoom in']").click()
+    page.one("[aria-label='Zoom in']").click()
+    page.all("#result .face")[2].click()
+    left, width, inside = page.driver.execute_script(
+        "const s = document.querySelector('.stage'); return [s.scrollLeft, s.scrollWidth, s.clientWidth]"
+    )
+    assert width > 1.9 * inside
+    assert left > 0
+
+
+def test_on_a_phone_the_result_is_scrolled_to(page: Browser, files: list[Path]) -> None:
+    with emulated(page, "light", 390):
+        choose(page, files[1])
+        top = page.driver.execute_script("return document.getElementById('result').getBoundingClientRect().top")
+        assert -5 <= top < 400
+
+
+def test_six_faces_are_reached_without_a_box_that_scrolls(page: Browser, tmp_path: Path) -> None:
+    places = [(40 + 300 * column, 60 + 330 * row) for row in range(2) for column in range(3)]
+    Image.fromarray(pasted(200, places)).save(tmp_path / "six.jpg")
+    choose(page, tmp_path / "six.jpg")
+    assert len(page.all("#result .face")) == 6
+    inner = page.driver.execute_script(
+        "const box = document.querySelector('#result .faces'); return box.scrollHeight - box.clientHeight"
+    )
+    assert inner == 0
+
+
+def test_a_dropped_folder_gives_its_pictures(page: Browser, files: list[Path]) -> None:
+    folder = files[0].parent / "holiday"
+    (folder / "deep").mkdir(parents=True)
+    files[0].rename(folder / "a.jpg")
+    files[1].rename(folder / "deep" / "b.jpg")
+    (folder / "Thumbs.db").write_bytes(b"x")
+    page.one("#folder").send_keys(str(folder))
+    page.wait(lambda: page.one("#status").text == "4 faces in 2 pictures.")
+    assert not page.all("#failures li")
+
+
+def test_a_pasted_screenshot_is_read(page: Browser, photo: bytes) -> None:
+    page.driver.execute_script(
+        "const data = new DataTransfer();"
+        "data.items.add(new File([Uint8Array.from(arguments[0])], 'image.png', { type: 'image/png' }));"
+        "document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }))",
+        list(photo),
+    )
+    page.wait(lambda: page.one("#status").text == "1 face in 1 picture.")
+
+
+def test_the_history_stays_in_the_tab_and_is_forgotten_on_request(page: Browser, files: list[Path]) -> None:
+    choose(page, files[0])
+    page.one("#history summary").click()
+    assert "portrait.jpg" in page.one("#history-rows").text
+    assert page.driver.execute_script("return localStorage.length") == 0
+    page.one("#forget").click()
+    assert not page.one("#history").is_displayed()
+
+
+def test_two_models_are_compared_side_by_side(
+    chromium: Browser, model: Path, files: list[Path], tmp_path: Path
+) -> None:
+    other = write_model(tmp_path / "other.onnx", ModelMetadata("other", frames=DEFAULT_FRAMES, version="1"), seed=9)
+    with running(tmp_path, model, "--more-models", str(other)) as pair:
+        page = opened(chromium, pair.url)
+        choose(page, files[0])
+        page.driver.execute_script("document.getElementById('options').open = true")
+        page.one("#compare").find_elements("css selector", "option")[1].click()
+        page.wait(lambda: page.one("#status").text == "Read again.")
+        expected = [load(each, threads=1).predict(files[0]).faces[0].expression for each in (model, other)]
+        heads = [head.text.rsplit(" ", 1)[1] for head in page.all("#result .pair h4")]
+        assert heads == [str(name) for name in expected]
+        assert page.barriers() == []
 
 
 def test_nothing_but_this_server_is_asked_and_the_console_stays_clean(
@@ -95,7 +249,7 @@ def test_results_are_downloaded_as_json_csv_and_picture(
     assert [row["source"] for row in rows] == ["portrait.jpg", *["group.jpg"] * 3, "notes, old.jpg"]
     first = [float(rows[0][label]) for label in FERPLUS_LABELS]
     assert first == pytest.approx(library.predict(files[0]).faces[0].probabilities.row, abs=1e-5)
-    picture = downloaded(page, "*.png", page.all("#results .picture button")[-1].click)
+    picture = downloaded(page, "*.png", page.one("[aria-label^='Download picture']").click)
     assert picture.name == "portrait-expressions.png"
     with Image.open(picture) as drawn:
         assert drawn.size == (512, 512)
@@ -110,7 +264,8 @@ def test_the_camera_is_read_live_and_a_face_that_moves_is_followed(page: Browser
     before = page.one("#pace").text
     page.wait(lambda: page.one("#pace").text != before)
     page.one("#mirror").click()
-    page.wait(lambda: "now mostly" in (page.one("#timeline").get_attribute("aria-label") or ""))
+    page.wait(lambda: "now mostly" in (page.one("#live-faces canvas").get_attribute("aria-label") or ""))
+    assert page.one("#live-faces .face").get_attribute("aria-label") == "Face 1"
     page.wait(lambda: page.driver.execute_script(SWAY) > 100)
     page.shoot("camera")
     page.one("#camera").click()
@@ -124,6 +279,7 @@ def test_a_camera_that_cannot_be_had_is_explained(page: Browser, error: str, wor
     )
     page.one("#tab-live").click()
     page.one("#camera").click()
+    assert "The camera is off" in page.one("#live-empty").text
     page.wait(lambda: words in page.one("#live-status").text)
     page.wait(page.one("#camera").is_enabled)
 
@@ -147,11 +303,11 @@ def test_the_keyboard_alone_reaches_everything(page: Browser, files: list[Path])
     choose(page, files[0])
     page.driver.execute_script("document.activeElement.blur(); window.scrollTo(0, 0)")
     reached = []
-    for _ in range(14):
+    for _ in range(22):
         ActionChains(page.driver).send_keys(Keys.TAB).perform()
         focused = page.driver.switch_to.active_element
         reached.append(focused.get_attribute("id") or focused.get_attribute("aria-label") or focused.text)
-    wanted = {"tab-photos", "files", "save-json", "save-csv", "clear", "Faces of portrait.jpg"}
+    wanted = {"tab-photos", "files", "save-json", "save-csv", "clear", "Face 1", "Correct the label of face 1"}
     assert wanted <= set(reached)
     page.one("#tab-photos").send_keys(Keys.ARROW_RIGHT)
     assert page.one("#live").is_displayed()

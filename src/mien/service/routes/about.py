@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from mien.imaging import FORMATS
+from mien.imaging.formats import HAS_AVIF, HAS_HEIF
 from mien.runtime.files import sha256_of
 from mien.service.engine import Engine
 from mien.service.routes.dependencies import AUTHORIZED, TheEngine
@@ -24,6 +25,9 @@ from mien.service.schemas import (
 )
 
 router = APIRouter()
+
+#: What is read here: Pillow may have been built without AVIF, and HEIF needs an extra.
+_FORMATS = [form for form in FORMATS if {"AVIF": HAS_AVIF, "HEIF": HAS_HEIF}.get(form, True)]
 
 
 @router.get("/healthz")
@@ -74,7 +78,7 @@ async def metrics(engine: TheEngine) -> Response:
 def _limits(engine: Engine) -> LimitsSchema:
     given = engine.settings.model_dump()
     videos = VideoLimitsSchema.model_validate(_only(VideoLimitsSchema, given)) if engine.jobs is not None else None
-    return LimitsSchema.model_validate(_only(LimitsSchema, given | {"videos": videos, "formats": list(FORMATS)}))
+    return LimitsSchema.model_validate(_only(LimitsSchema, given | {"videos": videos, "formats": _FORMATS}))
 
 
 def _only(schema: type[Schema], values: dict[str, Any]) -> dict[str, Any]:

@@ -15,23 +15,23 @@ export const setToken = (token) => sessionStorage.setItem(TOKEN, token);
 /** What answers here, and its limits. */
 export const fetchModel = () => ask("/v1/model");
 
-/** The results of one or many files, in order; a picture that cannot be read is a result with its error. */
-export async function predict(files) {
+/** The result of a picture; one that cannot be read is a result with its error. */
+export async function predict(file, parameters) {
   const form = new FormData();
-  files.forEach((file) => form.append("files", file, file.name));
+  form.append("files", file, file.name);
   try {
-    return (await ask("/v1/predict", { method: "POST", body: form })).results;
+    return (await ask(`/v1/predict?${parameters}`, { method: "POST", body: form })).results[0];
   } catch (problem) {
-    const ofPicture = problem instanceof Problem && [413, 415, 422].includes(problem.status);
-    if (files.length > 1 || !ofPicture) throw problem;
-    return [{ schema: 1, source: files[0].name, error: problem.message }];
+    if (!(problem instanceof Problem && [413, 415, 422].includes(problem.status))) throw problem;
+    const hint = problem.hint ? `; ${problem.hint}` : "";
+    return { schema: 2, source: file.name, error: problem.message + hint };
   }
 }
 
 /** An open socket that takes frames. */
-export function openStream() {
+export function openStream(parameters) {
   const token = sessionStorage.getItem(TOKEN);
-  const address = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/stream`;
+  const address = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/stream?${parameters}`;
   const socket = new WebSocket(address, token ? ["mien.v1", `mien.token.${token}`] : ["mien.v1"]);
   socket.binaryType = "blob";
   return socket;

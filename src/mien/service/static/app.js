@@ -2,6 +2,7 @@
 
 import { fetchModel, setToken } from "./api.js";
 import { startLive, stop } from "./live.js";
+import { offerOptions } from "./options.js";
 import { startPhotos } from "./photos.js";
 import { offerVideos, startVideos } from "./videos.js";
 
@@ -40,9 +41,9 @@ async function introduce() {
   by("token-form").hidden = true;
   by("notice").textContent = model.use_notice;
   const { limits } = model;
-  by("limits").textContent =
-    `JPEG, PNG, WebP, GIF, BMP or TIFF, up to ${(limits.max_body_bytes / 2 ** 20).toFixed(0)} MiB ` +
+  by("limits").textContent = `${limits.formats.join(", ")}, up to ${(limits.max_body_bytes / 2 ** 20).toFixed(0)}\u00a0MiB ` +
     `and ${(limits.max_pixels / 1e6).toFixed(0)} million pixels each.`;
+  offerOptions(model);
   offerVideos(limits.videos);
   by("model").textContent =
     `Model ${model.name} ${model.version} (sha256 ${model.sha256.slice(0, 12)}…), detector ${model.detector}.`;
@@ -60,7 +61,7 @@ by("token-form").addEventListener("submit", (event) => {
 });
 
 by("host").textContent = location.host;
-startPhotos(onProblem, () => model?.labels ?? []);
+startPhotos(onProblem, () => model);
 startLive();
 startVideos(onProblem);
 introduce();

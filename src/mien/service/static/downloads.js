@@ -1,6 +1,9 @@
-// Results as files: JSON and CSV with the columns of the command line, and the annotated picture.
+// Results as files: JSON and CSV with the columns of the command line, the annotated picture, and corrected faces.
+
+import { zip } from "./zip.js";
 
 const FACE = ["face", "left", "top", "right", "bottom", "detector_score", "expression", "probability"];
+const MARGIN = 0.6; // of a face's size on each side of its crop, so that a detector finds the face in it again
 
 export const saveJson = (results) =>
   save(new Blob([JSON.stringify(results, null, 2) + "\n"], { type: "application/json" }), "expressions.json");
@@ -19,12 +22,40 @@ export function toCsv(results, labels) {
     if (!result.faces?.length) rows.push([...start, ...empty, result.error ?? ""]);
     (result.faces ?? []).forEach((face, index) => {
       const { left, top, right, bottom } = face.box;
-      const found = [index + 1, left, top, right, bottom, face.detector_score, face.expression, face.probability];
+      const found = [index + 1, left, top, right, bottom, face.detector_score, face.expression ?? "", face.probability];
       rows.push([...start, ...found, ...labels.map((label) => face.probabilities[label]), ""]);
     });
   }
-  return rows.map((row) => row.map(quoted).join(",") + "\n").join("");
+  return csv(rows);
 }
+
+/** A zip for `mien adapt`: a crop of each face whose label was corrected or confirmed, and labels.csv. */
+export async function saveLabels(entries) {
+  const files = [], rows = [["path", "label", "source", "face"]];
+  for (const { file, result } of entries) {
+    const labeled = (result.faces ?? []).flatMap((face, index) => (face.corrected ? [[face, index + 1]] : []));
+    if (!labeled.length) continue;
+    const pixels = await createImageBitmap(file);
+    for (const [face, number] of labeled) {
+      const path = `faces/${String(rows.length).padStart(4, "0")}.png`;
+      files.push([path, new Uint8Array(await (await crop(pixels, face.box)).arrayBuffer())]);
+      rows.push([path, face.corrected, result.source, number]);
+    }
+    pixels.close();
+  }
+  save(zip([...files, ["labels.csv", new TextEncoder().encode(csv(rows))]]), "labeled-faces.zip");
+}
+
+function crop(pixels, { left, top, right, bottom }) {
+  const side = Math.max(right - left, bottom - top) * (1 + 2 * MARGIN);
+  const x = Math.max(0, (left + right - side) / 2), y = Math.max(0, (top + bottom - side) / 2);
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [Math.min(side, pixels.width - x), Math.min(side, pixels.height - y)].map(Math.round);
+  canvas.getContext("2d").drawImage(pixels, x, y, canvas.width, canvas.height, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => { canvas.toBlob(resolve, "image/png"); });
+}
+
+const csv = (rows) => rows.map((row) => row.map(quoted).join(",") + "\n").join("");
 
 const quoted = (value) => (/[",\r\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
 

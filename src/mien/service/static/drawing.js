@@ -1,26 +1,45 @@
-// Draws results: boxes on a canvas, and the bars of a face as a table that a screen reader reads.
+// Draws results: boxes on a canvas, and a card for each face with its probabilities as tables that a screen reader reads.
 
 const style = getComputedStyle(document.documentElement);
+const SHOWN_FIRST = 3; // bars of a face; the rest is shown on demand
 
-export const colorOf = (expression) => style.getPropertyValue(`--${expression}`).trim() || "#4a90e2";
+export const colorOf = (expression) => style.getPropertyValue(`--${expression}`).trim() || "#8d99ae";
 
-export const percent = (share) => `${(100 * share).toFixed(1)} %`;
+export const percent = (share) => `${Math.round(100 * share)}%`;
 
-/** Boxes with number and expression over what is already on the canvas; `mirrored` flips the places, not the text. */
-export function drawBoxes(canvas, faces, mirrored = false) {
+/** A new element with text and attributes. */
+export function make(tag, text = "", attributes = {}) {
+  const made = document.createElement(tag);
+  if (text !== "") made.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+/** The number that a face is shown with: its track's, or its place in the picture. */
+export const numberOf = (face, index) => face.track_id ?? index + 1;
+
+/** What a face is called: its corrected label, the named expression, or "uncertain" below the smallest confidence. */
+export function nameOf(face, least = 0) {
+  if (face.corrected) return face.corrected;
+  return face.expression && face.probability >= least ? face.expression : "uncertain";
+}
+
+/** Boxes with number and name over what is already on the canvas; `mirrored` flips the places, not the text. */
+export function drawBoxes(canvas, faces, { mirrored = false, least = 0, selected = -1 } = {}) {
   const pen = canvas.getContext("2d");
   const shrunk = canvas.width / Math.min(canvas.width, window.innerWidth - 60); // letters stay legible on a phone
   const unit = Math.round(Math.max(11 * shrunk, Math.max(canvas.width, canvas.height) / 52));
-  pen.lineWidth = Math.max(2, unit / 6);
   pen.font = `600 ${unit}px system-ui, sans-serif`;
   pen.textBaseline = "middle";
   faces.forEach((face, index) => {
     const { left, right, top, bottom } = face.box;
     const x = mirrored ? canvas.width - right : left;
-    pen.strokeStyle = pen.fillStyle = colorOf(face.expression);
+    const name = nameOf(face, least);
+    pen.lineWidth = Math.max(2, unit / 6) * (index === selected ? 2.2 : 1);
+    pen.strokeStyle = pen.fillStyle = colorOf(name);
     pen.strokeRect(x, top, right - left, bottom - top);
-    const number = face.track_id ?? index + 1;
-    const texts = [`${number} ${face.expression} ${Math.round(100 * face.probability)} %`, `${number} ${face.expression}`];
+    const number = numberOf(face, index);
+    const texts = [`${number} ${name} ${percent(face.probability)}`, `${number} ${name}`];
     const room = Math.max(1.2 * (right - left), faces.length === 1 ? canvas.width : 0); // so that neighbors stay legible
     const text = texts.find((one) => pen.measureText(one).width + unit * 0.8 <= room) ?? `${number}`;
     const width = pen.measureText(text).width + unit * 0.8;
@@ -32,45 +51,41 @@ export function drawBoxes(canvas, faces, mirrored = false) {
   });
 }
 
-/** Number, expression, and a row for each probability. */
-export function faceTable(face, number) {
-  const section = document.createElement("section");
-  const heading = document.createElement("h3");
-  heading.textContent = `Face ${number}: ${face.expression} ${percent(face.probability)}`;
-  const table = document.createElement("table");
-  table.className = "bars";
-  const caption = table.createCaption();
-  caption.textContent = `Probabilities of face ${number}`;
-  caption.className = "unseen";
-  for (const [name, share] of Object.entries(face.probabilities)) table.append(row(name, share));
-  section.append(heading, table);
-  return section;
+/** The probabilities of a face, highest first: three bars, and the others on demand. */
+export function bars(probabilities, caption) {
+  const ranked = Object.entries(probabilities).sort((a, b) => b[1] - a[1]);
+  const box = make("div");
+  const rest = make("details");
+  rest.append(make("summary", "All expressions"), table(ranked.slice(SHOWN_FIRST), `${caption}, the others`));
+  box.append(table(ranked.slice(0, SHOWN_FIRST), caption), rest);
+  return box;
 }
 
-/** Show other probabilities in a table that exists, which is quicker than a new one and keeps the reader's place. */
-export function updateTable(section, face, number) {
-  section.querySelector("h3").textContent = `Face ${number}: ${face.expression} ${percent(face.probability)}`;
-  for (const [name, share] of Object.entries(face.probabilities)) {
-    const line = section.querySelector(`tr.${name}`);
-    line.querySelector("meter").value = share;
+/** Show other probabilities in bars that exist, which is quicker than new ones and keeps the reader's place. */
+export function updateBars(box, probabilities) {
+  const ranked = Object.entries(probabilities).sort((a, b) => b[1] - a[1]);
+  box.querySelectorAll("tr").forEach((line, place) => {
+    const [name, share] = ranked[place];
+    line.className = name;
+    line.querySelector("th").textContent = name;
+    const meter = line.querySelector("meter");
+    meter.value = share;
+    meter.setAttribute("aria-label", name);
     line.querySelector(".value").textContent = percent(share);
-  }
+  });
 }
 
-function row(name, share) {
-  const line = document.createElement("tr");
-  line.className = name;
-  const head = document.createElement("th");
-  head.scope = "row";
-  head.textContent = name;
-  const bar = document.createElement("meter");
-  bar.value = share;
-  bar.setAttribute("aria-label", name);
-  const value = document.createElement("td");
-  value.className = "value";
-  value.textContent = percent(share);
-  const cell = document.createElement("td");
-  cell.append(bar);
-  line.append(head, cell, value);
-  return line;
+function table(entries, caption) {
+  const made = make("table", "", { class: "bars" });
+  made.append(make("caption", caption, { class: "unseen" }));
+  for (const [name, share] of entries) {
+    const line = make("tr", "", { class: name });
+    const bar = make("meter", "", { "aria-label": name });
+    bar.value = share;
+    const cell = make("td");
+    cell.append(bar);
+    line.append(make("th", name, { scope: "row" }), cell, make("td", percent(share), { class: "value" }));
+    made.append(line);
+  }
+  return made;
 }

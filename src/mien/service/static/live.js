@@ -1,11 +1,13 @@
 // The tab of the camera: frames go over the socket, results come back, and the page shows both.
 
 import { openStream } from "./api.js";
-import { drawBoxes, faceTable, updateTable } from "./drawing.js";
+import { bars, drawBoxes, make, nameOf, percent, updateBars } from "./drawing.js";
+import { least, parameters } from "./options.js";
 import { Timeline } from "./timeline.js";
 
 const by = (id) => document.getElementById(id);
-const LONG_SIDE = 640, QUALITY = 0.85, FRAMES_PER_S = 25, IN_FLIGHT = 2, PACE_SPAN = 30;
+const LONG_SIDE = 640, QUALITY = 0.85, FRAMES_PER_S = 25, IN_FLIGHT = 2, PACE_SPAN = 30, FORGET_MS = 5000;
+const INSECURE = "Browsers give the camera only to pages of this machine or over HTTPS: open http://localhost or use TLS.";
 const WHY = {
   NotAllowedError: "The camera was refused. Allow it for this page in the browser's address bar, then start again.",
   NotFoundError: "No camera was found. Connect one, then start again.",
@@ -17,6 +19,7 @@ let session = null;
 
 export function startLive() {
   by("camera").addEventListener("click", () => (session ? stop("Stopped.") : start()));
+  if (!navigator.mediaDevices) by("live-empty").textContent = INSECURE;
   by("smoothing").addEventListener("input", () => { if (session) sendSmoothing(session); });
 }
 
@@ -28,6 +31,8 @@ export function stop(why = "") {
   session.socket.close();
   session = null;
   by("camera").textContent = "Start the camera";
+  by("live-result").hidden = true;
+  by("live-empty").hidden = false;
   say(why);
 }
 
@@ -45,7 +50,7 @@ async function start() {
 
 async function openCamera() {
   if (!navigator.mediaDevices) {
-    say("Browsers give the camera only to pages of this machine or over HTTPS: open http://localhost or use TLS.", true);
+    say(INSECURE, true);
     return;
   }
   say("Asking for the camera …");
@@ -71,10 +76,9 @@ function begin(camera, video) {
   const scale = Math.min(1, LONG_SIDE / Math.max(video.videoWidth, video.videoHeight));
   const frame = document.createElement("canvas");
   [frame.width, frame.height] = [Math.round(video.videoWidth * scale), Math.round(video.videoHeight * scale)];
-  const socket = openStream();
+  const socket = openStream(parameters(""));
   session = {
-    camera, video, frame, socket, sent: 0, answered: 0, busy: false, waiting: new Map(), paces: [], faces: [],
-    timeline: new Timeline(by("timeline")), timer: 0,
+    camera, video, frame, socket, sent: 0, busy: false, waiting: new Map(), paces: [], faces: [], cards: new Map(), timer: 0,
   };
   const mine = session;
   socket.addEventListener("open", () => {
@@ -86,7 +90,9 @@ function begin(camera, video) {
   socket.addEventListener("close", () => { if (session === mine) stop(mine.why ?? "The service closed the stream."); });
   by("camera").textContent = "Stop the camera";
   by("live-result").hidden = false;
+  by("live-empty").hidden = true;
   by("live-faces").replaceChildren();
+  by("smoothing-value").textContent = smoothingText();
 }
 
 /** Send the newest frame unless enough are on their way; the service drops what it cannot keep up with. */
@@ -105,9 +111,12 @@ function send(mine) {
 
 /** The service smooths each track; here only the time constant is chosen. */
 function sendSmoothing(mine) {
+  by("smoothing-value").textContent = smoothingText();
   if (mine.socket.readyState !== WebSocket.OPEN) return;
   mine.socket.send(JSON.stringify({ smoothing_s: Number(by("smoothing").value) }));
 }
+
+const smoothingText = () => `${Number(by("smoothing").value).toFixed(1)}\u00a0s`;
 
 function receive(mine, result) {
   if (result.frame === undefined || result.error) {
@@ -133,24 +142,45 @@ function show(mine, pixels) {
   if (mirrored) pen.setTransform(-1, 0, 0, 1, view.width, 0);
   pen.drawImage(pixels, 0, 0);
   pen.restore();
-  drawBoxes(view, mine.faces, mirrored);
-  const tables = by("live-faces");
-  while (tables.children.length > mine.faces.length) tables.lastChild.remove();
-  mine.faces.forEach((face, index) => {
-    if (tables.children[index]) updateTable(tables.children[index], face, face.track_id);
-    else tables.append(faceTable(face, face.track_id));
-  });
-  const area = ({ box }) => (box.right - box.left) * (box.bottom - box.top);
-  const largest = mine.faces.reduce((best, face) => (best && area(best) >= area(face) ? best : face), null);
-  mine.timeline.add(largest?.probabilities ?? null);
+  drawBoxes(view, mine.faces, { mirrored, least: least() });
+  showTracks(mine);
   by("pace").textContent = pace(mine.paces);
+}
+
+/** A card for each track; one whose face is gone stays for a while, as the face may come back under its number. */
+function showTracks(mine) {
+  const now = performance.now(), seen = new Map(mine.faces.map((face) => [face.track_id, face]));
+  for (const face of mine.faces) {
+    if (!mine.cards.has(face.track_id)) mine.cards.set(face.track_id, addCard(face));
+    const card = mine.cards.get(face.track_id);
+    card.seen = now;
+    card.heading.textContent = `Face ${face.track_id}: ${nameOf(face, least())} ${percent(face.probability)}`;
+    updateBars(card.bars, face.probabilities);
+  }
+  for (const [number, card] of mine.cards) {
+    card.section.classList.toggle("gone", !seen.has(number));
+    if (now - card.seen > FORGET_MS) {
+      card.section.remove();
+      mine.cards.delete(number);
+    } else card.timeline.add(seen.get(number)?.probabilities ?? null, now);
+  }
+  by("live-none").hidden = mine.cards.size > 0;
+}
+
+function addCard(face) {
+  const number = face.track_id, section = make("section", "", { class: "face", "aria-label": `Face ${number}` });
+  const heading = make("h3"), shown = bars(face.probabilities, `Probabilities of face ${number}`);
+  const canvas = make("canvas", "", { class: "minute", role: "img" });
+  section.append(heading, shown, canvas);
+  by("live-faces").append(section);
+  return { section, heading, bars: shown, timeline: new Timeline(canvas, number), seen: 0 };
 }
 
 function pace(paces) {
   const span = paces.at(-1).at - paces[0].at;
   const delay = paces.map((one) => one.delay).sort((a, b) => a - b)[paces.length >> 1];
   const rate = span > 0 ? (1000 * (paces.length - 1)) / span : 0;
-  return `${rate.toFixed(1)} frames/s, ${Math.round(delay)} ms from camera to result`;
+  return `${rate.toFixed(1)} frames/s, ${Math.round(delay)}\u00a0ms from camera to result`;
 }
 
 function say(text, trouble = false) {

@@ -1,119 +1,158 @@
 // The tab of photos: choosing, dropping, pasting, sending one after the other, and showing what came back.
 
 import { Problem, predict } from "./api.js";
-import { saveCsv, saveJson, savePicture } from "./downloads.js";
-import { drawBoxes, faceTable } from "./drawing.js";
+import { saveCsv, saveJson, saveLabels } from "./downloads.js";
+import { make } from "./drawing.js";
 import { takeFiles } from "./files.js";
+import { chart, gallery, shows, thumbnail } from "./gallery.js";
+import { forget, remember, showHistory } from "./history.js";
+import { compared, least, parameters, startOptions } from "./options.js";
+import { Viewer } from "./viewer.js";
 
 const by = (id) => document.getElementById(id);
-const shown = [];
+const entries = []; // {file, thumb, result, other}: pictures that were read
+const failures = []; // {source, error}
 
-export function startPhotos(onProblem, labels) {
-  takeFiles(by("photos"), by("drop"), by("files"), (files) => read(files, onProblem));
+let onTrouble = null, model = () => null, viewer = null, chosen = null, reading = false;
+
+export function startPhotos(onProblem, theModel) {
+  onTrouble = onProblem;
+  model = theModel;
+  viewer = new Viewer(by("result"), () => model()?.labels ?? [], least, redraw);
+  takeFiles(by("photos"), by("drop"), [by("files"), by("folder")], read);
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length) read(files, onProblem);
+    if (files.length && !by("photos").hidden) read(files);
   });
-  by("save-json").addEventListener("click", () => saveJson(shown));
-  by("save-csv").addEventListener("click", () => saveCsv(shown, labels()));
+  by("save-json").addEventListener("click", () => saveJson(everything()));
+  by("save-csv").addEventListener("click", () => saveCsv(everything(), model().labels));
+  by("save-labels").addEventListener("click", () => saveLabels(entries));
   by("clear").addEventListener("click", clear);
+  by("forget").addEventListener("click", () => { forget(); redraw(); });
+  startOptions(() => { redraw(); viewer.refresh(); }, reread);
+  redraw();
 }
+
+/** All results in the order they were read; what could not be read comes last. */
+const everything = () => [
+  ...entries.map(({ result: { model: _, ...result } }) => result),
+  ...failures.map(({ source, error }) => ({ schema: 2, source, error })),
+];
 
 /** Send the files one at a time, so that the first result shows soon and the limits hold for each. */
-async function read(files, onProblem) {
-  let faces = 0, failed = 0;
-  for (const [index, file] of files.entries()) {
-    say(`Reading ${index + 1} of ${files.length}: ${file.name} …`);
-    try {
-      const [result] = await predict([file]);
-      await show(file, result);
-      faces += result.faces?.length ?? 0;
-      failed += "error" in result ? 1 : 0;
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      onProblem(problem);
-      say(`${file.name}: ${problem.message}${problem.hint ? ` (${problem.hint})` : ""}`, true);
-      return;
+async function read(files) {
+  if (reading) return say("Wait until the pictures before are read.", true);
+  reading = true;
+  let first = true, faces = 0, failed = 0;
+  try {
+    for (const [index, file] of files.entries()) {
+      say(`Reading ${index + 1} of ${files.length}: ${file.name} …`);
+      const entry = { file, thumb: await thumbnail(file) };
+      if (await ask(entry)) {
+        entries.push(entry);
+        faces += entry.result.faces.length;
+        remember(entry.result);
+        if (first) await open(entry, true);
+        first = false;
+      } else failed += 1;
+      redraw();
     }
+    if (files.length) say(summary(faces, files.length - failed, failed));
+  } catch (problem) {
+    trouble(problem);
+  } finally {
+    reading = false;
   }
-  const count = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
-  if (files.length) say(`${count(faces, "face")} in ${count(files.length - failed, "picture")}` +
-    (failed ? `; ${count(failed, "file")} could not be read.` : "."), false);
 }
 
-async function show(file, result) {
-  const article = document.createElement("article");
-  article.className = "result";
-  const heading = document.createElement("h2");
-  heading.textContent = result.source;
-  article.append(heading);
+/** Fill an entry with its result, and the other model's where one is compared; false where it cannot be read. */
+async function ask(entry) {
+  const result = await predict(entry.file, parameters(""));
   if ("error" in result) {
-    const line = document.createElement("p");
-    line.className = "failed";
-    line.textContent = `Could not be read: ${result.error}`;
-    article.append(line);
-  } else {
-    article.append(await picture(file, result), tables(result));
+    failures.push({ source: result.source, error: withoutName(result) });
+    return false;
   }
-  by("results").prepend(article);
-  shown.push(result);
-  by("downloads").hidden = false;
+  const before = entry.result?.faces ?? [];
+  result.faces.forEach((face, index) => { if (before[index]?.corrected) face.corrected = before[index].corrected; });
+  entry.result = { ...result, model: model().models[0] };
+  entry.other = compared() ? { ...(await predict(entry.file, parameters(compared()))), model: compared() } : null;
+  return true;
 }
 
-async function picture(file, result) {
-  const frame = document.createElement("div");
-  frame.className = "picture";
-  const canvas = document.createElement("canvas");
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", describe(result));
-  [canvas.width, canvas.height] = [result.width, result.height];
-  const pixels = await createImageBitmap(file).catch(() => null);
-  const pen = canvas.getContext("2d");
-  if (pixels) {
-    pen.drawImage(pixels, 0, 0, result.width, result.height);
-    pixels.close();
-  } else {
-    pen.fillStyle = "#8d99ae";
-    pen.fillRect(0, 0, result.width, result.height);
+/** Read all pictures again, as when other base rates are chosen. */
+async function reread() {
+  if (reading || !entries.length) return;
+  reading = true;
+  try {
+    for (const [index, entry] of entries.entries()) {
+      say(`Reading ${index + 1} of ${entries.length} again …`);
+      await ask(entry);
+      if (entry === viewer.entry) viewer.refresh();
+    }
+    redraw();
+    say("Read again.");
+  } catch (problem) {
+    trouble(problem);
+  } finally {
+    reading = false;
   }
-  drawBoxes(canvas, result.faces);
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = "Download picture";
-  button.setAttribute("aria-label", `Download picture: ${result.source} with its boxes`);
-  button.addEventListener("click", () => savePicture(canvas, result.source));
-  const line = document.createElement("div");
-  line.className = "row";
-  line.append(button);
-  frame.append(canvas, line);
-  return frame;
 }
 
-function tables(result) {
-  const column = document.createElement("div");
-  column.className = "faces";
-  column.tabIndex = 0; // it scrolls, so the keyboard must reach it
-  column.setAttribute("role", "group");
-  column.setAttribute("aria-label", `Faces of ${result.source}`);
-  if (!result.faces.length) column.textContent = "No face found.";
-  column.append(...result.faces.map((face, index) => faceTable(face, index + 1)));
-  return column;
+/** The name stands before it once already. */
+const withoutName = ({ source, error }) => (error.startsWith(`${source}: `) ? error.slice(source.length + 2) : error);
+
+function summary(faces, read, failed) {
+  const count = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
+  const bad = failed ? `${count(failed, "file")} could not be read.` : "";
+  return read ? `${count(faces, "face")} in ${count(read, "picture")}${bad ? `; ${bad}` : "."}` : bad;
 }
 
-function describe(result) {
-  const names = result.faces.map((face, index) => `face ${index + 1} ${face.expression}`);
-  return names.length ? `${result.source} with ${names.join(", ")}` : `${result.source}, no face found`;
+async function open(entry, arrived = false) {
+  await viewer.show(entry);
+  redraw();
+  const narrow = window.matchMedia("(max-width: 44rem)").matches;
+  if (arrived && narrow) by("result").scrollIntoView({ block: "start" }); // on a phone it would lie below the screen
+  if (!arrived) by("result").querySelector("h2").focus({ preventScroll: !narrow });
+}
+
+function redraw() {
+  const any = entries.length > 0, visible = entries.filter((entry) => shows(entry, chosen, least()));
+  by("downloads").hidden = !any;
+  by("save-labels").hidden = !entries.some(({ result }) => result.faces.some((face) => face.corrected));
+  by("overview").hidden = entries.length < 2;
+  if (entries.length > 1) {
+    const focused = document.activeElement?.closest("#chart") ? document.activeElement.querySelector(".name").textContent : null;
+    by("chart").replaceChildren(chart(entries, least(), chosen, (name) => { chosen = name; redraw(); }));
+    if (focused) [...by("chart").querySelectorAll("button")].find((one) => one.textContent.startsWith(focused))?.focus();
+    by("gallery").replaceChildren(gallery(visible, least(), viewer.entry, open));
+    by("filtered").textContent = chosen === null ? "" : `${visible.length} of ${entries.length} pictures with ${chosen}.`;
+  }
+  by("failures").hidden = !failures.length;
+  by("failures").replaceChildren(...failures.map(({ source, error }) => {
+    const item = make("li");
+    item.append(make("b", source), `: ${error}`);
+    return item;
+  }));
+  showHistory(by("history"), by("history-rows"));
 }
 
 function clear() {
-  shown.length = 0;
-  by("results").replaceChildren();
-  by("downloads").hidden = true;
+  entries.length = failures.length = 0;
+  chosen = viewer.entry = null;
+  by("result").hidden = true;
+  by("result").replaceChildren();
+  redraw();
   say("");
   by("files").focus();
 }
 
-function say(text, trouble = false) {
+function trouble(problem) {
+  if (!(problem instanceof Problem)) throw problem;
+  onTrouble(problem);
+  say(`${problem.message}${problem.hint ? ` (${problem.hint})` : ""}`, true);
+}
+
+function say(text, bad = false) {
   by("status").textContent = text;
-  by("status").classList.toggle("trouble", trouble);
+  by("status").classList.toggle("trouble", bad);
 }

@@ -1,16 +1,15 @@
-// The last minute of the largest face: a line for each expression.
+// The last half minute of one face: a line for each expression.
 
 import { colorOf } from "./drawing.js";
 
-const SPAN_MS = 60_000;
+const SPAN_MS = 30_000;
 
 export class Timeline {
-  constructor(canvas) {
-    this.canvas = canvas;
-    this.points = [];
+  constructor(canvas, number) {
+    Object.assign(this, { canvas, number, points: [] });
   }
 
-  /** Add the probabilities of now, or null where no face was seen, which leaves a gap. */
+  /** Add the probabilities of now, or null where the face was not seen, which leaves a gap. */
   add(probabilities, now = performance.now()) {
     this.points.push({ at: now, probabilities });
     while (this.points.length && this.points[0].at < now - SPAN_MS) this.points.shift();
@@ -18,8 +17,7 @@ export class Timeline {
   }
 
   draw(now) {
-    const { canvas } = this;
-    const scale = window.devicePixelRatio || 1;
+    const { canvas } = this, scale = window.devicePixelRatio || 1;
     [canvas.width, canvas.height] = [canvas.clientWidth * scale, canvas.clientHeight * scale];
     const pen = canvas.getContext("2d");
     pen.lineWidth = 2 * scale;
@@ -40,6 +38,6 @@ export class Timeline {
       pen.stroke();
     }
     const [top] = Object.entries(last).sort((a, b) => b[1] - a[1]);
-    canvas.setAttribute("aria-label", top ? `Probabilities over the last minute; now mostly ${top[0]}` : "No face yet");
+    canvas.setAttribute("aria-label", `Face ${this.number} over the last half minute${top ? `; now mostly ${top[0]}` : ""}`);
   }
 }

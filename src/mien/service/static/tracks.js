@@ -1,13 +1,13 @@
 // What a video came to: a row of figures for each face, and its expressions stacked over time.
 
-import { colorOf } from "./drawing.js";
+import { colorOf, percent } from "./drawing.js";
 
 const MOST_ROWS = 50, LEAST_SHARE = 0.005, WIDTH = 1200, HEIGHT = 96;
 
 /** Seconds as people say them: 3.0 s, 4:05, 1:04:05, 24 hours. */
 export function duration(seconds) {
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  if (seconds >= 7200 && seconds % 3600 === 0) return `${seconds / 3600} hours`;
+  if (seconds < 60) return `${seconds.toFixed(1)}\u00a0s`;
+  if (seconds >= 7200 && seconds % 3600 === 0) return `${seconds / 3600}\u00a0hours`;
   const two = (number) => String(Math.floor(number)).padStart(2, "0");
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
   return hours ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
@@ -25,7 +25,7 @@ export function trackTable(tracks) {
   for (const track of tracks.slice(0, MOST_ROWS)) {
     const shares = Object.entries(track.shares).filter(([, share]) => share >= LEAST_SHARE).sort((a, b) => b[1] - a[1]);
     const span = `${duration(track.first_s)} – ${duration(track.last_s)}`;
-    const words = shares.map(([name, share]) => `${name} ${Math.round(100 * share)} %`).join(", ");
+    const words = shares.map(([name, share]) => `${name}\u00a0${percent(share)}`).join(", ");
     body.insertRow().append(cell("th", track.track_id, "row"), cell("td", duration(track.seconds)), cell("td", span), cell("td", words));
   }
   return table;

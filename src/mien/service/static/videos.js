@@ -3,6 +3,7 @@
 import { deleteVideo, fetchResult, findVideo, Problem, sendVideo } from "./api.js";
 import { save } from "./downloads.js";
 import { takeFiles } from "./files.js";
+import { drawStrip } from "./strip.js";
 import { drawCurves, duration, trackTable } from "./tracks.js";
 
 const by = (id) => document.getElementById(id);
@@ -18,7 +19,7 @@ let limits = null, onTrouble = null, sending = null, current = null;
 
 export function startVideos(onProblem) {
   onTrouble = onProblem;
-  takeFiles(by("video"), by("video-drop"), by("video-file"), ([file]) => { if (file && limits) begin(file); });
+  takeFiles(by("video"), by("video-drop"), [by("video-file")], ([file]) => { if (file && limits) begin(file); });
   by("video-cancel").addEventListener("click", () => told(cancel));
   by("video-play").addEventListener("click", () => told(play));
   by("video-forget").addEventListener("click", () => told(forget));
@@ -79,7 +80,7 @@ async function follow(id) {
 async function end(job) {
   by("video-work").hidden = true;
   if (job.phase !== "done") {
-    const why = job.phase === "failed" ? `${job.name} could not be read: ${job.error}` : `${job.name} was canceled.`;
+    const why = job.phase === "failed" ? `${job.name} could not be read: ${plain(job)}` : `${job.name} was canceled.`;
     clear();
     return say(why, job.phase === "failed");
   }
@@ -99,6 +100,12 @@ async function end(job) {
   if (summary.seconds <= PLAY_AT_ONCE_S) await play();
 }
 
+/** The reason without the name, which stands before it, and without the words of the decoding library. */
+function plain({ name, error }) {
+  const reason = error.startsWith(`${name}: `) ? error.slice(name.length + 2) : error;
+  return reason.replace(/ \((Invalid|Errno|\[Errno)[^)]*\)/g, "");
+}
+
 async function play() {
   by("video-play").disabled = true;
   const id = current, film = await fetchResult(id, "annotated.mp4").finally(() => { by("video-play").disabled = false; });
@@ -106,6 +113,7 @@ async function play() {
   by("video-player").src = URL.createObjectURL(film);
   by("video-player").hidden = false;
   by("video-play").hidden = true;
+  await drawStrip(by("video-strip"), by("video-player").src);
 }
 
 function download(job, name) {
@@ -138,6 +146,7 @@ function clear() {
   sessionStorage.removeItem(JOB);
   URL.revokeObjectURL(by("video-player").src);
   by("video-player").removeAttribute("src");
+  by("video-strip").replaceChildren();
   by("video-player").hidden = by("video-work").hidden = by("video-result").hidden = true;
   by("video-play").hidden = false;
 }
@@ -145,7 +154,7 @@ function clear() {
 function progress(text, share) {
   by("video-work").hidden = false;
   by("video-progress").value = share;
-  by("video-share").textContent = `${Math.round(100 * share)} %`;
+  by("video-share").textContent = `${Math.round(100 * share)}%`;
   if (by("video-status").textContent !== text) say(text); // a screen reader reads it once
 }
 

@@ -1,0 +1,33 @@
+// What was read in this tab: names of files and expressions, no pictures. It stays in the browser and ends with the tab.
+
+import { make, percent } from "./drawing.js";
+
+const KEY = "mien-history", MOST = 200;
+
+const known = () => {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+  } catch {
+    return [];
+  }
+};
+
+export function remember(result) {
+  const faces = result.faces.map(({ expression, probability }) => ({ expression, probability }));
+  const time = new Date().toLocaleTimeString();
+  sessionStorage.setItem(KEY, JSON.stringify([{ time, source: result.source, faces }, ...known()].slice(0, MOST)));
+}
+
+export const forget = () => sessionStorage.removeItem(KEY);
+
+/** Fill the table of the history; without anything to show the whole part is hidden. */
+export function showHistory(part, body) {
+  const rows = known();
+  part.hidden = !rows.length;
+  body.replaceChildren(...rows.map(({ time, source, faces }) => {
+    const row = make("tr");
+    const words = faces.map((face) => `${face.expression ?? "uncertain"} ${percent(face.probability)}`).join(", ") || "no face";
+    row.append(make("td", time), make("th", source, { scope: "row" }), make("td", words));
+    return row;
+  }));
+}
