@@ -5,7 +5,7 @@ import pytest
 
 from mien.expressions import FERPLUS_LABELS
 from mien.geometry import Box
-from mien.render.faces import LINE_STYLES, FaceMark, face_labels, render_boxes, track_line
+from mien.render.faces import LINE_STYLES, FaceMark, LineStyle, face_labels, render_boxes, track_line
 from mien.render.panels import render_panels
 
 NAMES = [str(label) for label in FERPLUS_LABELS]
@@ -119,3 +119,11 @@ def test_the_title_names_the_most_probable() -> None:
 def test_only_certainty_is_a_hundred_percent(probability: float, shown: str) -> None:
     likely = FaceMark.without_box({"neutral": probability, "fear": 1 - probability})
     assert likely.title == f"neutral {shown}"
+
+
+@pytest.mark.parametrize("line", LINE_STYLES)
+def test_a_box_of_any_width_is_outlined_in_every_line_style(line: LineStyle) -> None:
+    for width in np.arange(0, 90, 0.37):  # the last stroke of a dashed line may be shorter than a pixel
+        box = Box(3.3, 4.1, 3.3 + width, 4.1 + width / 2)
+        rendered = render_boxes(np.zeros((60, 120, 3), np.uint8), [FaceMark(box, {"happiness": 1.0}, line=line)])
+        assert rendered.size == (120, 60)

@@ -141,7 +141,7 @@ def _strokes(length: float, width: int, style: LineStyle) -> Iterator[tuple[floa
     while at < length:
         step = dashes[part % len(dashes)] * width
         if part % 2 == 0:  # strokes and gaps take turns
-            yield at, min(at + step, length) - 1
+            yield at, max(at, min(at + step, length) - 1)  # the last stroke may be shorter than a pixel
         at, part = at + step, part + 1
 
 
