@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.cli.data import LAYOUT_NAMES
+from mien.cli.curation import LAYOUT_NAMES
 from mien.curation.importing import ImportOptions, import_dataset
 from mien.curation.layouts import LAYOUTS, find_layout
 from mien.curation.splits import part_of

@@ -13,6 +13,7 @@ from mien.cli import (
     adapt,
     batch,
     compare,
+    curation,
     data,
     decision,
     doctor,
@@ -39,6 +40,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(data.app, name="data")
+data.app.command("import")(curation.import_)
+data.app.command("audit")(curation.audit)
+data.app.command("select")(curation.select)
+data.app.command("decide")(curation.decide)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(batch.app, name="batch")
 app.command("predict")(predict.predict)

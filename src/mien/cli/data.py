@@ -1,8 +1,10 @@
 """``mien data``: prepare FER2013 with FER+, import other sets, show what a set holds, check it."""
 
 import json
+from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -10,17 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from mien.data.splits import SPLITS
-from mien.errors import ConfigError
 from mien.render.tables import table_console
 
 if TYPE_CHECKING:
     from mien.data.dataset import FerDataset
-
-#: Names of the layouts; a test compares them with the readers, which are loaded when one is used.
-LAYOUT_NAMES = (
-    *("folder", "ckplus48", "kdef", "lfw", "imfdb", "london", "rafdb", "affectnet", "affectnet-npy", "expw"),
-    *("huggingface", "parquet", "csv"),
-)
+    from mien.data.summary import Check
 
 app = typer.Typer(help="Prepare or import a data set, show what it holds, check it.", no_args_is_help=True)
 
@@ -35,6 +31,10 @@ def prepare(
     labels: Annotated[
         Path | None, typer.Option(help="Folder of label_train.csv, label_valid.csv, label_test.csv.")
     ] = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option(help="decisions.csv of an audit: rows to relabel or drop; test rows stay as they are."),
+    ] = None,
 ) -> None:
     """Join FER2013's pixels with FER+'s votes into one folder that opens memory-mapped.
 
@@ -44,72 +44,21 @@ def prepare(
     from mien.data.prepare import prepare as prepare_dataset
 
     with Console(stderr=True).status("reading and joining …"):
-        dataset = prepare_dataset(fer2013, ferplus, out=out, labels=labels)
-    _tell(dataset, out)
+        dataset = prepare_dataset(fer2013, ferplus, out=out, labels=labels, decisions=decisions)
+    tell_prepared(dataset, out)
 
 
-@app.command("import")
-def import_(  # noqa: PLR0917 - options of a command
-    source: Annotated[Path, typer.Argument(help="Folder or file as the publisher's archive unpacks.")],
-    layout: Annotated[str, typer.Option(help=f"Its layout: {', '.join(LAYOUT_NAMES)}.")],
-    out: Annotated[Path, typer.Option(help="New folder, or a prepared data set to replace as a whole.")],
-    mapped: Annotated[
-        list[str] | None, typer.Option("--map", metavar="OURS=THEIRS", help="A label of theirs that is one of ours.")
-    ] = None,
-    drop: Annotated[list[str] | None, typer.Option(help="A label of theirs whose images are left out.")] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows out and count them.")] = False,
-    side: Annotated[int, typer.Option(help="Width and height of the gray images that are kept.")] = 48,
-    crop: Annotated[
-        Literal["as-is", "detected"],
-        typer.Option(help="Keep the picture, or the face that the default detector finds, framed as in training."),
-    ] = "as-is",
-    person: Annotated[
-        str | None,
-        typer.Option(
-            "--person-pattern", metavar="REGEX", help="Layout folder: its first group in a file name is who is shown."
-        ),
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the set; the layout's by default.")] = None,
-    license_: Annotated[str | None, typer.Option("--license", help="Its terms; the publisher's by default.")] = None,
-    origin: Annotated[
-        str | None, typer.Option("--source", help="Where it comes from; the layout's by default.")
-    ] = None,
-) -> None:
-    """Import another data set into the prepared form.
-
-    Examples:
-        mien data import lfw_imfdb --layout lfw --out data/lfw
-        mien data import mine --layout folder --map anger=fury --drop boredom --crop detected --out data/mine
-    """
-    from mien.curation.importing import ImportOptions, import_dataset
-
-    options = ImportOptions(
-        _pairs(mapped), tuple(drop or ()), skip_bad, side, crop, person, name=name, license=license_, source=origin
-    )
-    with Console(stderr=True).status("reading …"):
-        dataset = import_dataset(source, layout, out, options=options)
-    _tell(dataset, out)
-
-
-def _tell(dataset: "FerDataset", out: Path) -> None:
+def tell_prepared(dataset: "FerDataset", out: Path) -> None:
+    """Say what a new data set holds and what was left out."""
     manifest = dataset.manifest
     rows = {split: manifest["splits"][split]["rows"] for split in SPLITS}
     print(f"wrote {out}: {len(dataset):,} faces", "(" + ", ".join(f"{n:,} {split}" for split, n in rows.items()) + ")")
     for reason, count in manifest["dropped"].items():
         print(f"left out {count:,} rows: {reason}")
+    for action, count in manifest.get("decisions", {}).get("counts", {}).items():
+        print(f"decided: {count:,} {action}")
     if manifest.get("crop") == "detected":
         print(f"no face found in {manifest['faces_not_found']:,} pictures; kept as they are and marked")
-
-
-def _pairs(texts: list[str] | None) -> dict[str, str]:
-    """``["anger=fury"]`` as ``{"fury": "anger"}``."""
-    pairs = {}
-    for text in texts or []:
-        ours, equals, theirs = text.partition("=")
-        if not equals or not theirs:
-            raise ConfigError(f"--map {text[:40]!r}: expected OURS=THEIRS", hint="such as --map anger=fury")
-        pairs[theirs] = ours
-    return pairs
 
 
 @app.command()
@@ -135,6 +84,7 @@ def show(
         table.add_row(count.protocol, count.split, f"{count.rows:,}", *(f"{n:,}" for n in count.per_class.values()))
     table_console().print(table)
     _tell_origin(dataset)
+    _tell_agreement(dataset)
     if out is not None:
         _draw(dataset, out)
 
@@ -155,6 +105,17 @@ def _tell_origin(dataset: "FerDataset") -> None:
         print(f"{group}: {', '.join(f'{label} {n:,}' for label, n in zip(labels, counts.tolist(), strict=True))}")
 
 
+def _tell_agreement(dataset: "FerDataset") -> None:
+    """How far FER2013's own labels and FER+'s agree, a line for each of the seven."""
+    from mien.data.summary import label_agreement
+
+    agreement = label_agreement(dataset)
+    if agreement:
+        print("FER2013's own label is the most voted of FER+ (all splits):")
+    for label, (count, agreed) in agreement.items():
+        print(f"  {label}: {agreed:,} of {count:,} ({agreed / max(count, 1):.1%})")
+
+
 def _draw(dataset: "FerDataset", out: Path) -> None:
     from mien.data.plots import plot_distribution, plot_faces
     from mien.render.plots import save_plot
@@ -166,30 +127,63 @@ def _draw(dataset: "FerDataset", out: Path) -> None:
 
 @app.command()
 def check(
-    data: Annotated[Path, typer.Argument(help="The prepared data set.")],
+    data: Annotated[list[Path], typer.Argument(help="Prepared data sets; several are compared with each other too.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, with every group of duplicates.")
     ] = False,
 ) -> None:
-    """Check a prepared data set against its manifest and find images that stand more than once.
+    """Check prepared data sets against their manifests and find images that stand more than once.
 
-    Exit code 3 if the data are no longer what the manifest says. Duplicates are in the published data and no fault.
+    Images that are nearly the same are found by a perceptual hash and the distance of their pixels, inside each set and
+    across sets, so that a training set cannot leak into a judged one. Exit code 3 if data are no longer what their
+    manifest says. Duplicates are in the published data and no fault.
 
     Examples:
         mien data check data/ferplus
+        mien data check data/ferplus data/lfw data/imfdb
     """
     from mien.data.dataset import open_dataset
+    from mien.data.near_duplicates import count_across_splits, find_same_pictures
     from mien.data.summary import check_dataset
 
-    result = check_dataset(open_dataset(data))
+    sets = [(str(path), open_dataset(path)) for path in data]
+    results = []
+    for name, dataset in sets:
+        result, near = check_dataset(dataset), find_same_pictures(dataset)
+        counts = count_across_splits(dataset, dataset, near)
+        results.append((name, result, near, counts))
+        if not as_json:
+            _tell_check(name, result, counts)
+    across = []
+    for (first, one), (second, other) in combinations(sets, 2):
+        near = find_same_pictures(one, other)
+        counts = count_across_splits(one, other, near)
+        across.append({"first": first, "second": second, "pairs": [asdict(p) for p in near], "counts": counts})
+        if not as_json:
+            print(f"{first} and {second}: {len(near):,} pairs of the same picture{_list(counts)}")
     if as_json:
-        print(json.dumps(result.to_dict()))
+        records = [
+            {"data": name, **result.to_dict(), "near_duplicates": [asdict(p) for p in near]}
+            for name, result, near, _ in results
+        ]
+        print(json.dumps(records[0] if len(records) == 1 else {"sets": records, "across": across}))
+    raise typer.Exit(0 if all(result.sound for _, result, _, _ in results) else 3)
+
+
+def _tell_check(name: str, result: "Check", near: dict[str, int]) -> None:
+    print(name)
+    for reason, count in result.dropped.items():
+        print(f"left out when prepared: {count:,} rows, {reason}")
+    print(f"blank images among the rest: {result.black:,}")
+    print(f"groups of equal images: {len(result.duplicates):,}")
+    for split, count in result.inside.items():
+        print(f"{split}: {count:,} images are repeated in it, {result.leaked[split]:,} come from an earlier split")
+    print(f"pairs of the same picture, equal or nearly: {sum(near.values()):,}{_list(near)}")
+    if result.sound:
+        print("the data match their manifest")
     else:
-        for reason, count in result.dropped.items():
-            print(f"left out when prepared: {count:,} rows, {reason}")
-        print(f"blank images among the rest: {result.black:,}")
-        print(f"groups of equal images: {len(result.duplicates):,}")
-        for split, count in result.inside.items():
-            print(f"{split}: {count:,} images stand earlier in it, {result.leaked[split]:,} in a split before it")
-        print("sound" if result.sound else f"DAMAGED: {', '.join(result.damaged_splits)} differ from the manifest")
-    raise typer.Exit(0 if result.sound else 3)
+        print(f"DAMAGED: {', '.join(result.damaged_splits)} differ from the manifest")
+
+
+def _list(counts: dict[str, int]) -> str:
+    return f" ({', '.join(f'{name} {count:,}' for name, count in counts.items())})" if counts else ""

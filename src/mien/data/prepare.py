@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from mien.data.dataset import MANIFEST_SCHEMA, FerDataset, check_replaceable, split_sha256, write_dataset
+from mien.data.decisions import apply_decisions, read_decisions
 from mien.data.fer2013 import UNKNOWN_EMOTION, Fer2013, read_fer2013
 from mien.data.ferplus import (
     FerPlusVotes,
@@ -34,7 +35,9 @@ PNG_FOLDERS = ("FER2013Train", "FER2013Valid", "FER2013Test")
 _EXPRESSIONS = len(FERPLUS_LABELS)
 
 
-def prepare(fer2013: Path, ferplus: Path | None, *, out: Path, labels: Path | None = None) -> FerDataset:
+def prepare(
+    fer2013: Path, ferplus: Path | None, *, out: Path, labels: Path | None = None, decisions: Path | None = None
+) -> FerDataset:
     """Join the pixels with the votes and write the prepared data set to ``out``.
 
     Args:
@@ -42,6 +45,7 @@ def prepare(fer2013: Path, ferplus: Path | None, *, out: Path, labels: Path | No
         ferplus: ``fer2013new.csv``; may be None for the folder of PNGs, which bears its own votes.
         out: Folder to write; replaced as a whole at the end.
         labels: Folder of ``label_train.csv``, ``label_valid.csv``, ``label_test.csv``.
+        decisions: Table of rows to relabel or drop, see :mod:`mien.data.decisions`; recorded in the manifest.
 
     Raises:
         DatasetNotFoundError: A source is not there.
@@ -69,6 +73,8 @@ def prepare(fer2013: Path, ferplus: Path | None, *, out: Path, labels: Path | No
     )
     sources = {"fer2013": pixels.sha256, "ferplus": votes.sha256, "labels": panel.sha256 if panel else None}
     dataset = replace(dataset, manifest=_manifest(dataset, sources, dropped=_dropped(votes, ~usable)))
+    if decisions is not None:
+        dataset = apply_decisions(dataset, read_decisions(decisions))
     write_dataset(dataset, out)
     return dataset
 

@@ -39,6 +39,20 @@ def count_protocols(dataset: FerDataset) -> tuple[ProtocolCount, ...]:
     return tuple(counts)
 
 
+def label_agreement(dataset: FerDataset) -> dict[str, tuple[int, int]]:
+    """For each of FER2013's own labels how many images have it, and of how many it is FER+'s most voted too.
+
+    Over all splits; empty where the data set has no such labels. An image whose most votes are for unknown or not a
+    face counts as one where they disagree.
+    """
+    if "fer2013" not in available(dataset):
+        return {}
+    own, clean = (select(dataset, protocol, "all") for protocol in ("fer2013", "clean"))
+    counts, agreed = (np.bincount(s.labels, minlength=len(FERPLUS_LABELS)).tolist() for s in (own, clean))
+    columns = [FERPLUS_LABELS.index(label) for label in own.classes]
+    return {str(FERPLUS_LABELS[c]): (counts[c], agreed[c]) for c in columns}
+
+
 @dataclass(frozen=True, slots=True)
 class DuplicateGroup:
     """Images that are equal byte for byte.

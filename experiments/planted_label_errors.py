@@ -1,0 +1,110 @@
+"""How well the audit finds label errors that were planted: precision at each recall, on the FER+ training split.
+
+    python experiments/planted_label_errors.py DATA --way heads
+    python experiments/planted_label_errors.py DATA --way folds --recipe tiny.toml --out DIR
+
+Errors are planted in 5 % of all images of the training split: half get the votes of an image of another, random
+expression, half one that the votes themselves confuse with theirs. Two ways to out-of-fold probabilities:
+
+    heads   k-fold logistic regression on what the shipped networks say. Cheap, but those networks learned from the true
+            votes of these very images: an upper bound.
+    folds   k-fold training of a recipe from scratch on the votes with errors, nothing seen before.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.curation.audit import mislabeled
+from mien.curation.folds import assign_folds, out_of_fold
+from mien.data.dataset import FerDataset, open_dataset
+from mien.data.protocols import distribution
+from mien.recognition.recognizer import load_recognizer
+
+SHARE = 0.05
+
+
+def plant(dataset: FerDataset, seed: int) -> tuple[FerDataset, npt.NDArray[np.bool_]]:
+    """The training split with errors, and where they are."""
+    rng = np.random.default_rng(seed)
+    votes = np.array(dataset.votes)
+    shares = distribution(votes)
+    labels = shares.argmax(axis=1)
+    confusion = np.array([shares[labels == c].mean(axis=0) for c in range(8)])  # (8, 8) by the panels' own votes
+    np.fill_diagonal(confusion, 0)
+    confusion /= confusion.sum(axis=1, keepdims=True)
+    chosen = rng.permutation(len(dataset))[: round(SHARE * len(dataset))]
+    by_label = [np.flatnonzero(labels == c) for c in range(8)]
+    for number, at in enumerate(chosen.tolist()):
+        others = [c for c in range(8) if c != labels[at]]
+        wrong = rng.choice(others) if number % 2 else rng.choice(8, p=confusion[labels[at]])
+        votes[at] = dataset.votes[rng.choice(by_label[wrong])]
+    planted = np.zeros(len(dataset), np.bool_)
+    planted[chosen] = True
+    return replace(dataset, votes=votes, panel_votes=None), planted
+
+
+def heads(dataset: FerDataset, folds: int = 4) -> npt.NDArray[np.float32]:
+    """Out-of-fold answers of logistic regressions on the shipped networks' log-probabilities."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    parts = []
+    for name in ("resnet", "resnet-wide", "capstone"):
+        model = load_recognizer(name, threads=1)
+        rows = range(0, len(dataset), 512)
+        parts.append(np.concatenate([model.predict_proba(np.asarray(dataset.images[r : r + 512])) for r in rows]))
+    features = np.log(np.maximum(np.concatenate(parts, axis=1), 1e-6))  # (N, 24)
+    labels = distribution(np.asarray(dataset.votes)).argmax(axis=1)
+    fold_of = assign_folds(dataset, folds)
+    answers = np.zeros((len(dataset), 8), np.float32)
+    for fold in range(folds):
+        head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300)).fit(
+            features[fold_of != fold], labels[fold_of != fold]
+        )
+        answers[np.ix_(fold_of == fold, head.classes_)] = head.predict_proba(features[fold_of == fold])
+    return answers
+
+
+def report(dataset: FerDataset, answers: npt.NDArray[np.float32], planted: npt.NDArray[np.bool_]) -> None:
+    shares = distribution(np.asarray(dataset.votes))
+    labels = shares.argmax(axis=1)
+    print(f"out-of-fold accuracy against the labels with errors: {(answers.argmax(1) == labels).mean():.3f}")
+    rivals = answers.copy()
+    rivals[np.arange(len(labels)), labels] = 0
+    margin = rivals.max(axis=1) - answers[np.arange(len(labels)), labels]
+    for name, scores in (("the audit's score", mislabeled(shares, answers)), ("margin to the next expression", margin)):
+        order = np.argsort(-scores, kind="stable")
+        hits = np.cumsum(planted[order])
+        recall, precision = hits / planted.sum(), hits / np.arange(1, len(order) + 1)
+        line = [f"{precision[np.searchsorted(recall, level)]:.3f} at {level:.0%}" for level in (0.25, 0.5, 0.75)]
+        print(f"{name}: precision {', '.join(line)} recall")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--way", choices=("heads", "folds"), default="heads")
+    parser.add_argument("--recipe", type=Path)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+    whole = open_dataset(given.data)
+    rows = whole.split_rows("train")
+    per_row = {
+        name: np.asarray(getattr(whole, name))[rows] for name in ("images", "splits", "rows", "emotions", "votes")
+    }
+    dataset, planted = plant(replace(whole, **per_row, panel_votes=None), given.seed)
+    print(f"{planted.sum():,} errors planted in {len(dataset):,} images")
+    if given.way == "folds":
+        report(dataset, out_of_fold(dataset, given.recipe, given.out, told=print), planted)
+    else:
+        report(dataset, heads(dataset), planted)
+
+
+if __name__ == "__main__":
+    main()

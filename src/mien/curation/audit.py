@@ -1,0 +1,165 @@
+"""Which labels look wrong, and why: a ranked table of findings, each with its kind and a score in [0, 1].
+
+It reads votes and out-of-fold probabilities, see :mod:`mien.curation.folds`. The figures:
+
+    mislabeled        one minus cleanlab's label quality (self-confidence: probability of the most voted expression);
+                      its normalized margin and its confident-learning filter found fewer planted errors
+    ambiguous         entropy of the votes over that of eight equal ones
+    panels disagree   total variation distance of the two panels' votes
+    copies differ     largest distance between the votes of images that are equal byte for byte
+    not a face        share of votes for it
+    blank             1 for one gray value all over, less for little contrast
+
+cleanlab's multi-annotator mode wants to know which annotator gave which label; FER+ publishes counts of ten taggers
+without names, so it does not fit.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.data.dataset import FerDataset
+from mien.data.protocols import distribution
+from mien.data.summary import duplicate_groups
+from mien.errors import ShapeError
+from mien.expressions import FERPLUS_LABELS
+from mien.runtime.optional import extra
+
+FindingKind = Literal["mislabeled", "ambiguous", "panels disagree", "copies differ", "not a face", "blank"]
+KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
+_CLASSES = len(FERPLUS_LABELS)
+#: From which score on a figure is a finding.
+_LEAST: dict[FindingKind, float] = {
+    "mislabeled": 0.8,
+    "ambiguous": 0.6,
+    "panels disagree": 0.4,
+    "copies differ": 0.4,
+    "not a face": 0.3,
+    "blank": 0.5,
+}
+#: Standard deviation of gray values below which a picture shows next to nothing.
+_LITTLE_CONTRAST = 8.0
+_ROWS = 1024
+_Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One image that somebody should look at.
+
+    Attributes:
+        position: Row of the data set.
+        kind: What looks wrong; of several kinds the one with the highest score.
+        score: How much, in [0, 1].
+        kinds: Every kind that was found, with its score.
+    """
+
+    position: int
+    kind: FindingKind
+    score: float
+    kinds: dict[FindingKind, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audit:
+    """The result of :func:`audit_labels`.
+
+    Attributes:
+        findings: By falling score.
+        scores: Of every kind, float64 (N,), 0 where it does not apply.
+        probabilities: float32 (N, 8), what networks say of each image.
+    """
+
+    findings: tuple[Finding, ...]
+    scores: dict[FindingKind, _Scores]
+    probabilities: npt.NDArray[np.float32]
+
+    def of_kind(self, kind: FindingKind) -> tuple[Finding, ...]:
+        """The findings that are of ``kind``, by its falling score."""
+        found = [finding for finding in self.findings if kind in finding.kinds]
+        return tuple(sorted(found, key=lambda finding: -finding.kinds[kind]))
+
+
+def audit_labels(dataset: FerDataset, probabilities: npt.NDArray[np.float32]) -> Audit:
+    """Score every image of a data set under every kind and rank what is found.
+
+    Args:
+        dataset: A prepared data set.
+        probabilities: float (N, 8) in FER+ order, of networks that did not train on the image.
+
+    Raises:
+        ShapeError: There is not a row of eight probabilities for each image.
+        MissingDependencyError: cleanlab is not installed.
+    """
+    if probabilities.shape != (len(dataset), _CLASSES):
+        raise ShapeError(f"probabilities of shape {probabilities.shape}, expected ({len(dataset)}, {_CLASSES})")
+    shares = distribution(np.asarray(dataset.votes))  # (N, 8)
+    scores: dict[FindingKind, _Scores] = {
+        "mislabeled": mislabeled(shares, probabilities),
+        "ambiguous": _ambiguity(shares),
+        "panels disagree": _panel_distance(dataset, shares),
+        "copies differ": _copy_distance(dataset, shares),
+        "not a face": _not_a_face(np.asarray(dataset.votes)),
+        "blank": _blankness(dataset.images),
+    }
+    return Audit(tuple(_rank(scores)), scores, probabilities)
+
+
+def mislabeled(shares: _Scores, probabilities: npt.NDArray[np.float32]) -> _Scores:
+    """How likely the most voted expression of each image is wrong, float64 (N,) in [0, 1].
+
+    Raises:
+        MissingDependencyError: cleanlab is not installed.
+    """
+    with extra("audit"):
+        from cleanlab.rank import get_label_quality_scores  # noqa: PLC0415 - an optional package
+    given = probabilities.astype(np.float64)
+    given /= given.sum(axis=1, keepdims=True)
+    quality = get_label_quality_scores(shares.argmax(axis=1), given, method="self_confidence")
+    return np.asarray(1 - quality)
+
+
+def _ambiguity(shares: _Scores) -> _Scores:
+    """Entropy of the votes over that of eight equal ones, in [0, 1]."""
+    entropy = -(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=1)
+    return np.asarray(entropy / np.log(_CLASSES))
+
+
+def _panel_distance(dataset: FerDataset, shares: _Scores) -> _Scores:
+    if dataset.panel_votes is None:
+        return np.zeros(len(shares))
+    second = distribution(np.asarray(dataset.panel_votes))
+    both = shares.any(axis=1) & second.any(axis=1)
+    return np.asarray(np.abs(shares - second).sum(axis=1) / 2 * both)
+
+
+def _copy_distance(dataset: FerDataset, shares: _Scores) -> _Scores:
+    distances = np.zeros(len(shares))
+    for group in duplicate_groups(dataset.images):
+        gaps = np.abs(shares[group][:, None] - shares[group][None]).sum(axis=2) / 2  # (g, g)
+        distances[group] = gaps.max(axis=1)
+    return distances
+
+
+def _not_a_face(votes: npt.NDArray[np.uint8]) -> _Scores:
+    return np.asarray(votes[:, -1] / np.maximum(votes.sum(axis=1), 1))
+
+
+def _blankness(images: npt.NDArray[np.uint8]) -> _Scores:
+    deviations = [images[start : start + _ROWS].std(axis=(1, 2, 3)) for start in range(0, len(images), _ROWS)]
+    return np.clip(1 - np.concatenate(deviations) / _LITTLE_CONTRAST, 0, 1)
+
+
+def _rank(scores: dict[FindingKind, _Scores]) -> Iterable[Finding]:
+    found: dict[int, dict[FindingKind, float]] = {}
+    for kind, values in scores.items():
+        for position in np.flatnonzero(values >= _LEAST[kind]).tolist():
+            found.setdefault(position, {})[kind] = float(values[position])
+    findings = []
+    for position, kinds in found.items():
+        kind = max(kinds, key=lambda name: kinds[name])
+        findings.append(Finding(position, kind, kinds[kind], kinds))
+    return sorted(findings, key=lambda finding: (-finding.score, finding.position))

@@ -1,0 +1,91 @@
+"""The audit as a table, and the stated rule that turns its findings into decisions without anybody looking.
+
+The rule, in its order: an image with a score of .5 on not-a-face or blank is dropped; one whose panels are further
+apart than .5 gets both panels' votes pooled; one that looks mislabeled, with a score of .9 or more, gets ten votes
+shared between what people said and what networks say, half and half.
+"""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mien.curation.audit import KINDS, Audit
+from mien.data.dataset import FerDataset
+from mien.data.decisions import Decision
+from mien.data.ferplus import VOTE_COLUMNS
+from mien.data.protocols import distribution
+from mien.data.splits import SPLITS
+from mien.expressions import FERPLUS_LABELS
+from mien.runtime.files import atomic_file
+
+_DROP_FROM, _POOL_FROM, _SOFTEN_FROM = 0.5, 0.5, 0.9
+_VOTES = 10
+_MOST_VOTES = 255
+
+
+def write_table(dataset: FerDataset, audit: Audit, path: Path) -> None:
+    """Write the findings as CSV by falling score: row, image, split, kind, score, every kind's score, votes, networks.
+
+    Raises:
+        StorageError: The place cannot be written.
+    """
+    labels = [str(label) for label in FERPLUS_LABELS]
+    header = ["row", "image", "split", "kind", "score", "most_voted", "networks_say", *KINDS]
+    header += [*(f"votes_{name}" for name in VOTE_COLUMNS), *(f"networks_{label}" for label in labels)]
+    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        for finding in audit.findings:
+            at = finding.position
+            votes, said = dataset.votes[at], audit.probabilities[at]
+            name = "" if dataset.names is None else str(dataset.names[at])
+            writer.writerow(
+                [
+                    *(int(dataset.rows[at]), name, SPLITS[dataset.splits[at]], finding.kind, f"{finding.score:.4f}"),
+                    *(labels[int(votes[:8].argmax())], labels[int(said.argmax())]),
+                    *(f"{finding.kinds.get(kind, 0.0):.4f}" for kind in KINDS),
+                    *votes.tolist(),
+                    *(f"{p:.4f}" for p in said.tolist()),
+                ]
+            )
+
+
+def automatic_decisions(dataset: FerDataset, audit: Audit) -> tuple[Decision, ...]:
+    """Decisions by the stated rule, in the order of rows; rows of the test split have none."""
+    decided = (_decide(dataset, audit, at) for at in np.flatnonzero(dataset.splits < SPLITS.index("test")).tolist())
+    return tuple(decision for decision in decided if decision is not None)
+
+
+def random_decisions(dataset: FerDataset, like: Iterable[Decision], seed: int) -> tuple[Decision, ...]:
+    """As many decisions of each action on rows chosen at random: what an audit has to beat."""
+    rng = np.random.default_rng(seed)
+    like = tuple(like)
+    rows = rng.permutation(dataset.rows[dataset.splits < SPLITS.index("test")])[: len(like)]
+    return tuple(
+        Decision(int(row), d.action, d.votes, "at random") for row, d in zip(rows.tolist(), like, strict=False)
+    )
+
+
+def _decide(dataset: FerDataset, audit: Audit, at: int) -> Decision | None:
+    row, score = int(dataset.rows[at]), {kind: float(audit.scores[kind][at]) for kind in KINDS}
+    if max(score["not a face"], score["blank"]) >= _DROP_FROM:
+        return Decision(row, "drop", None, f"not a face {score['not a face']:.2f}, blank {score['blank']:.2f}")
+    votes = np.asarray(dataset.votes[at], np.int64)
+    if score["panels disagree"] >= _POOL_FROM and dataset.panel_votes is not None:
+        pooled = np.minimum(votes + dataset.panel_votes[at], _MOST_VOTES)
+        return Decision(row, "relabel", tuple(pooled.tolist()), f"panels pooled, {score['panels disagree']:.2f} apart")
+    if score["mislabeled"] >= _SOFTEN_FROM:
+        shares = (distribution(votes[None].astype(np.uint8))[0] + audit.probabilities[at]) / 2
+        return Decision(row, "relabel", _whole_votes(shares), f"softened, mislabeled {score['mislabeled']:.2f}")
+    return None
+
+
+def _whole_votes(shares: npt.NDArray[np.floating]) -> tuple[int, ...]:
+    """Ten votes (10,) that are as near to shares (8,) as can be: largest remainders first."""
+    exact = shares / shares.sum() * _VOTES
+    votes = np.floor(exact).astype(np.int64)
+    votes[np.argsort(votes - exact, kind="stable")[: _VOTES - int(votes.sum())]] += 1
+    return (*votes.tolist(), 0, 0)

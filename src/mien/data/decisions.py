@@ -1,0 +1,191 @@
+"""Decisions of people or of a rule on single images, kept as a table and applied to a copy of a data set.
+
+    row,action,votes,why
+    1234,relabel,happiness=7 neutral=3,looked at
+    1300,drop,,not a face
+
+``row`` is the row of the source, ``action`` accept, relabel, drop or skip. The original files never change, and rows of
+the test split are never altered: what would have been done is counted.
+"""
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from mien.data.dataset import FerDataset, split_sha256
+from mien.data.ferplus import VOTE_COLUMNS
+from mien.data.protocols import NO_LABEL
+from mien.data.splits import SPLITS
+from mien.data.tables import LIST_LIMITS, read_rows, shown, whole_number
+from mien.errors import DatasetFormatError
+from mien.expressions import FERPLUS_LABELS
+from mien.runtime.files import write_text
+
+Action = Literal["accept", "relabel", "drop", "skip"]
+_ACTIONS: tuple[Action, ...] = get_args(Action)
+_HEADER = ("row", "action", "votes", "why")
+_MOST_ROWS = 99_999_999
+_MOST_VOTES = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to become of one image.
+
+    Attributes:
+        row: Row of the source, as in ``rows.npy``.
+        action: ``relabel`` replaces its votes, ``drop`` leaves it out, ``accept`` and ``skip`` change nothing.
+        votes: Of a relabeled image, uint8 (10,) as a tuple; None otherwise.
+        why: For whoever reads it later.
+    """
+
+    row: int
+    action: Action
+    votes: tuple[int, ...] | None = None
+    why: str = ""
+
+
+def read_decisions(path: Path) -> tuple[Decision, ...]:
+    """Read a table of decisions.
+
+    Raises:
+        DatasetNotFoundError: There is no such file.
+        DatasetFormatError: A row is not as above, or one image is decided twice; file and line are named.
+    """
+    rows = read_rows(path, LIST_LIMITS)
+    _, header = next(rows, (1, []))
+    if [name.strip().lower() for name in header] != list(_HEADER):
+        raise DatasetFormatError(f"{path}:1: expected {','.join(_HEADER)}, found {shown(','.join(header))}")
+    decisions: dict[int, Decision] = {}
+    for line, fields in rows:
+        place = f"{path}:{line}"
+        if len(fields) != len(_HEADER):
+            raise DatasetFormatError(f"{place}: expected {len(_HEADER)} fields, found {len(fields)}")
+        row, action = whole_number(fields[0], _MOST_ROWS), fields[1].strip().lower()
+        if row is None:
+            raise DatasetFormatError(f"{place}: row is {shown(fields[0])}, expected a whole number")
+        if action not in _ACTIONS:
+            raise DatasetFormatError(f"{place}: action is {shown(action)}, expected {', '.join(_ACTIONS)}")
+        if row in decisions:
+            raise DatasetFormatError(f"{place}: row {row} is decided a second time")
+        votes = _parse_votes(fields[2], place) if action == "relabel" else None
+        decisions[row] = Decision(row, action, votes, fields[3].strip())
+    return tuple(decisions.values())
+
+
+def write_decisions(decisions: Iterable[Decision], path: Path) -> None:
+    """Write a table that :func:`read_decisions` reads.
+
+    Raises:
+        StorageError: The place cannot be written.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(_HEADER)
+    for decision in decisions:
+        writer.writerow((decision.row, decision.action, _votes_text(decision.votes), decision.why))
+    write_text(path, stream.getvalue())
+
+
+def apply_decisions(dataset: FerDataset, decisions: Iterable[Decision]) -> FerDataset:
+    """A copy of ``dataset`` with the decisions applied to its train and validation rows, recorded in its manifest.
+
+    Both panels of a relabeled image get the new votes; its FER2013 label and its published label stay what the
+    publisher said, except that a published label follows its new votes.
+
+    Raises:
+        DatasetFormatError: A decision names a row that the data set has not.
+    """
+    decisions = tuple(decisions)
+    position = {int(row): at for at, row in enumerate(dataset.rows)}
+    if absent := [d.row for d in decisions if d.row not in position]:
+        raise DatasetFormatError(
+            f"{len(absent)} decisions name rows that the data set has not, the first is row {absent[0]}",
+            hint="rows are those of the source, as in rows.npy",
+        )
+    votes, labels = np.array(dataset.votes), None if dataset.labels is None else np.array(dataset.labels)
+    panel = None if dataset.panel_votes is None else np.array(dataset.panel_votes)
+    kept = np.ones(len(dataset), np.bool_)
+    counts: Counter[str] = Counter()
+    for decision in decisions:
+        at = position[decision.row]
+        if decision.action in {"accept", "skip"}:
+            counts[decision.action] += 1
+        elif SPLITS[dataset.splits[at]] == "test":
+            counts["test rows left as they are"] += 1
+        elif decision.action == "drop":
+            counts["drop"] += 1
+            kept[at] = False
+        else:
+            counts["relabel"] += 1
+            votes[at] = decision.votes or 0
+            if panel is not None:
+                panel[at] = votes[at]
+            if labels is not None:
+                labels[at] = _label_of(votes[at])
+    changed = replace(dataset, votes=votes, panel_votes=panel, labels=labels)
+    changed = _only(changed, np.flatnonzero(kept))
+    return replace(changed, manifest=_manifest(changed, decisions, counts))
+
+
+def _only(dataset: FerDataset, rows: np.ndarray) -> FerDataset:
+    names = (
+        "images",
+        "splits",
+        "rows",
+        "emotions",
+        "votes",
+        "panel_votes",
+        "labels",
+        "names",
+        "persons",
+        "groups",
+        "found",
+    )
+    arrays: dict[str, Any] = {name: getattr(dataset, name) for name in names}
+    return replace(dataset, **{name: array[rows] for name, array in arrays.items() if array is not None})
+
+
+def _manifest(dataset: FerDataset, decisions: tuple[Decision, ...], counts: Counter[str]) -> dict[str, Any]:
+    listed = "".join(f"{d.row},{d.action},{d.votes},{d.why}\n" for d in decisions)
+    manifest = dict(dataset.manifest)
+    dropped = dict(manifest["dropped"])
+    if counts["drop"]:
+        dropped["dropped by a decision"] = dropped.get("dropped by a decision", 0) + counts["drop"]
+    return manifest | {
+        "rows": len(dataset),
+        "dropped": dropped,
+        "splits": {s: {"rows": len(dataset.split_rows(s)), "sha256": split_sha256(dataset, s)} for s in SPLITS},
+        "decisions": {"sha256": hashlib.sha256(listed.encode()).hexdigest(), "counts": dict(sorted(counts.items()))},
+    }
+
+
+def _label_of(votes: np.ndarray) -> int:
+    expressions = votes[: len(FERPLUS_LABELS)]
+    return int(expressions.argmax()) if expressions.any() else NO_LABEL
+
+
+def _parse_votes(text: str, place: str) -> tuple[int, ...]:
+    """``happiness=7 neutral=3`` as ten counts; one name alone is one vote."""
+    votes = [0] * len(VOTE_COLUMNS)
+    names = {name.lower(): at for at, name in enumerate(VOTE_COLUMNS)}
+    for part in text.split():
+        name, equals, number = part.partition("=")
+        count = whole_number(number, _MOST_VOTES) if equals else 1
+        if name.lower() not in names or count is None:
+            raise DatasetFormatError(f"{place}: votes {shown(part)}, expected such as happiness=7")
+        votes[names[name.lower()]] = count
+    if not any(votes[: len(FERPLUS_LABELS)]):
+        raise DatasetFormatError(f"{place}: relabel without a vote for an expression", hint="drop it instead")
+    return tuple(votes)
+
+
+def _votes_text(votes: tuple[int, ...] | None) -> str:
+    return " ".join(f"{name}={count}" for name, count in zip(VOTE_COLUMNS, votes or (), strict=False) if count)

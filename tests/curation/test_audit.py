@@ -1,0 +1,181 @@
+"""Findings are those that were put in; the rule and the table say what they promise."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.curation.audit import KINDS, audit_labels, mislabeled
+from mien.curation.audit_table import automatic_decisions, random_decisions, write_table
+from mien.curation.folds import assign_folds, load_probabilities, mean_of_models, out_of_fold, save_probabilities
+from mien.curation.gallery import write_gallery
+from mien.curation.selection import select_images, usefulness
+from mien.data.dataset import FerDataset
+from mien.data.protocols import distribution
+from mien.errors import ConfigError, DatasetFormatError, ShapeError
+
+pytest.importorskip("cleanlab")
+
+
+def believing(dataset: FerDataset) -> np.ndarray:
+    """Probabilities that follow the votes, a little less sure."""
+    shares = distribution(np.asarray(dataset.votes))
+    return (0.9 * shares + 0.1 / 8).astype(np.float32)
+
+
+@pytest.fixture
+def doubtful(made_dataset: FerDataset) -> FerDataset:
+    """Row 0 wrong by the networks, 1 ambiguous, 2 of two minds, 3 half no face, 4 blank."""
+    votes, panel = np.array(made_dataset.votes), np.array(made_dataset.panel_votes)
+    images = np.array(made_dataset.images)
+    votes[:5], panel[:5] = 0, 0
+    votes[0, 1] = votes[2, 2] = 10
+    votes[1, :8] = 1
+    votes[3, [0, 9]] = 4, 6
+    votes[4, 0] = 10
+    panel[:5] = votes[:5]
+    panel[2] = np.roll(votes[2], 1)
+    images[4] = 9
+    return replace(made_dataset, votes=votes, panel_votes=panel, images=images)
+
+
+def test_each_kind_is_found_where_it_was_put(doubtful: FerDataset) -> None:
+    probabilities = believing(doubtful)
+    probabilities[0] = np.roll(probabilities[0], 3)
+    audit = audit_labels(doubtful, probabilities)
+    found = {finding.position: finding.kinds for finding in audit.findings}
+    assert "mislabeled" in found[0]
+    assert found[0]["mislabeled"] == pytest.approx(1 - float(probabilities[0, 1]), abs=1e-6)
+    assert found[1]["ambiguous"] == pytest.approx(1)
+    assert found[2]["panels disagree"] == pytest.approx(1)
+    assert found[3]["not a face"] == pytest.approx(0.6)
+    assert found[4]["blank"] == pytest.approx(1)
+    assert [finding.score for finding in audit.findings] == sorted((f.score for f in audit.findings), reverse=True)
+    assert audit.of_kind("mislabeled")[0].position == 0
+
+
+def test_planted_errors_rank_first() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 8, 800)
+    answers = rng.dirichlet(np.ones(8), 800) * 0.3 + np.eye(8)[truth] * 0.7
+    planted = rng.permutation(800)[:40]
+    given = truth.copy()
+    given[planted] = (truth[planted] + rng.integers(1, 8, 40)) % 8
+    scores = mislabeled(np.eye(8)[given], answers.astype(np.float32))
+    assert set(np.argsort(-scores)[:40]) == set(planted)
+
+
+def test_the_rule_drops_pools_and_softens_and_leaves_the_test_split(doubtful: FerDataset) -> None:
+    probabilities = believing(doubtful)
+    probabilities[0] = np.eye(8)[5]
+    test = doubtful.split_rows("test")[0]
+    probabilities[test] = np.roll(np.eye(8)[int(doubtful.votes[test].argmax())], 1)
+    decisions = {d.row: d for d in automatic_decisions(doubtful, audit_labels(doubtful, probabilities))}
+    assert decisions[0].votes == (0, 5, 0, 0, 0, 5, 0, 0, 0, 0)
+    assert decisions[2].votes == (0, 0, 10, 10, 0, 0, 0, 0, 0, 0)
+    assert decisions[3].action == decisions[4].action == "drop"
+    assert int(doubtful.rows[test]) not in decisions
+    chance = random_decisions(doubtful, decisions.values(), seed=1)
+    assert sorted(d.action for d in chance) == sorted(d.action for d in decisions.values())
+    assert len({d.row for d in chance}) == len(chance)
+
+
+def test_the_table_has_a_row_a_finding(tmp_path: Path, doubtful: FerDataset) -> None:
+    audit = audit_labels(doubtful, believing(doubtful))
+    write_table(doubtful, audit, tmp_path / "findings.csv")
+    with (tmp_path / "findings.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == len(audit.findings)
+    assert {row["kind"] for row in rows} <= set(KINDS)
+    blank = next(row for row in rows if row["row"] == "4")
+    assert (blank["blank"], blank["votes_neutral"], blank["split"]) == ("1.0000", "10", "train")
+
+
+def test_the_page_holds_every_finding_and_every_picture(tmp_path: Path, doubtful: FerDataset) -> None:
+    audit = audit_labels(doubtful, believing(doubtful))
+    write_gallery(doubtful, audit, tmp_path / "gallery.html")
+    page = (tmp_path / "gallery.html").read_text()
+    assert page.count('<script type="text/plain" id="sheet') == -(-len(audit.findings) // 100)
+    assert "__" not in page.split("<script id=")[0]
+    assert "http:" not in page
+    assert "https:" not in page
+
+
+def test_probabilities_are_kept_and_strangers_arrays_refused(tmp_path: Path, made_dataset: FerDataset) -> None:
+    count = len(made_dataset)
+    save_probabilities(believing(made_dataset), tmp_path / "p.npy")
+    assert (load_probabilities(tmp_path / "p.npy", count) == believing(made_dataset)).all()
+    for array, message in (
+        (np.zeros((3, 8), np.float32), r"expected float \(158, 8\)"),
+        (np.zeros((count, 8), np.float32), "no probabilities"),
+        (np.full((count, 8), np.nan, np.float32), "no probabilities"),
+        (np.array([None] * count), "cannot be read"),
+    ):
+        np.save(tmp_path / "bad.npy", array)
+        with pytest.raises(DatasetFormatError, match=message):
+            load_probabilities(tmp_path / "bad.npy", count)
+    with pytest.raises(ShapeError, match="probabilities of shape"):
+        audit_labels(made_dataset, np.zeros((3, 8), np.float32))
+
+
+def test_copies_and_persons_share_a_fold(made_dataset: FerDataset) -> None:
+    folds = assign_folds(made_dataset, 4)
+    copies = [made_dataset.split_rows(split)[1] for split in ("train", "validation", "test")]
+    assert len(set(folds[copies])) == 1
+    assert set(folds) == {0, 1, 2, 3}
+    persons = np.array([f"p{at % 5}" for at in range(len(made_dataset))])
+    by_person = assign_folds(replace(made_dataset, persons=persons), 4)
+    assert all(len(set(by_person[persons == p])) == 1 for p in set(persons))
+    with pytest.raises(ConfigError, match="folds is 1, expected 2 to 20"):
+        assign_folds(made_dataset, 1)
+
+
+def test_folds_are_trained_apart_and_resume(tmp_path: Path, made_dataset: FerDataset) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('network = "tiny"\nepochs = 1\nbatch_size = 32\nlearning_rate = 0.01\n')
+    told: list[str] = []
+    first = out_of_fold(made_dataset, recipe, tmp_path / "folds", folds=2, told=told.append)
+    assert told == ["fold 1 of 2", "fold 2 of 2"]
+    assert np.allclose(first.sum(axis=1), 1, atol=1e-4)
+    (tmp_path / "folds" / "fold1.npy").unlink()
+    again = out_of_fold(made_dataset, recipe, tmp_path / "folds", folds=2, told=told.append)
+    assert told[2:] == ["fold 2 of 2"]
+    assert (again == first).all()
+
+
+class Sure:
+    """Always the same answer."""
+
+    def __init__(self, column: int, classes: int = 8) -> None:
+        self.row = np.eye(classes)[column]
+
+    def predict_proba(self, images: np.ndarray) -> np.ndarray:
+        return np.repeat(self.row[None], len(images), 0)
+
+
+def test_models_are_averaged(made_dataset: FerDataset) -> None:
+    mean = mean_of_models([Sure(0), Sure(3)], made_dataset.images)
+    assert mean[0].tolist() == [0.5, 0, 0, 0.5, 0, 0, 0, 0]
+    with pytest.raises(ConfigError, match="answers in 7 classes"):
+        mean_of_models([Sure(0, 7)], made_dataset.images)
+
+
+def test_doubtful_and_different_images_are_chosen(made_dataset: FerDataset) -> None:
+    count = len(made_dataset)
+    answers = np.zeros((2, count, 8), np.float32)
+    answers[:, :, 0] = 1
+    answers[1, [4, 9, 11], 0], answers[1, [4, 9, 11], 3] = 0, 1  # they disagree on three
+    assert usefulness(answers)[4] == pytest.approx(np.log(2))
+    images = np.array(made_dataset.images)
+    images[11] = images[4]
+    dataset = replace(made_dataset, images=images)
+    rows = dataset.split_rows("train")
+    assert set(select_images(dataset, answers, 2, rows=rows)) <= set(rows)
+    pool = np.array([4, 9, 11])
+    assert sorted(select_images(dataset, answers, 3, rows=pool)) == [4, 9]  # the copy is not asked about twice
+    with pytest.raises(ConfigError, match="n is 0"):
+        select_images(dataset, answers, 0, rows=pool)
+    with pytest.raises(ShapeError, match="answers of shape"):
+        usefulness(answers[0])
