@@ -10,7 +10,7 @@ from mien.cli.data import tell_prepared
 from mien.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mien.evaluation.run import Predictor
+    from mien.evaluation.predictors import Predictor
 
 #: Names of the layouts; a test compares them with the readers, which are loaded when one is used.
 LAYOUT_NAMES = (

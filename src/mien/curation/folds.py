@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mien.data.dataset import FerDataset
 from mien.data.splits import SPLITS
 from mien.errors import ConfigError, DatasetFormatError
-from mien.evaluation.run import Predictor
+from mien.evaluation.predictors import Predictor
 from mien.runtime.files import atomic_file
 from mien.runtime.optional import learning
 
