@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PHOTO ?=
 DATA ?= data/ferplus
+LFW ?= data/lfw
 # One build of torch for tests, named in the command that installs the rest so that nothing asks for another.
 TORCH ?= torch==2.13.0
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
@@ -66,7 +67,7 @@ wheel: $(VENV)/bin/python
 
 weights: $(VENV)/bin/python
 	$(PIP) $(TORCH) -e '.[train]'
-	$(VENV)/bin/mien train --all shipped --data $(DATA) --out runs
+	$(VENV)/bin/mien train --all shipped --data $(DATA) --data lfw=$(LFW) --out runs
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

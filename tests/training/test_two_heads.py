@@ -273,6 +273,32 @@ def test_teachers_see_less_changed_faces(
     assert result.best.train_loss == pytest.approx(float(expected), abs=1e-4)
 
 
+def test_a_share_of_the_first_weights_is_kept(made_dataset: FerDataset, tmp_path: Path) -> None:
+    """Half way from the start to what training reached, and the second head, which the start lacks, as trained."""
+    one = replace(TINY, intended_weight=0.0)
+    train(one, made_dataset, tmp_path / "one", precision="32-true")
+    begun = Initialization(tmp_path / "one")
+    config = replace(TINY, start_share=0.5, seed=1)
+    train(config, made_dataset, tmp_path / "two", initialization=begun, precision="32-true")
+    start = RunFolder(tmp_path / "one").load_best()["network"]
+    reached = RunFolder(tmp_path / "two").load_last()["network"]
+    record = RunFolder(tmp_path / "two").read_record()
+    assert record.best is not None
+    assert record.best.epoch == 2
+    kept = RunFolder(tmp_path / "two").load_best()["network"]
+    for name, values in kept.items():
+        if values.is_floating_point():
+            rows = len(start[name])
+            assert torch.allclose(values[:rows], (start[name] + reached[name][:rows]) / 2, atol=1e-6), name
+            assert torch.equal(values[rows:], reached[name][rows:])
+    with pytest.raises(ConfigError, match=r"start_share is 0\.5 and there is no start"):
+        train(config, made_dataset, tmp_path / "x")
+    train(replace(one, network="resnet", epochs=1), made_dataset, tmp_path / "narrow", precision="32-true")
+    wide = replace(config, network="resnet-wide")
+    with pytest.raises(ConfigError, match="the start has other channels than the network"):
+        train(wide, made_dataset, tmp_path / "x", initialization=Initialization(tmp_path / "narrow"))
+
+
 def test_gamma_bends_gray_values_within_its_range() -> None:
     faces = torch.full((64, 1, 4, 4), 0.5)
     bent = Augmentation(gamma=0.6)(faces, torch.Generator().manual_seed(0))

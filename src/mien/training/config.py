@@ -39,7 +39,7 @@ _NOT_NEGATIVE = (
     "intended_weight",
 )
 _BELOW_ONE = ("warmup", "ema_decay", "intended_smoothing")
-_SHARES = ("teacher_share", "intended_votes_share")
+_SHARES = ("teacher_share", "intended_votes_share", "start_share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ class TrainingConfig:
         small_side: Side of a reduced face in pixels.
         frozen_parts: So many first parts of a residual network, its stem and then its blocks, keep their weights and
             the statistics of their batch norms.
+        start_share: Share of the first weights in those that are judged and kept; the rest is what training reached.
         intended_weight: Weight in the loss of a second head, trained towards FER2013's own label in its seven classes;
             0 trains the first head alone. Faces without such a label do not count in it.
         intended_smoothing: Share of that label that is spread over its seven classes.
@@ -135,6 +136,7 @@ class TrainingConfig:
     small_epochs: int = 0
     small_side: int = 32
     frozen_parts: int = 0
+    start_share: float = 0.0
     intended_weight: float = 0.0
     intended_smoothing: float = 0.05
     intended_votes_share: float = 0.25

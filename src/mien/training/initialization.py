@@ -1,6 +1,6 @@
 """What a run begins with and learns from: run folders and files of weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,11 +30,15 @@ class Initialization:
     teachers: tuple[Path, ...] = ()
 
     def check(self, config: TrainingConfig) -> None:
-        """Refuse teachers that the recipe does not use, and a recipe that wants teachers where there are none.
+        """Refuse teachers that the recipe does not use, and a recipe that wants teachers or a start that is not there.
 
         Raises:
             ConfigError: Only one of the two is there.
         """
+        if config.start_share and self.start is None:
+            raise ConfigError(
+                f"the recipe's start_share is {config.start_share} and there is no start", hint="give one with --start"
+            )
         if bool(self.teachers) != bool(config.teacher_share):
             raise ConfigError(
                 f"the recipe's teacher_share is {config.teacher_share} and {len(self.teachers)} teachers are given",
@@ -55,6 +59,10 @@ class Initialization:
         return tuple(describe_source(teacher) for teacher in self.teachers)
 
     def build_network(self, config: TrainingConfig, faces: Callable[[], Tensor] | None = None) -> nn.Module:
+        """The network of :meth:`begin` alone."""
+        return self.begin(config, faces).network
+
+    def begin(self, config: TrainingConfig, faces: Callable[[], Tensor] | None = None) -> "FirstWeights":
         """The recipe's network with its first weights.
 
         A start that is the same network with fewer channels, blocks or heads is grown, see
@@ -70,19 +78,32 @@ class Initialization:
         """
         torch.manual_seed(config.seed)
         if self.start is None:
-            return build_network(config.network, classes=config.classes)
+            return FirstWeights(build_network(config.network, classes=config.classes), None)
         found = describe_source(self.start).network
         started = load_source(self.start, faces)
         torch.manual_seed(config.seed)  # reading a file may have drawn numbers
         network = build_network(config.network, classes=config.classes)
         if found == config.network and _same_shapes(started, network):
-            return started
+            return FirstWeights(started, started.state_dict())
         if not grow(started, network):
             raise CheckpointError(
                 f"{self.start}: holds a {found} network, the recipe wants {config.network}",
                 hint="start from a run of the same network or of a narrower or shallower one, or without --start",
             )
-        return network
+        return FirstWeights(network, started.state_dict())
+
+
+@dataclass(frozen=True, slots=True)
+class FirstWeights:
+    """A network that is about to be trained.
+
+    Attributes:
+        network: With its first weights.
+        start: The weights of what it starts from, by name; None where it begins with random ones.
+    """
+
+    network: nn.Module
+    start: Mapping[str, Tensor] | None
 
 
 def _same_shapes(first: nn.Module, second: nn.Module) -> bool:

@@ -25,6 +25,7 @@ from mien.training.faces import TrainingFaces, ValidationFaces, check_data
 from mien.training.heads import CLASSES, intended, perceived
 from mien.training.history import EpochMetrics
 from mien.training.initialization import FROM_SCRATCH, Initialization
+from mien.training.interpolation import StartShare
 from mien.training.losses import cross_entropy, expected_hits
 from mien.training.mixing import mix
 from mien.training.optim import LearningRate, build_optimizer, running_mean
@@ -105,16 +106,19 @@ def build_run(
     device = Fabric(accelerator="auto", devices=1).device
     faces = TrainingFaces(config, dataset, sets, device)
     validation = ValidationFaces(config, dataset, sets, device)
-    network = initialization.build_network(config, faces.sample)
+    first = initialization.begin(config, faces.sample)
+    network = first.network
     check_batches(network, config, faces=len(faces))
     frozen = frozen_parts(network, config)
     if record.precision is None:
         record = replace(record, precision=fastest_precision(network, batch_size=config.batch_size))
+    anchor = StartShare(first.start, network, config.start_share) if config.start_share and first.start else None
     return Run(
         record,
         folder,
         network=network,
         frozen=frozen,
+        anchor=anchor,
         faces=faces,
         validation=validation,
         teachers=initialization.teachers,
@@ -137,6 +141,7 @@ class Run:
         *,
         network: nn.Module,
         frozen: list[nn.Module],
+        anchor: StartShare | None,
         faces: TrainingFaces,
         validation: ValidationFaces,
         teachers: tuple[Path, ...],
@@ -147,7 +152,7 @@ class Run:
         self.faces, self.validation = faces, validation
         self.history: list[EpochMetrics] = []
         self.epochs_without_gain = 0
-        self._sources, self._frozen = teachers, frozen
+        self._sources, self._frozen, self._anchor = teachers, frozen, anchor
         self._answers: Tensor | None = None
         self._teachers: Teachers | None = None
         self.fabric = Fabric(accelerator="auto", devices=1, precision=record.precision)
@@ -189,9 +194,9 @@ class Run:
 
     @property
     def kept(self) -> nn.Module:
-        """The network that is judged: the running mean of the weights where the recipe wants one."""
+        """The network that is judged: running means of the weights, moved back towards the first ones where wanted."""
         network: nn.Module = self.network.module if self.mean is None else self.mean.module
-        return network
+        return network if self._anchor is None else self._anchor.between(network)
 
     def run_epoch(self) -> None:
         """Train one epoch, validate, save.
