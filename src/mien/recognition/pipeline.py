@@ -68,6 +68,21 @@ class ExpressionPipeline:
             return self._read_together([source], color)[0]
         return [result for part in _parts(source) for result in self._read_together(part, color)]
 
+    def predict_faces(
+        self, source: ImageSource, faces: Sequence[FaceDetection], *, color: ColorOrder = "rgb"
+    ) -> ImageResult:
+        """The expressions of faces that were found elsewhere, in the order given; nothing is looked for.
+
+        Boxes are taken to lie as those of this pipeline's detector do (a whole face from chin to brow); a picture that
+        is a face is read by the detector ``whole``.
+
+        Raises:
+            SourceError: A file is not there or may not be read.
+            ImageDecodeError: The picture cannot be read.
+        """
+        image = load_image(source, color=color)
+        return self._read_faces([(describe_source(source), image)], [tuple(faces)])[0]
+
     def stream(self, sources: Iterable[ImageSource]) -> Iterator[ImageResult | FailedImage]:
         """Results one after the other, in constant memory; a picture that cannot be read gives its error instead."""
         for part in _parts(sources):
@@ -82,7 +97,12 @@ class ExpressionPipeline:
 
     def _read_pictures(self, pictures: Sequence[tuple[str | None, ByteArray]]) -> list[ImageResult]:
         """Find all faces, then read them together; (source, image) pairs become results in the same order."""
-        found = [self.detector.detect(image) for _, image in pictures]
+        return self._read_faces(pictures, [self.detector.detect(image) for _, image in pictures])
+
+    def _read_faces(
+        self, pictures: Sequence[tuple[str | None, ByteArray]], found: Sequence[Sequence[FaceDetection]]
+    ) -> list[ImageResult]:
+        """Crop the faces ``found`` in each picture and read them together."""
         crops = [self.crop(image, face) for (_, image), faces in zip(pictures, found, strict=True) for face in faces]
         size = self.recognizer.metadata.input.size
         rows = iter(self.recognizer.predict_proba(np.array(crops, np.float32).reshape(-1, size, size)))

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -20,6 +20,11 @@ from mien.geometry import ByteArray, FloatArray
 from mien.render.canvas import save_picture
 from mien.render.faces import FaceMark
 from mien.render.panels import render_panels
+from mien.runtime.optional import extra
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
 
 #: Version of the JSON layout.
 RESULT_SCHEMA = 2
@@ -176,6 +181,44 @@ class ImageResult:
     def to_json(self) -> str:
         """One line of JSON."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """One flat dict for each face, with the columns of the CSV; a picture without a face gives an empty list."""
+        width, height = self.size
+        return [
+            {
+                "source": self.source,
+                "width": width,
+                "height": height,
+                "face": number,
+                **face.detection.box.to_dict(),
+                "detector_score": face.detection.score,
+                "expression": None if face.expression is None else str(face.expression),
+                "probability": face.probability,
+                **face.probabilities.to_dict(),
+            }
+            for number, face in enumerate(self.faces, start=1)
+        ]
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """:meth:`to_records` as a pandas data frame; :func:`mien.interop.to_pandas` takes several results.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        with extra("bridges"):
+            import pandas as pd  # noqa: PLC0415 - an extra
+        return pd.DataFrame(self.to_records())
+
+    def to_polars(self) -> "pl.DataFrame":
+        """:meth:`to_records` as a polars data frame; :func:`mien.interop.to_polars` takes several results.
+
+        Raises:
+            MissingDependencyError: polars is not installed.
+        """
+        with extra("bridges"):
+            import polars as pl  # noqa: PLC0415 - an extra
+        return pl.DataFrame(self.to_records())
 
     def plot(self) -> Image.Image:
         """The picture with its faces boxed, and beside it each face's expression and probability bars.
