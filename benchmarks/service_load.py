@@ -1,7 +1,9 @@
 """Load on a server of its own, on the loopback: python benchmarks/service_load.py [--requests 10000] [--clients 64].
 
 Every answer is compared with the library's. With --rates three are measured, each for --seconds: the library over a
-list, one request at a time, and many clients at once. It stops by itself.
+list, one request at a time, and many clients at once. With --replicas 2 the clients share two servers, as behind a load
+balancer; --flags "--workers 2" are two processes behind one port. All clients have one address, so that one client may
+hold all slots here. It stops by itself.
 """
 
 import argparse
@@ -13,6 +15,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import cycle, islice
@@ -25,6 +29,7 @@ from PIL import Image
 from mien.recognition.pipeline import ExpressionPipeline, load
 
 HOST = "127.0.0.1"
+Servers = list["subprocess.Popen[bytes]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +107,15 @@ async def one_client(port: int, work: "asyncio.Queue[Sample]", tally: Tally, unt
     writer.close()
 
 
-async def load_server(
-    port: int, made: list[Sample], clients: int, requests: int, seconds: float
+async def load_servers(
+    ports: list[int], made: list[Sample], clients: int, requests: int, seconds: float
 ) -> tuple[Tally, float]:
-    """What ``clients`` at once saw, and the requests answered a second."""
+    """What ``clients`` at once saw, each at one of the servers, and the requests answered a second."""
     work: asyncio.Queue[Sample] = asyncio.Queue()
     for sample in islice(cycle(made), requests):
         work.put_nowait(sample)
     tally, start = Tally(), time.perf_counter()
-    await asyncio.gather(*(one_client(port, work, tally, start + seconds) for _ in range(clients)))
+    await asyncio.gather(*(one_client(port, work, tally, start + seconds) for port in islice(cycle(ports), clients)))
     return tally, len(tally.times_s) / (time.perf_counter() - start)
 
 
@@ -123,37 +128,48 @@ def library_rate(pipeline: ExpressionPipeline, made: list[Sample], seconds: floa
     return done / (time.perf_counter() - start)
 
 
-def resident_mib(process: "subprocess.Popen[bytes]") -> float:
-    lines = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii").splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+def family(pid: int) -> list[int]:
+    """A process with its children and theirs: servers decode pictures in processes of their own."""
+    children = [
+        int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()
+    ]
+    return [pid, *(each for child in children for each in family(child))]
 
 
-def processor_s(process: "subprocess.Popen[bytes]") -> float:
-    """Time that the server has used of all cores."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def resident_mib(servers: Servers) -> float:
+    """Memory of all processes of the servers."""
+    pids = [pid for process in servers for pid in family(process.pid)]
+    lines = [line for pid in pids for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
-async def watch_memory(process: "subprocess.Popen[bytes]", seen: list[float]) -> None:
+def processor_s(servers: Servers) -> float:
+    """Time that all processes of the servers have used of all cores."""
+    pids = [pid for process in servers for pid in family(process.pid)]
+    fields = [Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split() for pid in pids]
+    return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf("SC_CLK_TCK")
+
+
+async def watch_memory(servers: Servers, seen: list[float]) -> None:
     while True:
-        seen.append(resident_mib(process))
+        seen.append(resident_mib(servers))
         await asyncio.sleep(1)
 
 
-async def measure(options: argparse.Namespace, process: "subprocess.Popen[bytes]", port: int) -> bool:
+async def measure(options: argparse.Namespace, servers: Servers, ports: list[int]) -> bool:
     """Print the figures; whether all answers were right."""
     pipeline = load(options.model)
     made = samples(pipeline)
-    await load_server(port, made, 4, 40, 30)  # warm
+    await load_servers(ports, made, 4, 40, 30)  # warm
     batch = library_rate(pipeline, made, options.seconds) if options.rates else 0.0
-    single = (await load_server(port, made, 1, 10**5, options.seconds))[1] if options.rates else 0.0
+    single = (await load_servers(ports, made, 1, 10**5, options.seconds))[1] if options.rates else 0.0
     memory: list[float] = []
-    watching = asyncio.create_task(watch_memory(process, memory))
-    used_s, client_s = processor_s(process), time.process_time()
+    watching = asyncio.create_task(watch_memory(servers, memory))
+    used_s, client_s = processor_s(servers), time.process_time()
     limit_s = options.seconds if options.rates else 3600
-    tally, rate = await load_server(port, made, options.clients, options.requests, limit_s)
+    tally, rate = await load_servers(ports, made, options.clients, options.requests, limit_s)
     watching.cancel()
-    used_ms = (processor_s(process) - used_s) * 1000 / len(tally.times_s)
+    used_ms = (processor_s(servers) - used_s) * 1000 / len(tally.times_s)
     client_ms = (time.process_time() - client_s) * 1000 / len(tally.times_s)
     p50, p95, p99 = np.percentile(np.array(tally.times_s) * 1000, [50, 95, 99])
     print(f"{options.clients} clients: {len(tally.times_s)} requests, {tally.wrong} wrong, {dict(tally.statuses)}")
@@ -168,6 +184,29 @@ async def measure(options: argparse.Namespace, process: "subprocess.Popen[bytes]
     return not tally.wrong and not unexpected
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind((HOST, 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def server(options: argparse.Namespace, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """A server that listens; it is stopped at the end."""
+    command = [sys.executable, "-m", "mien", "serve", "--port", str(port), "--model", options.model]
+    command += ["--client-share", "1", *options.flags.split()]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        try:
+            for _ in range(300):
+                with socket.socket() as asked:
+                    if asked.connect_ex((HOST, port)) == 0:
+                        break
+                time.sleep(0.1)
+            yield process
+        finally:
+            process.terminate()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=10_000)
@@ -175,22 +214,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12, help="for each rate")
     parser.add_argument("--rates", action="store_true", help="compare rates instead of sending all requests")
     parser.add_argument("--model", default="default")
+    parser.add_argument("--replicas", type=int, default=1, help="servers that share the clients")
     parser.add_argument("--flags", default="", help="more flags of mien serve")
     options = parser.parse_args()
-    with socket.socket() as free:
-        free.bind((HOST, 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mien", "serve", "--port", str(port), "--model", options.model]
-    with subprocess.Popen([*command, *options.flags.split()], stderr=subprocess.DEVNULL) as process:
-        try:
-            for _ in range(100):
-                with socket.socket() as asked:
-                    if asked.connect_ex((HOST, port)) == 0:
-                        break
-                time.sleep(0.1)
-            right = asyncio.run(measure(options, process, port))
-        finally:
-            process.terminate()
+    with ExitStack() as stack:
+        ports = [free_port() for _ in range(options.replicas)]
+        servers = [stack.enter_context(server(options, port)) for port in ports]
+        right = asyncio.run(measure(options, servers, ports))
     sys.exit(0 if right else 1)
 
 

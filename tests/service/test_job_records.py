@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -208,21 +209,21 @@ def test_the_service_serves_and_removes_nothing_outside(model: Path, folder: Pat
     assert untouched(folder)
 
 
-def test_no_mutation_of_a_job_folder_stops_the_next_job(tmp_path: Path) -> None:
-    """MIEN_FUZZ_CASES and MIEN_FUZZ_SEED run more, or others."""
-    cases = os.environ.get("MIEN_FUZZ_CASES", "50")
-    seed = os.environ.get("MIEN_FUZZ_SEED", "7")
-    command = [sys.executable, "-m", job_fuzz.__name__, seed, cases, str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30 + int(cases), cwd=REPOSITORY)
+def test_no_mutation_of_a_job_folder_stops_the_next_job(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    soak = request.config.getoption("--soak", default=False)
+    cases, seed = (500, secrets.randbelow(10**9)) if soak else (50, 7)
+    command = [sys.executable, "-m", job_fuzz.__name__, str(seed), str(cases), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30 + cases, cwd=REPOSITORY)
     assert (done.returncode, done.stdout) == (0, "sound\n"), f"seed {seed}: {done.stderr}"
 
 
 @pytest.mark.slow
-def test_random_kills_lose_no_job(model: Path, tmp_path: Path) -> None:
-    seed = int(os.environ.get("MIEN_FUZZ_SEED", "3"))
+def test_random_kills_lose_no_job(model: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    soak = request.config.getoption("--soak", default=False)
+    kills, seed = (40, secrets.randbelow(10**9)) if soak else (4, 3)
     generator, accepted = np.random.default_rng(seed), dict[str, bytes]()
-    for _ in range(4):
-        with opened(tmp_path, model, "--max-jobs", "90", "--client-share", "1") as server:
+    for _ in range(kills):
+        with opened(tmp_path, model, "--max-jobs", "900", "--client-share", "1") as server:
             end = time.monotonic() + float(generator.uniform(0.1, 1.5))
             while time.monotonic() < end:
                 content = b"line\n" * int(generator.integers(1, 8))
