@@ -102,3 +102,17 @@ def test_a_face_below_the_wanted_confidence_gets_no_expression() -> None:
     assert doubtful.to_dict()["probability"] == 0.125
     assert doubtful.mark().title == "uncertain"
     assert face().expression is Expression.HAPPINESS
+
+
+def test_a_result_is_short_as_text_and_a_picture_in_a_notebook() -> None:
+    face = FaceExpression(
+        FaceDetection(Box(10, 20, 60, 80), 0.9), ExpressionProbabilities(FERPLUS_LABELS, (0.9, 0.1, 0, 0, 0, 0, 0, 0))
+    )
+    result = ImageResult((320, 240), (face,), "a.jpg", np.zeros((240, 320, 3), np.uint8))
+    assert repr(face) == "<FaceExpression neutral 90% at (10, 20, 60, 80)>"
+    assert repr(result) == "<ImageResult 320×240: neutral 90%>"
+    assert repr(ImageResult((1, 1), ())) == "<ImageResult 1×1: no face>"
+    assert 'src="data:image/jpeg;base64,' in result._repr_html_()
+    without = ImageResult((320, 240), (face,))._repr_html_()
+    assert "<td>neutral 90%</td><td>90%</td><td>10%</td>" in without
+    assert "<img" not in without

@@ -1,8 +1,10 @@
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -143,3 +145,19 @@ def test_what_stands_on_a_page_is_escaped_and_linked() -> None:
     assert "a &lt; b" in text
     assert '<a href="#first---last">First &amp; last</a>' in text
     assert '<h2 id="first---last">' in text
+
+
+def test_further_sets_are_rows_and_models_columns(made_dataset: FerDataset, model: Path, tmp_path: Path) -> None:
+    n = len(made_dataset)
+    groups = np.array([("x",), ("y",)] * (n // 2), dtype=[("side", "U1")])
+    manifest = made_dataset.manifest | {"classes": ["neutral", "happiness"]}
+    further = replace(
+        made_dataset, labels=(np.arange(n) % 2).astype(np.uint8), groups=groups, panel_votes=None, manifest=manifest
+    )
+    options = ReportOptions(split="validation", resamples=5, across={"other": further})
+    models = [load(model), load("capstone")]
+    page = write_report(made_dataset, models, tmp_path / "out", options).read_text(encoding="utf-8")
+    (cells,) = re.findall(r"<tr><td>other</td><td>labels</td><td>test</td><td>(\d+)</td><td>2</td>(.*?)</tr>", page)
+    assert int(cells[0]) == len(made_dataset.split_rows("test"))
+    assert cells[1].count("<td>") == 2
+    assert "other: labels by side" in page

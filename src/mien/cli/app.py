@@ -12,6 +12,7 @@ import typer
 from mien.cli import (
     adapt,
     batch,
+    card,
     compare,
     curation,
     data,
@@ -58,6 +59,7 @@ app.command("export")(train.export)
 app.command("fit-decision")(decision.fit_decision)
 app.command("adapt")(adapt.adapt)
 app.command("evaluate")(evaluate.evaluate)
+app.command("card")(card.card)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)

@@ -21,6 +21,9 @@ def report(
     model: Annotated[
         list[str] | None, typer.Option(help="A shipped model or a model file; several times. Default: all that ship.")
     ] = None,
+    across: Annotated[
+        list[Path] | None, typer.Option(help="A further prepared set for the table across sets; several times.")
+    ] = None,
     photo: Annotated[list[str] | None, typer.Option(help="A photo, folder or pattern to read; several times.")] = None,
     split: Annotated[Split, typer.Option(help="The test split is for a finished model.")] = "test",
     resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0: no intervals.")] = RESAMPLES,
@@ -31,6 +34,8 @@ def report(
     Examples:
         mien report --data data/ferplus --out report --photo photos/
 
+        mien report --data data/ferplus --across data/lfw --across data/london --out report
+
         mien report --data data/ferplus --out report --model capstone --model runs/mine/model.onnx --split validation
     """
     with learning():
@@ -40,8 +45,10 @@ def report(
     from mien.weights import list_weights
 
     names = model or list(list_weights(aliases=False))
-    options = ReportOptions(split=split, photos=_photos(photo or [], leave_out=out), resamples=resamples, seed=seed)
     dataset = open_dataset(data)
+    further = {folder.name: open_dataset(folder) for folder in across or []}
+    photos = _photos(photo or [], leave_out=out)
+    options = ReportOptions(split=split, photos=photos, resamples=resamples, seed=seed, across=further)
     with Console(stderr=True).status(f"judging {', '.join(names)} on the {split} split"):
         page = write_report(dataset, [load(name) for name in names], out, options)
     print(f"wrote {page} ({page.stat().st_size / 1e6:.1f} MB)")

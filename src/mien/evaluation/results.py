@@ -13,6 +13,7 @@ from mien.evaluation.metrics import FloatArray, support
 from mien.evaluation.protocol_metrics import CLASS_METRICS, class_path
 from mien.evaluation.sampled_labels import DrawnMetrics
 from mien.evaluation.selective import RiskCoverage
+from mien.render.html import html_table
 
 #: Metrics of all images together that every protocol has, and those of protocols that judge probabilities.
 OVERALL: Final = ("accuracy", "macro_f1", "balanced_accuracy", "misclassification")
@@ -67,7 +68,7 @@ class ArgmaxMetrics:
         return {name: getattr(self, name) for name in OVERALL} | {"confusion_matrix": self.confusion_matrix.tolist()}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EvaluationResult:
     """All metrics of one model on one protocol and split; what the protocol does not define is None.
 
@@ -125,6 +126,22 @@ class EvaluationResult:
             cases = {"precision": predicted, "recall": true, "f1": min(true, predicted)}
             few += [class_path(label, name) for name, count in cases.items() if count < FEW_CASES]
         return (*(name for name in overall if getattr(self, name) is not None), *few)
+
+    def __repr__(self) -> str:
+        return (
+            f"<EvaluationResult {self.protocol}, {self.split} split, {self.n:,} images: "
+            f"accuracy {self.accuracy:.4f}, macro-F1 {self.macro_f1:.4f}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """For notebooks: every overall metric with its interval."""
+        rows = []
+        for name in OVERALL + OF_PROBABILITIES:
+            value, span = getattr(self, name), self.intervals.get(name)
+            if value is not None:
+                rows.append((name, f"{value:.4f}", "" if span is None else f"[{span.low:.3f}, {span.high:.3f}]"))
+        title = f"{self.protocol}, {self.split} split, {self.n:,} images"
+        return html_table(("metric", "value", "95 % interval"), rows, caption=title)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain, unrounded numbers under the documented names, ready for JSON."""

@@ -6,6 +6,7 @@ It does not know how a prediction was made.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,9 @@ from mien.expressions import Expression, LabelSet
 from mien.geometry import ByteArray, FloatArray
 from mien.render.canvas import save_picture
 from mien.render.faces import FaceMark
+from mien.render.html import html_table, picture_uri
 from mien.render.panels import render_panels
+from mien.render.text import percent
 from mien.runtime.optional import extra
 
 if TYPE_CHECKING:
@@ -96,7 +99,7 @@ class ExpressionProbabilities(Mapping[Expression, float]):
         return {str(label): value for label, value in self.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FaceExpression:
     """One face: where it is and what shows on it.
 
@@ -141,6 +144,12 @@ class FaceExpression:
         }
         return record if self.track_id is None else {"track_id": self.track_id, **record}
 
+    def __repr__(self) -> str:
+        box = self.detection.box
+        track = "" if self.track_id is None else f" track {self.track_id}"
+        at = f"({box.left:.0f}, {box.top:.0f}, {box.right:.0f}, {box.bottom:.0f})"
+        return f"<{type(self).__name__}{track} {self.mark().title} at {at}>"
+
     def mark(self) -> FaceMark:
         """What is drawn of this face."""
         return FaceMark(
@@ -151,7 +160,7 @@ class FaceExpression:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ImageResult:
     """The faces of one picture, from left to right; none is an empty tuple.
 
@@ -219,6 +228,21 @@ class ImageResult:
         with extra("bridges"):
             import polars as pl  # noqa: PLC0415 - an extra
         return pl.DataFrame(self.to_records())
+
+    def __repr__(self) -> str:
+        faces = ", ".join(str(face.mark().title) for face in self.faces) or "no face"
+        return f"<ImageResult {self.size[0]}×{self.size[1]}: {faces}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the picture with boxes and bars; the probabilities as a table where no picture was kept."""
+        if self.image is not None:
+            return f'<img alt="{escape(repr(self))}" style="max-width:100%" src="{picture_uri(self.plot())}">'
+        labels = [] if not self.faces else [str(label) for label in self.faces[0].probabilities.labels]
+        rows = [
+            (str(number), face.mark().title, *map(percent, face.probabilities.row))
+            for number, face in enumerate(self.faces, start=1)
+        ]
+        return html_table(("face", "expression", *labels), rows)
 
     def plot(self) -> Image.Image:
         """The picture with its faces boxed, and beside it each face's expression and probability bars.

@@ -5,6 +5,7 @@ It does not know what it shows. The style sheet, the way to embed a picture and 
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -57,9 +58,7 @@ class Page:
 
     def table(self, table: Table, *, folded: bool = False) -> None:
         """A table; a folded one shows only its title until it is opened."""
-        cells = [[escape(cell) for cell in row] for row in table.rows]
-        shown = html_table(table.header, cells, caption="" if folded else table.title)
-        shown += f'<p class="small">{escape(table.note)}</p>' if table.note else ""
+        shown = text_table(replace(table, title="") if folded else table)
         self._parts.append(f"<details><summary>{escape(table.title)}</summary>{shown}</details>" if folded else shown)
 
     def pictures(self, pictures: Sequence[tuple[Path | bytes, str]]) -> None:
@@ -80,6 +79,13 @@ class Page:
         )
         body = "\n".join([f"<h1>{escape(self._title)}</h1>", f"<nav>{links}</nav>", *self._parts])
         return f"{head}<body>\n{body}\n</body></html>\n"
+
+
+def text_table(table: Table) -> str:
+    """A table of text as HTML, its title as a caption and its note below."""
+    cells = [[escape(cell) for cell in row] for row in table.rows]
+    note = f'<p class="small">{escape(table.note)}</p>' if table.note else ""
+    return html_table(table.header, cells, caption=table.title) + note
 
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str = "") -> str:

@@ -4,7 +4,7 @@ It computes no metric: each comes from the part of the package that owns it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,12 +15,20 @@ from mien.data.summary import count_protocols
 from mien.errors import ConfigError
 from mien.evaluation.baselines import NaiveBaseline
 from mien.evaluation.bootstrap import RESAMPLES
+from mien.evaluation.groups import GroupResult, evaluate_groups
 from mien.evaluation.plots import save_plots
 from mien.evaluation.predictors import EvaluationOptions, Predictor
 from mien.evaluation.report import TEST_SPLIT_NOTICE, EvaluationReport, details
 from mien.evaluation.results import EvaluationResult
-from mien.evaluation.run import evaluate, usable_protocols
-from mien.evaluation.tables import capstone_table, leaderboard_table, metrics_of_models, summary_table
+from mien.evaluation.run import default_protocol, default_split, evaluate, usable_protocols
+from mien.evaluation.tables import (
+    across_sets_table,
+    capstone_table,
+    group_tables,
+    leaderboard_table,
+    metrics_of_models,
+    summary_table,
+)
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE, LabelSet
 from mien.imaging import readable_path
 from mien.networks.diagram import plot_network
@@ -53,12 +61,14 @@ class ReportOptions:
         photos: Pictures to read with the last of the models; the page names those that cannot be read.
         resamples: Of the bootstrap.
         seed: Of the sample faces, the bootstrap and the one draw of labels.
+        across: Further data sets by name; each is a row of the table across sets.
     """
 
     split: Split = "test"
     photos: tuple[Path, ...] = ()
     resamples: int = RESAMPLES
     seed: int = 0
+    across: Mapping[str, FerDataset] = field(default_factory=dict)
 
 
 _DEFAULTS = ReportOptions()
@@ -88,6 +98,8 @@ def write_report(
     report = _Report(dataset, out, options)
     results = {name: report.judge(pipeline) for name, pipeline in pipelines.items()}
     report.add_summary(results)
+    if options.across and models:
+        report.add_across(pipelines)
     report.add_data()
     naive = report.add_naive()
     for name, pipeline in pipelines.items():
@@ -136,6 +148,35 @@ class _Report:
                 name: [result for result in judged if result.protocol in _DETAILED] for name, judged in results.items()
             }
             self.page.table(summary_table(detailed))
+
+    def add_across(self, pipelines: Mapping[str, ExpressionPipeline]) -> None:
+        """One row a set, one column a model; groups of people for the last model, where a set tells them."""
+        self.page.heading("Across sets")
+        self.page.words("Each set is judged over the classes that it and the model have.")
+        results: dict[str, dict[str, EvaluationResult]] = {}
+        for name, dataset in self.options.across.items():
+            split, protocol = default_split(dataset), default_protocol(dataset)
+            results[name] = {}
+            for model, pipeline in pipelines.items():
+                options = self._options(pipeline.recognizer.labels)
+                (found,) = evaluate(pipeline.recognizer, dataset, split=split, protocols=(protocol,), options=options)
+                results[name][model] = found
+        self.page.table(across_sets_table(results))
+        last = list(pipelines.values())[-1]
+        for name, dataset in self.options.across.items():
+            for group in self._groups(last, dataset):
+                for table in group_tables(group):
+                    self.page.table(replace(table, title=f"{name}: {table.title}"), folded=True)
+
+    def _groups(self, pipeline: ExpressionPipeline, dataset: FerDataset) -> tuple[GroupResult, ...]:
+        return evaluate_groups(
+            pipeline.recognizer,
+            dataset,
+            dataset.group_names,
+            split=default_split(dataset),
+            protocol=default_protocol(dataset),
+            options=self._options(pipeline.recognizer.labels),
+        )
 
     def add_data(self) -> None:
         """Counts, their plot, and faces of each expression."""
@@ -223,8 +264,11 @@ class _Report:
     def _evaluate(
         self, model: Predictor, protocols: Sequence[str], labels: LabelSet = FERPLUS_LABELS
     ) -> tuple[EvaluationResult, ...]:
-        options = EvaluationOptions(labels=labels, resamples=self.options.resamples, seed=self.options.seed)
+        options = self._options(labels)
         return evaluate(model, self.dataset, split=self.options.split, protocols=protocols, options=options)
+
+    def _options(self, labels: LabelSet) -> EvaluationOptions:
+        return EvaluationOptions(labels=labels, resamples=self.options.resamples, seed=self.options.seed)
 
     def _picture(self, name: str, ending: str = ".png") -> Path:
         return self.out / "figures" / (name + ending)
