@@ -1,13 +1,14 @@
 """Where each detector puts its box in FER2013's frame, and whether turning faces upright helps.
 
     python experiments/crop_geometry.py frames DATA [--yunet FILE] [--count 1500]
-    python experiments/crop_geometry.py upright DATA [--model NAME|FILE] [--count 600]
+    python experiments/crop_geometry.py upright DATA [--model NAME|FILE] [--count 600] [--detector NAME] [--angles 0 15]
 
 DATA is a prepared data set. A face is enlarged and put on gray, so that a detector sees it as part of a picture whose
 frame is known.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from PIL import Image
 
 from mien.data.dataset import open_dataset
 from mien.detection.base import Detector, FaceDetection
-from mien.detection.registry import build_detector
+from mien.detection.registry import DEFAULT_DETECTOR, build_detector
 from mien.evaluation.metrics import kl_divergence
 from mien.geometry import Box, CropFrame, iou
 from mien.metadata import InputSpec
@@ -56,7 +57,7 @@ def relative_box(box: Box) -> tuple[float, float, float, float]:
 
 def print_frames(data: Path, yunet: Path | None, count: int) -> None:
     faces, _ = read_faces(data, 0, count)
-    names = ["blazeface", "haar"] + (["yunet"] if yunet else [])
+    names = ["blazeface", "centerface", "haar"] + (["yunet"] if yunet else [])
     print(f"{len(faces)} training faces of {SIDE} pixels on gray; median [quartiles], in shares of the frame's side")
     for name in names:
         detector = build_detector(name, file=yunet if name == "yunet" else None, threads=1)
@@ -67,13 +68,13 @@ def print_frames(data: Path, yunet: Path | None, count: int) -> None:
         print(f"{name}: found {len(boxes)}  {labeled}")
 
 
-def print_upright(data: Path, model: str, count: int, detector: Detector) -> None:
+def print_upright(data: Path, model: str, count: int, detector: Detector, angles: Sequence[int]) -> None:
     """Agreement with the votes' majority and log likelihood of the votes, a row an angle."""
     recognizer = load_recognizer(model, threads=1)
     faces, votes = read_faces(data, 1, count)
     frame = recognizer.metadata.frames.get(detector.name, DEFAULT_FRAMES.get(detector.name, CropFrame(0, 0, 1, 1)))
     print(f"{len(faces)} validation faces, {detector.name}; share of votes for the top expression, KL(votes ‖ model)")
-    for angle_deg in (0, 5, 10, 15, 20, 30, 45, 60, 75, 90):
+    for angle_deg in angles:
         crops: dict[str, list[npt.NDArray[np.float32]]] = {"as found": [], "upright": []}
         rolls, kept = [], []
         for row, face in enumerate(faces):
@@ -106,12 +107,14 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--yunet", type=Path)
     parser.add_argument("--model", default="default")
+    parser.add_argument("--detector", default=DEFAULT_DETECTOR, help="of upright")
+    parser.add_argument("--angles", type=int, nargs="+", default=(0, 5, 10, 15, 20, 30, 45, 60, 75, 90))
     parser.add_argument("--count", type=int, default=1500)
     given = parser.parse_args()
     if given.what == "frames":
         print_frames(given.data, given.yunet, given.count)
     else:
-        print_upright(given.data, given.model, given.count, build_detector(threads=1))
+        print_upright(given.data, given.model, given.count, build_detector(given.detector, threads=1), given.angles)
 
 
 if __name__ == "__main__":

@@ -127,6 +127,7 @@ def _gray_around(image: ByteArray, box: Box, roll_deg: float) -> tuple[FloatArra
 #: (experiments/crop_geometry.py).
 DEFAULT_FRAMES: Mapping[str, CropFrame] = {
     "blazeface": CropFrame(0.069, 0.156, 0.864, 0.864),
+    "centerface": CropFrame(0.090, 0.026, 0.827, 0.985),
     "haar": CropFrame(0.010, 0.010, 0.974, 0.974),
     "yunet": CropFrame(0.101, 0.036, 0.801, 0.979),
     "whole": WHOLE_FRAME,

@@ -40,7 +40,7 @@ class Counting:
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    return build_detector(threads=1)
+    return build_detector("blazeface", threads=1)
 
 
 @given(width=st.integers(1, 5000), height=st.integers(1, 5000), side=st.integers(50, 2000), corner=st.integers(0, 500))

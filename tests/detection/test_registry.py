@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mien.detection.registry import build_detector, list_detectors
+from mien.detection.settings import SearchSettings
 from mien.errors import ConfigError, ModelFileError, UnknownDetectorError
 from mien.geometry import Box
 from mien.weights import weight_path
@@ -15,10 +16,10 @@ from tests.photos import pasted, portrait
 
 
 def test_the_names_are_listed() -> None:
-    assert list_detectors() == ("blazeface", "haar", "whole", "yunet")
+    assert list_detectors() == ("blazeface", "centerface", "haar", "whole", "yunet")
 
 
-@pytest.mark.parametrize("name", ["blazeface", "haar", "whole"])
+@pytest.mark.parametrize("name", ["blazeface", "centerface", "haar", "whole"])
 def test_each_detector_bears_its_name_and_finds_the_portraits_face(name: str) -> None:
     detector = build_detector(name)
     assert detector.name == name
@@ -26,13 +27,14 @@ def test_each_detector_bears_its_name_and_finds_the_portraits_face(name: str) ->
 
 
 def test_a_detector_names_its_file_and_the_files_hash() -> None:
-    shipped = {"blazeface": hashlib.sha256(weight_path("blazeface", kind="detector").read_bytes()).hexdigest()}
-    assert build_detector().files == shipped
+    for name in ("blazeface", "centerface"):
+        shipped = hashlib.sha256(weight_path(name, kind="detector").read_bytes()).hexdigest()
+        assert build_detector(name).files == {name: shipped}
     assert list(build_detector("haar").files) == ["haar"]
     assert build_detector("whole").files == {}
 
 
-@pytest.mark.parametrize("name", ["blazeface", "haar", "whole"])
+@pytest.mark.parametrize("name", ["blazeface", "centerface", "haar", "whole"])
 def test_threads_that_share_a_detector_get_the_faces_of_their_own_picture(name: str) -> None:
     detector = build_detector(name)
     pictures = [pasted(side, [(40 * side // 20, 30)], (640, 400)) for side in (110, 140, 170, 200)]
@@ -55,8 +57,15 @@ def test_an_unknown_name_is_answered_with_near_ones() -> None:
 
 
 def test_settings_out_of_range_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"min_score is 1\.5"):
-        build_detector(min_score=1.5)
+    for wrong in (
+        {"min_score": 1.5},
+        {"mode": "deep"},
+        {"min_face": 0.0},
+        {"min_face": float("nan")},
+        {"max_faces": 0},
+    ):
+        with pytest.raises(ConfigError, match="expected"):
+            SearchSettings(**wrong)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="yunet needs its ONNX file"):
         build_detector("yunet")
     with pytest.raises(ModelFileError, match="no such model file"):
@@ -64,7 +73,7 @@ def test_settings_out_of_range_are_refused() -> None:
 
 
 def test_a_high_threshold_leaves_faces_out() -> None:
-    assert build_detector(min_score=0.99).detect(portrait()) == ()
+    assert build_detector(search=SearchSettings(min_score=0.99)).detect(portrait()) == ()
 
 
 def test_the_whole_picture_is_the_face_of_whole() -> None:

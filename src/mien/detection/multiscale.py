@@ -25,6 +25,7 @@ from mien.detection.base import (
     moved,
 )
 from mien.detection.refinement import Refiner
+from mien.detection.settings import DEFAULT_SEARCH, SearchSettings
 from mien.detection.tiles import cut_by_tile, tiles_of
 from mien.detection.traits import SearchTraits
 from mien.geometry import Box, ByteArray, iou
@@ -48,17 +49,14 @@ class MultiscaleDetector:
     Args:
         detector: Should also return doubtful faces.
         traits: What is known of it.
-        min_score: Faces below this confidence are left out; doubtful ones still make it look closer.
-        min_face: Side in pixels of the smallest face looked for.
+        settings: What is looked for; doubtful faces, below its score, still make it look closer. ``fast`` looks no
+            closer, ``thorough`` looks closer everywhere.
     """
 
-    def __init__(
-        self, detector: Detector, traits: SearchTraits, *, min_score: float | None = None, min_face: float = 24
-    ) -> None:
-        self._detector, self._traits = detector, traits
-        self.min_score = traits.min_score if min_score is None else min_score
+    def __init__(self, detector: Detector, traits: SearchTraits, settings: SearchSettings = DEFAULT_SEARCH) -> None:
+        self._detector, self._traits, self.settings = detector, traits, settings
+        self.min_score = traits.min_score if settings.min_score is None else settings.min_score
         self._refiner = Refiner(detector, traits, min_score=self.min_score)
-        self._smallest_tile = ceil(min_face / traits.visible_share)
 
     @property
     def name(self) -> str:
@@ -83,7 +81,7 @@ class MultiscaleDetector:
         if self._may_hide_small(found, first, long_side):
             found += self._look_closer(image, Box(0, 0, width, height))
         # 4. Looks overlap: each face once, and no eye or mouth beside its face.
-        return in_reading_order(drop_contained(merge_overlapping(found)))
+        return self._chosen(found, long_side)
 
     def detect_again(
         self, image: ByteArray, expected: Sequence[FaceDetection], *, closer: bool
@@ -108,7 +106,10 @@ class MultiscaleDetector:
         known += self._settled([face for face in first if not is_among(face, known)], image, long_side)
         if closer and self._may_hide_small(known, first, long_side):
             known += self._look_closer(image, Box(0, 0, width, height), tuple(known))
-        return in_reading_order(drop_contained(merge_overlapping(known)))
+        return self._chosen(known, long_side)
+
+    def _chosen(self, faces: Sequence[FaceDetection], long_side: int) -> tuple[FaceDetection, ...]:
+        return in_reading_order(self.settings.kept(drop_contained(merge_overlapping(faces)), long_side))
 
     def _settled(self, faces: Sequence[FaceDetection], image: ByteArray, long_side: float) -> Iterator[FaceDetection]:
         return self._refiner.settled(faces, image, long_side, confirmed=self._traits.confirmed_score)
@@ -130,19 +131,22 @@ class MultiscaleDetector:
     ) -> Iterator[FaceDetection]:
         """Confident faces in the tiles of ``region``, and in their tiles in turn, without the known ones."""
         height, width = image.shape[:2]
-        if max(region.width, region.height) <= self._smallest_tile:
+        smallest = ceil(self.settings.min_face_px(max(height, width)) / self._traits.visible_share)
+        if max(region.width, region.height) <= smallest:
             return
-        for tile in tiles_of(region, max(_TILE_SHARE * max(region.width, region.height), self._smallest_tile)):
+        for tile in tiles_of(region, max(_TILE_SHARE * max(region.width, region.height), smallest)):
             part = np.ascontiguousarray(image[int(tile.top) : int(tile.bottom), int(tile.left) : int(tile.right)])
             faces = [moved(face, tile.left, tile.top) for face in self._detector.detect(part)]
             long_side = max(tile.width, tile.height)
             whole = [f for f in faces if not cut_by_tile(f.box, tile, (width, height)) and not is_among(f, known)]
             yield from self._refiner.settled(whole, image, long_side, confirmed=self._traits.confirmed_tile_score)
-            if self._has_small(faces, long_side):
+            if self.settings.mode == "thorough" or self._has_small(faces, long_side):
                 yield from self._look_closer(image, tile, known)
 
     def _may_hide_small(self, found: Sequence[FaceDetection], first: Sequence[FaceDetection], long_side: float) -> bool:
         """Whether smaller faces than the ``first`` look sees may be there, by what was ``found`` in all."""
+        if self.settings.mode != "default":
+            return self.settings.mode == "thorough"
         is_doubtful = all(face.score < self._traits.confirmed_tile_score for face in found)
         return is_doubtful or self._has_small(first, long_side)
 

@@ -1,6 +1,7 @@
 """Cutting a picture into overlapping tiles. It does not know what is looked for in them."""
 
 from collections.abc import Iterator
+from math import ceil
 
 import numpy as np
 
@@ -29,6 +30,31 @@ def _spans(start: float, stop: float, side: float) -> list[tuple[float, float]]:
     count = 1 if side >= length else int(np.ceil((length - side) / (side * (1 - OVERLAP)))) + 1
     starts = np.rint(np.linspace(start, stop - side, count))
     return [(float(first), float(first + side)) for first in starts]
+
+
+def fitted_tiles(size: tuple[int, int], longest: float, margin: float) -> Iterator[Box]:
+    """As few equal tiles as cover a picture with sides of at most ``longest``, neighbors overlapping by ``margin``.
+
+    Args:
+        size: (width, height) of the picture in pixels.
+        longest: Side of a tile in pixels.
+        margin: In pixels, so that what is no larger lies whole in one of them.
+
+    Examples:
+        >>> [(tile.left, tile.right) for tile in fitted_tiles((100, 30), 60, 10)]
+        [(0.0, 55.0), (45.0, 100.0)]
+    """
+    columns, rows = (_fitted(length, longest, margin) for length in size)
+    for top, bottom in rows:
+        for left, right in columns:
+            yield Box(left, top, right, bottom)
+
+
+def _fitted(length: float, longest: float, margin: float) -> list[tuple[float, float]]:
+    count = 1 if length <= longest else ceil((length - margin) / max(longest - margin, 1))
+    side = (length + (count - 1) * margin) / count
+    starts = [round(place * (side - margin)) for place in range(count)]
+    return [(float(start), float(min(length, ceil(start + side)))) for start in starts]
 
 
 def cut_by_tile(box: Box, tile: Box, size: tuple[int, int]) -> bool:
