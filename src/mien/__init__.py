@@ -18,6 +18,7 @@ from mien.base_rates import BaseRates
 from mien.decision import DecisionRule
 from mien.detection.base import Detector, FaceDetection
 from mien.detection.registry import build_detector, list_detectors
+from mien.detection.settings import SearchMode, SearchSettings
 from mien.errors import MienError
 from mien.expressions import (
     AFFECTNET_LABELS,
@@ -34,6 +35,7 @@ from mien.preprocessing import crop_face, to_model_input
 from mien.recognition.answers import AnswerOptions
 from mien.recognition.explanation import Explanation, explain
 from mien.recognition.pipeline import ExpressionPipeline, load
+from mien.recognition.quality import FaceQuality
 from mien.recognition.recognizer import Recognizer, load_recognizer
 from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
 from mien.weights import list_weights
@@ -90,6 +92,7 @@ __all__ = [
     "FaceDetection",
     "FaceExpression",
     "FaceLandmarks",
+    "FaceQuality",
     "FailedImage",
     "FerDataset",
     "FrameResult",
@@ -110,6 +113,8 @@ __all__ = [
     "RunFolder",
     "RunRecord",
     "RunResult",
+    "SearchMode",
+    "SearchSettings",
     "TrainingConfig",
     "WeightsSource",
     "__version__",

@@ -3,7 +3,7 @@
 It knows neither images nor detectors. Pixel *centers* lie at half integers: pixel (0, 0) covers [0, 1) × [0, 1).
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from math import atan2, cos, degrees, radians, sin
 
 import numpy as np
@@ -141,6 +141,10 @@ class FaceLandmarks:
         """Angle of the line from the right to the left eye, in (-180, 180]; positive is clockwise on the screen."""
         (x0, y0), (x1, y1) = self.right_eye, self.left_eye
         return degrees(atan2(y1 - y0, x1 - x0))
+
+    def to_dict(self) -> dict[str, list[float] | None]:
+        """Each point as [x, y] by name; None for an ear that the detector does not give."""
+        return {item.name: list(at) if (at := getattr(self, item.name)) else None for item in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)

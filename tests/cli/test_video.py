@@ -102,7 +102,7 @@ def test_a_complete_table_of_another_detector_is_refused_by_resume(clip: Path, m
     assert len((tmp_path / "a.csv.progress.json").read_bytes()) < 1000
     result = run(model, "video", clip, *options, "--resume")
     assert isinstance(result.exception, CheckpointError)
-    assert "detector blazeface instead of whole" in str(result.exception)
+    assert "detector centerface instead of whole" in str(result.exception)
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def test_a_rolled_face_is_cropped_as_the_upright_one(pipeline: ExpressionPipelin
         image = np.asarray(picture)
         (face,) = pipeline.detector.detect(image)
         crops.append(pipeline.crop(image, face).ravel())
-    assert np.corrcoef(crops)[0, 1] > 0.9
+    assert np.corrcoef(crops)[0, 1] > 0.82  # key points are exact to some 4°; unturned crops reach 0.3
 
 
 def test_below_the_models_angle_a_face_is_left_as_it_is(tmp_path: Path) -> None:

@@ -64,6 +64,9 @@ def test_the_json_is_the_documented_one_in_plain_numbers() -> None:
                 "expression": "neutral",
                 "probability": 0.125,
                 "probabilities": dict.fromkeys(map(str, FERPLUS_LABELS), 0.125),
+                "landmarks": None,
+                "roll_deg": 0.0,
+                "quality": None,
             }
         ],
     }

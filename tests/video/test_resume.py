@@ -142,7 +142,7 @@ def test_resuming_with_another_file_of_the_detector_is_refused(
     pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path, is_complete: bool
 ) -> None:
     out, file = Outputs(tmp_path / "a.csv"), tmp_path / "faces.onnx"
-    shipped = weight_path("blazeface", kind="detector").read_bytes()
+    shipped = weight_path("centerface", kind="detector").read_bytes()
     file.write_bytes(shipped)
     with nullcontext() if is_complete else pytest.raises(Killed):
         listener = None if is_complete else killed_at(3)

@@ -7,11 +7,22 @@ import typer
 
 from mien.decision import Decision
 from mien.detection.registry import list_detectors
+from mien.detection.settings import SearchMode
 from mien.metadata import LabelConvention
 
 ModelOption = Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")]
 DetectorOption = Annotated[str, typer.Option(help=f"One of {', '.join(list_detectors())}.")]
 DetectorFileOption = Annotated[Path | None, typer.Option(help="The ONNX file of yunet.")]
+SearchOption = Annotated[
+    SearchMode, typer.Option(help="Look at a picture once, closer where it may hide faces, or closer everywhere.")
+]
+MinFaceOption = Annotated[
+    float | None, typer.Option(metavar="PX|SHARE", help="Smallest face: pixels, or below 1 a share of the long side.")
+]
+MaxFacesOption = Annotated[int | None, typer.Option(help="Keep so many faces of a picture, the largest.")]
+MinDetectorScoreOption = Annotated[
+    float | None, typer.Option(help="Leave out faces that the detector is less sure of, 0 to 1.")
+]
 SmoothingOption = Annotated[float, typer.Option(help="Time constant of smoothing in seconds; 0 is off.")]
 ThreadsOption = Annotated[int, typer.Option(help="Threads of each network.")]
 LabelsOption = Annotated[

@@ -17,12 +17,14 @@ from mien.base_rates import Prior
 from mien.decision import Decision
 from mien.detection.base import Detector, FaceDetection
 from mien.detection.registry import DEFAULT_DETECTOR, build_detector
+from mien.detection.settings import SearchMode, SearchSettings
 from mien.errors import ConfigError, ImageDecodeError, SourceError
 from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
 from mien.imaging import ColorOrder, ImageSource, describe_source, load_image
 from mien.metadata import PERCEIVED, LabelConvention
 from mien.preprocessing import DEFAULT_FRAMES, crop_face, face_crop_box
 from mien.recognition.answers import AnswerOptions
+from mien.recognition.quality import measure_quality
 from mien.recognition.recognizer import Recognizer, load_recognizer
 from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
 
@@ -104,16 +106,24 @@ class ExpressionPipeline:
     ) -> list[ImageResult]:
         """Crop the faces ``found`` in each picture and read them together."""
         crops = [self.crop(image, face) for (_, image), faces in zip(pictures, found, strict=True) for face in faces]
-        size = self.recognizer.metadata.input.size
-        rows = iter(self.recognizer.predict_proba(np.array(crops, np.float32).reshape(-1, size, size)))
+        side = self.recognizer.metadata.input.size
+        waiting = iter(crops)
+        rows = iter(self.recognizer.predict_proba(np.array(crops, np.float32).reshape(-1, side, side)))
         results, labels = [], self.recognizer.labels
         for (source, image), faces in zip(pictures, found, strict=True):
-            probabilities = [ExpressionProbabilities.from_row(labels, next(rows)) for _ in faces]
+            size = image.shape[1], image.shape[0]
             read = tuple(
-                FaceExpression(f, p, None, self.min_confidence, self.recognizer.decision)
-                for f, p in zip(faces, probabilities, strict=True)
+                FaceExpression(
+                    face,
+                    ExpressionProbabilities.from_row(labels, next(rows)),
+                    None,
+                    self.min_confidence,
+                    self.recognizer.decision,
+                    measure_quality(face, next(waiting), size),
+                )
+                for face in faces
             )
-            results.append(ImageResult((image.shape[1], image.shape[0]), read, source, image))
+            results.append(ImageResult(size, read, source, image))
         return results
 
     def crop(self, image: ByteArray, face: FaceDetection) -> FloatArray:
@@ -129,6 +139,10 @@ def load(  # noqa: PLR0913 - the front door; its options are keywords
     detector: str = DEFAULT_DETECTOR,
     *,
     detector_file: Path | None = None,
+    search: SearchMode = "default",
+    min_face: float | None = None,
+    max_faces: int | None = None,
+    min_detector_score: float | None = None,
     threads: int | None = None,
     min_confidence: float = 0.0,
     labels: LabelConvention = PERCEIVED,
@@ -139,8 +153,13 @@ def load(  # noqa: PLR0913 - the front door; its options are keywords
 
     Args:
         model: A name that ``mien models`` lists, or the path of an exported file.
-        detector: ``blazeface``, ``haar``, ``yunet`` or ``whole``.
+        detector: A name of ``list_detectors()``.
         detector_file: The ONNX file of ``yunet``.
+        search: ``fast`` looks at a picture once, ``default`` closer where it may hide faces, ``thorough`` everywhere.
+        min_face: Width of the smallest face looked for and kept: pixels from 1 on, below that a share of the picture's
+            long side; None looks for 24 pixels.
+        max_faces: So many faces of a picture are kept, the largest; None keeps all.
+        min_detector_score: Faces below this confidence are left out, in [0, 1]; None takes the detector's default.
         threads: Threads of each network; None leaves it to onnxruntime.
         min_confidence: Faces whose named expression is less probable get none, in [0, 1].
         labels: ``perceived`` answers what people see on a face; ``intended`` what it was meant to show, from the second
@@ -150,7 +169,7 @@ def load(  # noqa: PLR0913 - the front door; its options are keywords
         decision: ``rule`` names expressions by the model's decision rule, ``argmax`` the most probable one.
 
     Raises:
-        ConfigError: ``min_confidence`` is out of range, the detector file is missing or not wanted, or the model
+        ConfigError: A number is out of range, the detector file is missing or not wanted, or the model
             cannot answer so: it has no such head, or its base rates are not known.
         SourceError: The file of base rates cannot be read.
         UnknownModelError: No such model ships.
@@ -160,7 +179,8 @@ def load(  # noqa: PLR0913 - the front door; its options are keywords
     """
     named = model if isinstance(model, str) else Path(model)
     recognizer = load_recognizer(named, threads=threads, labels=labels, prior=prior, decision=decision)
-    found_by = build_detector(detector, file=detector_file, threads=threads)
+    wanted = SearchSettings(search, min_face, max_faces, min_detector_score)
+    found_by = build_detector(detector, file=detector_file, search=wanted, threads=threads)
     return ExpressionPipeline(found_by, recognizer, min_confidence=min_confidence)
 
 

@@ -18,6 +18,7 @@ from mien.detection.base import FaceDetection
 from mien.errors import MienError, ShapeError
 from mien.expressions import Expression, LabelSet
 from mien.geometry import ByteArray, FloatArray
+from mien.recognition.quality import FaceQuality
 from mien.render.canvas import save_picture
 from mien.render.faces import FaceMark
 from mien.render.html import html_table, picture_uri
@@ -109,6 +110,7 @@ class FaceExpression:
         track_id: The same face in other frames of a video has the same number; None for single pictures.
         min_confidence: Below this probability of the named expression none is named, in [0, 1].
         decision: How the expression is named; None names the most probable.
+        quality: How well the face shows; None where that was not measured.
     """
 
     detection: FaceDetection
@@ -116,6 +118,7 @@ class FaceExpression:
     track_id: int | None = None
     min_confidence: float = 0.0
     decision: DecisionRule | None = None
+    quality: FaceQuality | None = None
 
     @property
     def choice(self) -> Expression:
@@ -141,6 +144,9 @@ class FaceExpression:
             "expression": None if self.expression is None else str(self.expression),
             "probability": self.probability,
             "probabilities": self.probabilities.to_dict(),
+            "landmarks": None if self.detection.landmarks is None else self.detection.landmarks.to_dict(),
+            "roll_deg": self.detection.roll_deg,
+            "quality": None if self.quality is None else self.quality.to_dict(),
         }
         return record if self.track_id is None else {"track_id": self.track_id, **record}
 

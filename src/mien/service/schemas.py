@@ -25,6 +25,16 @@ class BoxSchema(Schema):
     bottom: float
 
 
+class QualitySchema(Schema):
+    """What limits the reading of a face; ``unreliable`` where one measure is beyond its limit."""
+
+    size_px: float
+    sharpness: float
+    turn: float | None
+    cut: float
+    unreliable: bool
+
+
 class FaceSchema(Schema):
     """One face; ``probabilities`` sum to one."""
 
@@ -33,6 +43,11 @@ class FaceSchema(Schema):
     expression: Expression | None = Field(description="Null where it is below min_confidence")
     probability: float = Field(ge=0, le=1)
     probabilities: dict[Expression, float]
+    landmarks: dict[str, list[float] | None] | None = Field(
+        None, description="Key points as [x, y] by name; null where the detector gives none"
+    )
+    roll_deg: float = Field(0.0, description="Turn of the face, clockwise")
+    quality: QualitySchema | None = Field(None, description="How well the face shows")
 
 
 class PictureSchema(Schema):

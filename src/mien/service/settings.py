@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from mien.detection.registry import DEFAULT_DETECTOR
+from mien.detection.registry import DEFAULT_DETECTOR, list_detectors
+from mien.detection.settings import SearchMode
 from mien.errors import ConfigError
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")
@@ -35,8 +36,11 @@ class ServiceSettings(BaseSettings):
     more_models: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Further models that requests may choose, to compare them, separated by commas"
     )
-    detector: str = Field(DEFAULT_DETECTOR, description="blazeface, haar, yunet or whole")
+    detector: str = Field(DEFAULT_DETECTOR, description=f"One of {', '.join(list_detectors())}")
     detector_file: Path | None = Field(None, description="The ONNX file of yunet")
+    search: SearchMode = Field("default", description="Look once, closer where faces may hide, or closer everywhere")
+    min_face: float | None = Field(None, description="Smallest face: pixels, or below 1 a share of the long side")
+    min_detector_score: float | None = Field(None, description="Leave out faces that the detector is less sure of")
     threads: int = Field(1, ge=1, le=256, description="Threads of each model")
     concurrency: int = Field(0, ge=0, le=256, description="Pictures processed at a time; 0 is two for each core")
     batch_size: int = Field(64, ge=1, le=1024, description="Faces, of all clients, that go through the network at once")

@@ -14,6 +14,7 @@ from threading import Lock
 from typing import TypeVar
 
 from mien.detection.registry import build_detector
+from mien.detection.settings import SearchSettings
 from mien.errors import ConfigError, MienError, OverdueError, RequestError
 from mien.geometry import ByteArray
 from mien.recognition.pipeline import ExpressionPipeline
@@ -53,7 +54,9 @@ class ImageReader:
         self._decoder = Decoder(
             workers=settings.pool_size, timeout_s=settings.decode_timeout_s, max_pixels=settings.max_pixels
         )
-        detector = build_detector(settings.detector, file=settings.detector_file, threads=settings.threads)
+        search = SearchSettings(settings.search, settings.min_face, None, settings.min_detector_score)
+        file, threads = settings.detector_file, settings.threads
+        detector = build_detector(settings.detector, file=file, search=search, threads=threads)
         self.recognizers = {name: self._load(name) for name in (settings.model, *settings.more_models)}
         self.recognizer = self.recognizers[settings.model]
         self.pipeline = ExpressionPipeline(limit_faces(detector, settings.max_faces), self.recognizer)

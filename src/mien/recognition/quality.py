@@ -1,0 +1,73 @@
+"""How well a face shows: what its expression can be told from, whatever the network answers.
+
+It does not know networks. How accuracy falls with each measure: docs/reference/detection.md.
+"""
+
+from dataclasses import asdict, dataclass
+from math import hypot
+
+import numpy as np
+
+from mien.detection.base import FaceDetection
+from mien.geometry import Box, FloatArray, intersection
+
+#: A face beyond any of these is marked unreliable.
+LEAST_SIZE_PX, LEAST_SHARPNESS, MOST_TURN, MOST_CUT = 20.0, 0.1, 0.6, 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class FaceQuality:
+    """What limits the reading of one face.
+
+    Attributes:
+        size_px: Width of its box in pixels of the picture.
+        sharpness: Mean difference of a pixel of the crop from its neighbors' mean, in standard deviations of the crop;
+            0 is flat.
+        turn: How far the nose lies from the middle of the eyes, along them, in eye distances: 0 looks at the camera,
+            0.5 and more is a profile, at most 1. None where the detector gives no key points.
+        cut: Share of the box that lies outside the picture, in [0, 1].
+        unreliable: Whether one of them is beyond its limit: accuracy has then fallen by several points at least.
+    """
+
+    size_px: float
+    sharpness: float
+    turn: float | None
+    cut: float
+    unreliable: bool
+
+    def to_dict(self) -> dict[str, float | bool | None]:
+        """Plain numbers."""
+        return asdict(self)
+
+
+def measure_quality(face: FaceDetection, crop: FloatArray, size: tuple[int, int]) -> FaceQuality:
+    """The quality of a found face.
+
+    Args:
+        face: As found.
+        crop: As the network sees it, gray float32 (side, side) in [0, 1].
+        size: (width, height) of the picture.
+    """
+    width, sharpness, turn = face.box.width, _sharpness(crop), _turn(face)
+    cut = 1 - intersection(face.box, Box(0, 0, *size)) / face.box.area if face.box.area > 0 else 1.0
+    is_unclear = width < LEAST_SIZE_PX or sharpness < LEAST_SHARPNESS
+    unreliable = is_unclear or (turn or 0.0) > MOST_TURN or cut > MOST_CUT
+    return FaceQuality(width, sharpness, turn, max(0.0, cut), unreliable)
+
+
+def _sharpness(crop: FloatArray) -> float:
+    neighbors = (crop[:-2, 1:-1] + crop[2:, 1:-1] + crop[1:-1, :-2] + crop[1:-1, 2:]) / 4  # (side - 2, side - 2)
+    spread = float(crop.std())
+    return float(np.abs(crop[1:-1, 1:-1] - neighbors).mean() / spread) if spread > 0 else 0.0
+
+
+def _turn(face: FaceDetection) -> float | None:
+    if face.landmarks is None:
+        return None
+    (x0, y0), (x1, y1) = face.landmarks.right_eye, face.landmarks.left_eye
+    apart = hypot(x1 - x0, y1 - y0)
+    if apart <= 0:
+        return 1.0
+    nose_x, nose_y = face.landmarks.nose
+    along = (nose_x - (x0 + x1) / 2) * (x1 - x0) + (nose_y - (y0 + y1) / 2) * (y1 - y0)
+    return min(1.0, abs(along) / apart**2)
