@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mien.training.initialization import Initialization
     from mien.training.precision import Precision
     from mien.training.recipes import Recipe
-    from mien.training.run import RunResult
 
 RecipeArgument = Annotated[
     str | None, typer.Argument(help="A recipe that `mien recipes` lists, or a TOML file.", show_default=False)
@@ -35,6 +34,12 @@ TeacherOption = Annotated[
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="KEY=VALUE: a setting in place of the recipe's; once for each.")
 ]
+AllOption = Annotated[
+    str | None, typer.Option("--all", help="Every recipe of `shipped` or of a folder, in order.", metavar="GROUP")
+]
+PrecisionOption = Annotated[
+    Literal["auto", "32-true", "bf16-mixed"], typer.Option(help="Arithmetic; auto measures which is faster here.")
+]
 
 
 def train(
@@ -42,9 +47,7 @@ def train(
     *,
     data: DataOption,
     out: Annotated[Path, typer.Option(help="The run folder; with --all the folder of the run folders.")],
-    all_: Annotated[
-        str | None, typer.Option("--all", help="Every recipe of `shipped` or of a folder, in order.", metavar="GROUP")
-    ] = None,
+    all_: AllOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last whole epoch.")] = False,
     start: StartOption = None,
     teacher: TeacherOption = None,
@@ -52,16 +55,12 @@ def train(
     settings: SetOption = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Two epochs on some hundred images: about a minute.")] = False,
     threads: Annotated[int, typer.Option(min=0, help="Threads of the processor; 0 for all cores.")] = 0,
-    precision: Annotated[
-        Literal["auto", "32-true", "bf16-mixed"], typer.Option(help="Arithmetic; auto measures which is faster here.")
-    ] = "auto",
+    precision: PrecisionOption = "auto",
 ) -> None:
     """Train a network by a recipe; the run folder keeps the best weights, history, curves and record.
 
     Examples:
         mien train ferplus-cnn-fast --data data/ferplus --out runs/capstone
-
-        mien train ferplus-cnn-fast --data data/ferplus --out runs/capstone --resume
 
         mien train ferplus-resnet --data data/ferplus --out runs/try --smoke --set learning_rate=1e-3
 
@@ -79,11 +78,7 @@ def train(
         _train_all(recipes, main, sets, out, changes, kept)
         return
     initialization = _initialization(recipes[0], out, start, teacher or ())
-    result = _train_one(recipes[0], main, sets, out, changes, kept, resume=resume, initialization=initialization)
-    best = result.best
-    print(f"best epoch {best.epoch} of {result.epochs}: validation loss {best.loss:.4f}, KL {best.kl:.4f},", end=" ")
-    print(f"expected accuracy {best.accuracy:.4f}")
-    print(f"next: mien export {out}")
+    _train_one(recipes[0], main, sets, out, changes, kept, resume=resume, initialization=initialization)
 
 
 def _load_recipes(
@@ -167,11 +162,11 @@ def _train_one(
     *,
     resume: bool,
     initialization: "Initialization",
-) -> "RunResult":
+) -> None:
     from mien.training.run import train as run_training
 
     with TrainingProgress(recipe.name) as listener:
-        return run_training(
+        result = run_training(
             changes(recipe.config),
             dataset,
             out,
@@ -181,6 +176,10 @@ def _train_one(
             precision=precision,
             listener=listener,
         )
+    best = result.best
+    print(f"best epoch {best.epoch} of {result.epochs}: validation loss {best.loss:.4f}, KL {best.kl:.4f},", end=" ")
+    print(f"expected accuracy {best.accuracy:.4f}")
+    print(f"next: mien export {out}")
 
 
 def _train_all(

@@ -87,9 +87,7 @@ def train_chain(
         listener_for: Gives what is told of the progress of each.
 
     Raises:
-        ConfigError: A recipe does not fit the data.
-        CheckpointError: A run folder holds another run, or an ancestor is not there.
-        StorageError: The disk is full; what was saved before is untouched.
+        MienError: What :func:`mien.training.run.train` raises, or an ancestor is not there.
     """
     stages = []
     for recipe in recipes:

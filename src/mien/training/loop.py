@@ -1,0 +1,215 @@
+"""The training loop: the state of a run between two epochs, and the steps of an epoch."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from mien.errors import ConfigError
+from mien.training.batches import Batch, ImageBatches
+from mien.training.distillation import Teachers, teachers_distribution
+from mien.training.faces import TrainingFaces, ValidationFaces
+from mien.training.heads import CLASSES, intended, perceived
+from mien.training.history import EpochMetrics
+from mien.training.interpolation import StartShare
+from mien.training.losses import cross_entropy, expected_hits
+from mien.training.mixing import mix
+from mien.training.optim import LearningRate, build_optimizer, running_mean
+from mien.training.progress import Listener
+from mien.training.records import RunRecord
+from mien.training.runs import RunFolder
+
+
+class Run:
+    """The state of a run between two epochs.
+
+    Attributes:
+        history: Metrics of the epochs so far.
+        network: In training; :meth:`kept` is what is validated and saved as best.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of a run, each made apart from the others
+        self,
+        record: RunRecord,
+        folder: RunFolder,
+        *,
+        network: nn.Module,
+        frozen: list[nn.Module],
+        anchor: StartShare | None,
+        faces: TrainingFaces,
+        validation: ValidationFaces,
+        teachers: tuple[Path, ...],
+        listener: Listener,
+    ) -> None:
+        config = record.config
+        self.config, self.record, self.folder, self.listener = config, record, folder, listener
+        self.faces, self.validation = faces, validation
+        self.history: list[EpochMetrics] = []
+        self.epochs_without_gain = 0
+        self._sources, self._frozen, self._anchor = teachers, frozen, anchor
+        self._answers: Tensor | None = None
+        self._teachers: Teachers | None = None
+        self.fabric = Fabric(accelerator="auto", devices=1, precision=record.precision)
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network, self.optimizer = self.fabric.setup(network, build_optimizer(network, config))
+        self.mean = running_mean(network, config.ema_decay) if config.ema_decay else None
+        self.steps = -(-len(faces) // config.batch_size)  # an epoch; the last batch may be smaller
+        self.learning_rate = LearningRate(self.optimizer.optimizer, config, steps_per_epoch=self.steps)
+
+    def begin(self) -> None:
+        """Write the record, ask the teachers and go on where an earlier run ended."""
+        self.folder.write_record(self.record)
+        if self._sources and self.config.teaching == "consistent":
+            self._teachers = Teachers(self._sources, self.fabric.device)
+        elif self._sources:
+            with self.fabric.autocast():
+                self._answers = teachers_distribution(
+                    self._sources, self.faces.images, self.folder, device=self.fabric.device, listener=self.listener
+                )
+        if self.folder.begun:
+            self._restore(self.folder.load_last())
+            self._report()  # a kill may have fallen between the state and the files that tell of it
+        self.listener.started(
+            epochs=self.config.epochs,
+            steps_per_epoch=self.steps,
+            done_epochs=len(self.history),
+            precision=str(self.record.precision),
+        )
+
+    @property
+    def finished(self) -> bool:
+        """All epochs are done, or there was no gain for as long as the recipe allows."""
+        patience = self.config.patience
+        return len(self.history) >= self.config.epochs or 0 < patience <= self.epochs_without_gain
+
+    @property
+    def best(self) -> EpochMetrics:
+        return next(metrics for metrics in reversed(self.history) if metrics.best)
+
+    @property
+    def kept(self) -> nn.Module:
+        """The network that is judged: running means of the weights, moved back towards the first ones where wanted."""
+        network: nn.Module = self.network.module if self.mean is None else self.mean.module
+        return network if self._anchor is None else self._anchor.between(network)
+
+    def run_epoch(self) -> None:
+        """Train one epoch, validate, save.
+
+        Raises:
+            ConfigError: The metric that the best epoch is chosen by is no number any more.
+        """
+        epoch = len(self.history) + 1
+        torch.manual_seed(self.config.seed * 7919 + epoch)  # of dropout and mixup; primes keep the streams apart
+        trained = self._train(epoch)
+        judged: dict[str, Any] = self.validation.judge(self._logits, epoch)
+        watched = judged[self.config.monitor]
+        if not isfinite(watched):
+            raise ConfigError(
+                f"epoch {epoch}: validation {self.config.monitor} is {watched}, the run has diverged",
+                hint=f"lower the learning rate, in another folder; {self.folder.path} keeps the epochs before",
+            )
+        gained = all(watched < getattr(metrics, self.config.monitor) for metrics in self.history)
+        self.epochs_without_gain = 0 if gained else self.epochs_without_gain + 1
+        rate = self.optimizer.param_groups[0]["lr"]
+        self.learning_rate.after_epoch(watched)
+        row: dict[str, Any] = trained | judged
+        metrics = EpochMetrics(epoch=epoch, **row, learning_rate=rate, best=gained)
+        self.history.append(metrics)
+        self._save(gained=gained)
+        self.listener.finished_epoch(metrics)
+
+    def _train(self, epoch: int) -> dict[str, float]:
+        """All training steps of an epoch."""
+        config = self.config
+        targets = self.faces.targets_at(epoch)  # (n, 8), or (n, 15) with two heads
+        if self._answers is not None:
+            targets[:, :CLASSES] = targets[:, :CLASSES].lerp(self._answers, self.faces.teacher_share)
+        self.network.train()
+        for part in self._frozen:
+            part.eval()  # its batch norms keep their statistics
+        started, seen, losses, hits = time.perf_counter(), 0, 0.0, 0.0
+        batches = self.faces.images.shuffled(
+            config.batch_size, config.augmentation, seed=config.seed * 104_729 + epoch, side=config.side_at(epoch)
+        )
+        for batch in batches:
+            each, logits = self._step(batch, targets)
+            seen += len(batch.at)
+            losses += float(each.sum())
+            hits += float(expected_hits(perceived(logits).cpu(), self.faces.votes[batch.at]).sum())
+            self.listener.stepped(loss=losses / seen, images_per_s=seen / (time.perf_counter() - started))
+        elapsed = time.perf_counter() - started
+        return {
+            "train_loss": losses / seen,
+            "train_accuracy": hits / seen,
+            "images_per_s": seen / elapsed,
+            "augmentation_share": self.faces.images.augmenting_s / elapsed,
+        }
+
+    def _step(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of the optimizer; the first head's loss of each face (b,) and all logits, without gradients."""
+        config, device = self.config, batch.images.device
+        images, wanted = mix(batch.images, targets[batch.at].to(device), config.mixup)  # (b, 1, side, side), (b, 8|15)
+        first = wanted[:, :CLASSES]
+        if self._teachers is not None:
+            view = {"geometry": batch.moved, "unerased": batch.unerased, "changed": images}[config.teacher_view]
+            with self.fabric.autocast():
+                first = first.lerp(self._teachers(view), self._share(batch))
+        logits = self.network(images)  # (b, 8) or (b, 15)
+        each = cross_entropy(perceived(logits), first)  # (b,)
+        loss = (each * self.faces.weights[batch.at].to(device)).mean()
+        if config.intended_weight:
+            # faces without a label of FER2013 have targets of zeros: their loss is 0
+            loss = loss + config.intended_weight * cross_entropy(intended(logits), wanted[:, CLASSES:]).mean()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        self.optimizer.step()
+        self.learning_rate.after_step()
+        if self.mean is not None:
+            self.mean.update_parameters(self.network.module)
+        return each.detach(), logits.detach()
+
+    def _share(self, batch: Batch) -> Tensor | float:
+        """The teachers' share in the targets of a batch, one number or float32 (b, 1)."""
+        share = self.faces.teacher_share
+        return share if isinstance(share, float) else share[batch.at].to(batch.images.device)
+
+    @torch.no_grad()
+    def _logits(self, images: ImageBatches) -> Tensor:
+        """What the kept network says of all images, float32 (n, classes)."""
+        network = self.kept.eval()
+        with self.fabric.autocast():
+            return torch.cat([network(batch).float().cpu() for batch in images.in_order()])
+
+    def _save(self, *, gained: bool) -> None:
+        if gained:
+            self.folder.save_best(self.kept.state_dict(), epoch=len(self.history))
+        state = {
+            "network": self.network.module.state_dict(),
+            "mean": None if self.mean is None else self.mean.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "learning_rate": self.learning_rate.state_dict(),
+            "history": [metrics.to_dict() for metrics in self.history],
+            "epochs_without_gain": self.epochs_without_gain,
+        }
+        self.folder.save_last(state)
+        self._report()
+
+    def _report(self) -> None:
+        """Write the files that tell people of the epochs so far."""
+        self.folder.write_history(self.history)
+        self.folder.write_record(replace(self.record, epochs=len(self.history), best=self.best))
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.network.module.load_state_dict(state["network"])
+        if self.mean is not None:
+            self.mean.load_state_dict(state["mean"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.learning_rate.load_state_dict(state["learning_rate"])
+        self.history = [EpochMetrics.from_dict(row) for row in state["history"]]
+        self.epochs_without_gain = state["epochs_without_gain"]
