@@ -1,5 +1,6 @@
 """From pictures to expressions: the same whichever way a picture comes in, and framed as in training."""
 
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -142,3 +143,27 @@ def real_faces(shared: Path) -> Picture:
             if len(faces) == 80:
                 return np.stack(faces)
     raise AssertionError
+
+
+class _Watched(list[str]):
+    """Names of pictures that notes how many were asked for."""
+
+    asked = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for name in super().__iter__():
+            self.asked += 1
+            yield name
+
+
+@pytest.mark.parametrize(("side", "ahead"), [(64, 8), (5000, 1)])
+def test_a_stream_holds_few_pictures_and_of_large_ones_a_single_one(
+    pipeline: ExpressionPipeline, tmp_path: Path, side: int, ahead: int
+) -> None:
+    Image.new("L", (side, side), 128).save(tmp_path / "flat.png")
+    names = _Watched([str(tmp_path / "flat.png")] * 10)
+    stream = pipeline.stream(names)
+    next(stream)
+    assert names.asked == ahead
+    if side == 64:
+        assert len(list(stream)) == 9

@@ -28,8 +28,9 @@ from mien.recognition.quality import measure_quality
 from mien.recognition.recognizer import Recognizer, load_recognizer
 from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
 
-#: So many pictures are held at a time while their faces go through the network together.
-PICTURES_AT_A_TIME = 8
+#: So many pictures, or pixels of them, are held at a time while their faces go through the network together; a picture
+#: with more pixels is held alone.
+PICTURES_AT_A_TIME, PIXELS_AT_A_TIME = 8, 24_000_000
 
 
 class ExpressionPipeline:
@@ -86,13 +87,28 @@ class ExpressionPipeline:
         return self._read_faces([(describe_source(source), image)], [tuple(faces)])[0]
 
     def stream(self, sources: Iterable[ImageSource]) -> Iterator[ImageResult | FailedImage]:
-        """Results one after the other, in constant memory; a picture that cannot be read gives its error instead."""
-        for part in _parts(sources):
-            loaded = [_load_or_fail(source) for source in part]
-            pictures = [(describe_source(s), i) for s, i in zip(part, loaded, strict=True) if isinstance(i, np.ndarray)]
-            results = iter(self._read_pictures(pictures))
-            for item in loaded:
-                yield item if isinstance(item, FailedImage) else next(results)
+        """Results one after the other; a picture that cannot be read gives its error instead.
+
+        Memory does not grow with the number of pictures: few are held at a time, and of large ones a single one.
+        """
+        held: list[tuple[str | None, ByteArray | FailedImage]] = []
+        for source in sources:
+            held.append((describe_source(source), _load_or_fail(source)))
+            pixels = sum(item.shape[0] * item.shape[1] for _, item in held if isinstance(item, np.ndarray))
+            if len(held) == PICTURES_AT_A_TIME or pixels >= PIXELS_AT_A_TIME:
+                yield from self._read_and_let_go(held)
+        yield from self._read_and_let_go(held)
+
+    def _read_and_let_go(
+        self, held: list[tuple[str | None, ByteArray | FailedImage]]
+    ) -> Iterator[ImageResult | FailedImage]:
+        """The results of the held pictures; nothing here keeps a picture whose result was given."""
+        results = self._read_pictures([(name, item) for name, item in held if isinstance(item, np.ndarray)])
+        failures = [item if isinstance(item, FailedImage) else None for _, item in held]
+        held.clear()
+        results.reverse()
+        for failure in failures:
+            yield failure or results.pop()
 
     def _read_together(self, sources: Sequence[ImageSource], color: ColorOrder) -> list[ImageResult]:
         return self._read_pictures([(describe_source(s), load_image(s, color=color)) for s in sources])
