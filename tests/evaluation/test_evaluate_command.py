@@ -191,7 +191,7 @@ def test_groups_stand_in_the_record_of_their_protocol(capsys, dataset, tmp_path)
     assert _run(*common, "--by", "side", "--json") == 0
     (group,) = json.loads(capsys.readouterr().out)["groups"]
     assert [(value["value"], value["n"]) for value in group["values"]] == [("x", 15), ("y", 15)]
-    assert _run(*common, "--by", "side") == 0
+    assert _run(*common, "--by", " side, ") == 0
     assert "labels by side" in capsys.readouterr().out
     assert _run(*common, "--by", "age") == 3
     assert "its groups: side" in capsys.readouterr().err

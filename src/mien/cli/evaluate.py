@@ -166,15 +166,14 @@ def _judge(
     dataset = open_dataset(data)
     split = split or default_split(dataset)
     protocols = chosen_protocols(protocol, dataset, split)
+    named = [name.strip() for name in (by or "").split(",") if name.strip()]
     with progress() as told:
         options = EvaluationOptions(labels=subject.labels, resamples=resamples, seed=seed, progress=told)
         results = judge(subject.predictor, dataset, split=split, protocols=protocols, options=options)
         groups = tuple(
             group
-            for rule in (protocols if by else ())
-            for group in evaluate_groups(
-                subject.predictor, dataset, (by or "").split(","), split=split, protocol=rule, options=options
-            )
+            for rule in (protocols if named else ())
+            for group in evaluate_groups(subject.predictor, dataset, named, split=split, protocol=rule, options=options)
         )
     naive = subject.origin.get("model") == "naive"
     comparison = compare_with_naive(results, dataset, seed=seed, is_naive=naive)

@@ -36,7 +36,7 @@ def explain(
 ) -> None:
     """Draw for each face, from left to right, which parts speak for its expression (red) and against it (blue).
 
-    Parts are covered one after the other and the fall of the probability is drawn. It shows what this network reacts
+    Parts are covered one after the other and the fall of the probability is shown. It shows what this network reacts
     to, not what makes an expression, and not why a person looks as they do.
 
     Examples:

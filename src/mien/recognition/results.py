@@ -157,7 +157,7 @@ class FaceExpression:
         return f"<{type(self).__name__}{track} {self.mark().title} at {at}>"
 
     def mark(self) -> FaceMark:
-        """What is drawn of this face."""
+        """What is rendered of this face."""
         return FaceMark(
             self.detection.box,
             self.probabilities.to_dict(),
@@ -257,7 +257,7 @@ class ImageResult:
             ShapeError: The result holds no picture.
         """
         if self.image is None:
-            raise ShapeError("this result holds no picture to draw on")
+            raise ShapeError("this result holds no picture to render")
         return render_panels(self.image, [face.mark() for face in self.faces])
 
     def save(self, path: str | Path) -> None:

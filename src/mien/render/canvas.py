@@ -1,6 +1,6 @@
 """What every picture is made with: letters and their size, and writing the file.
 
-It draws nothing.
+It renders nothing itself.
 """
 
 from functools import cache

@@ -16,7 +16,7 @@ from mien.render.labels import LABEL_MARGIN, Label, LabelForm, place_labels
 from mien.render.style import EXPRESSION_COLORS, INK, MUTED, PAPER, rgb
 from mien.render.text import percent
 
-#: How the outline of a box is drawn: tracks are told apart by it and by their number, since colors are expressions.
+#: How the outline of a box looks: tracks are told apart by it and by their number, since colors are expressions.
 LineStyle = Literal["solid", "dashed", "dotted", "dashdot"]
 #: Strokes and gaps of each style in widths of the line.
 _DASHES: Final[Mapping[LineStyle, tuple[float, ...]]] = {
