@@ -17,6 +17,12 @@ REPOSITORY = Path(__file__).parent.parent
 settings.register_profile("mien", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mien")
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What ``make soak`` gives."""
+    parser.addoption("--soak", action="store_true", help="long runs of the fuzz and kill tests, from random seeds")
+
+
 #: Where torch is absent (its CPU build is to be had for one version of Python only) learning is not tested.
 collect_ignore = (
     []

@@ -61,7 +61,7 @@ def replace_part(pick: random.Random, part: Path, victim: Path) -> None:
         part.symlink_to(part)
 
 
-def copy(source: Path, work: Path, _name: str, _progress: object) -> None:
+def copy(source: Path, work: Path, _job: object, _progress: object) -> None:
     """A reader for the worker."""
     (work / "rows.csv").write_bytes(source.read_bytes())
 

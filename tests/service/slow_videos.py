@@ -16,7 +16,7 @@ from mien.service.server import serve
 from mien.service.settings import read_settings
 
 
-def read_slowly(source: Path, folder: Path, name: str, progress: Callable[[float], None]) -> None:
+def read_slowly(source: Path, folder: Path, job: object, progress: Callable[[float], None]) -> None:
     lines = source.read_text(encoding="utf-8").splitlines()
     with (folder / "lines.txt").open("a", encoding="utf-8") as out:
         for number, line in enumerate(lines):

@@ -59,6 +59,8 @@ WRONG: dict[str, Any] = {
     "an error that is a record": {"error": {}},
     "a name that is none": {"name": None},
     "an empty name": {"name": ""},
+    "options that are a record": {"options": {}},
+    "endless options": {"options": "a" * 5000},
     "a field more": {"more": 1},
 }
 TEXTS = ["", "{", "null", "[]", "5", '"job"', "[" * 100_000, '{"id":' * 10_000, "\x00" * 50, " " * 2**20, "{}"]
@@ -80,7 +82,7 @@ def write_job(place: Path, record: dict[str, Any] | str) -> None:
     (place / "job.json").write_text(record if isinstance(record, str) else json.dumps(record))
 
 
-def copy(source: Path, work: Path, _name: str, _progress: object) -> None:
+def copy(source: Path, work: Path, _job: object, _progress: object) -> None:
     """A reader for :class:`JobWorker`."""
     (work / "rows.csv").write_bytes(source.read_bytes())
 
@@ -185,7 +187,7 @@ def test_a_folder_that_cannot_be_worked_in_does_not_keep_the_others_waiting(fold
         (folder / name / "source").write_bytes(b"video")
     jobs = jobs_in(folder)
 
-    def read(source: Path, work: Path, name: str, progress: object) -> None:
+    def read(source: Path, work: Path, job: object, progress: object) -> None:
         if source.parent.name == ID:
             shutil.rmtree(source.parent)  # under the reader's hands
             (source.parent.parent / ID).write_text("a file")

@@ -170,6 +170,7 @@ def test_on_a_phone_the_result_is_scrolled_to(page: Browser, files: list[Path]) 
         choose(page, files[1])
         top = page.driver.execute_script("return document.getElementById('result').getBoundingClientRect().top")
         assert -5 <= top < 400
+        assert page.barriers() == []
 
 
 def test_six_faces_are_reached_without_a_box_that_scrolls(page: Browser, tmp_path: Path) -> None:

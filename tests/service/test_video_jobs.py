@@ -75,6 +75,20 @@ def test_a_video_gives_what_the_library_gives(
     assert "Expressions in holiday &lt;1&gt;.mp4" in (tmp_path / "report.html").read_text()
 
 
+def test_a_video_is_read_with_the_options_of_its_request(
+    reading: Server, clip: Path, library: ExpressionPipeline, tmp_path: Path
+) -> None:
+    params: dict[str, Any] = {"name": "clip.mp4", "decision": "argmax", "min_confidence": 0.999}
+    response = httpx.post(f"{reading.url}/v1/video", params=params, content=clip.read_bytes())
+    record = wait(f"{reading.url}{response.headers['location']}", "done")
+    assert record["options"] == "decision=argmax&min_confidence=0.999"
+    rows = httpx.get(f"{reading.url}{response.headers['location']}/files/rows.csv").text.splitlines()
+    named = [row.split(",")[rows[0].split(",").index("expression")] for row in rows[1:]]
+    assert set(named) == {""}
+    refused = httpx.post(f"{reading.url}/v1/video", params={"prior": "jobs.json"}, content=clip.read_bytes())
+    assert refused.status_code == 400
+
+
 def test_the_timeline_is_small_and_holds_mean_probabilities(reading: Server, clip: Path) -> None:
     job = submit(reading, clip.read_bytes())
     wait(job, "done")

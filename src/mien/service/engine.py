@@ -44,7 +44,7 @@ class Engine:
 
     def __enter__(self) -> Self:
         if self.jobs is not None:
-            self._worker = JobWorker(self.jobs, VideoReader(self.reader.pipeline, self.settings))
+            self._worker = JobWorker(self.jobs, VideoReader(self.reader, self.settings))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -93,6 +93,7 @@ class JobSchema(Schema):
     attempts: int
     files: list[str] = Field(description="Names of the results; empty until all are complete")
     error: str | None
+    options: str = Field(description="What the request chose, as parameters of its address; empty for the defaults")
 
 
 class StatusSchema(Schema):

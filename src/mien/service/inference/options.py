@@ -1,7 +1,9 @@
 """How a client wants its faces read: which model, which labels, under which base rates, named how."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from mien.base_rates import BALANCED
 from mien.decision import Decision
@@ -30,6 +32,27 @@ class ReadOptions:
     prior: str | None = None
     decision: Decision = "rule"
     min_confidence: float = 0.0
+
+    def to_query(self) -> str:
+        """As parameters of an address; only what differs from the defaults."""
+        default = ReadOptions()
+        chosen = {name: value for name, value in asdict(self).items() if value != getattr(default, name)}
+        return urlencode(chosen)
+
+    @classmethod
+    def from_query(cls, query: str) -> "ReadOptions":
+        """What :meth:`to_query` gave, checked again.
+
+        Raises:
+            RequestError: It is something else.
+        """
+        given: dict[str, Any] = dict(parse_qsl(query))
+        try:
+            if "min_confidence" in given:
+                given["min_confidence"] = float(given["min_confidence"])
+            return cls(**given)
+        except (TypeError, ValueError) as err:
+            raise RequestError("the options of the video cannot be read") from err
 
     def answers(self) -> AnswerOptions:
         """The same for the library.

@@ -63,7 +63,7 @@ class JobFolder:
             raise ConfigError(f"{folder}: {problem}", hint="name a folder on a local disk, or start without one")
 
     @contextmanager
-    def uploading(self, name: str, client: Client) -> Iterator[Job]:
+    def uploading(self, name: str, client: Client, options: str = "") -> Iterator[Job]:
         """A new job, locked while the block writes its upload; then it waits for work. If the block fails, it is gone.
 
         Raises:
@@ -73,7 +73,7 @@ class JobFolder:
         """
         self._check_waiting(client)
         self.check_space(0)
-        job = Job(secrets.token_urlsafe(16), name, created_s=time.time())
+        job = Job(secrets.token_urlsafe(16), name, created_s=time.time(), options=options)
         try:
             (self._folder / job.id).mkdir(mode=0o700)
         except OSError as err:

@@ -38,6 +38,7 @@ class Job:
         attempts: How often work on it was begun.
         files: Names of the results; empty until all are complete.
         error: Why it failed.
+        options: What the request chose about the answers, as parameters of its address; empty for the defaults.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Job:
     attempts: int = 0
     files: tuple[str, ...] = ()
     error: str | None = None
+    options: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -70,6 +72,7 @@ class _Record(BaseModel):
     attempts: int = Field(ge=0, le=1000)
     files: tuple[_FileName, ...]
     error: str | None
+    options: str = Field("", max_length=4000)  # records of before have none
 
 
 def read_record(path: Path) -> Job:

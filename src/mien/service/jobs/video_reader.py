@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 
 from mien.errors import MissingDependencyError, OverdueError
-from mien.recognition.pipeline import ExpressionPipeline
 from mien.render.plots import load_figure
 from mien.runtime.files import write_text
+from mien.service.inference.options import ReadOptions
+from mien.service.inference.reader import ImageReader
+from mien.service.jobs.record import Job
 from mien.service.settings import ServiceSettings
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.record import Outputs, VideoSummary, record_video
@@ -31,16 +33,16 @@ FORMATS = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "gif
 
 
 class VideoReader:
-    """Reads one video after the other, with a pipeline that other threads may use at the same time.
+    """Reads one video after the other, with the pipeline that requests use at the same time.
 
     Results are ``rows.csv``, ``annotated.mp4``, ``summary.json`` and ``timeline.json``; with the extra ``plots`` also
     ``timeline.png`` and ``report.html``.
     """
 
-    def __init__(self, pipeline: ExpressionPipeline, settings: ServiceSettings) -> None:
-        self._pipeline, self._settings, self._plots = pipeline, settings, _can_plot()
+    def __init__(self, images: ImageReader, settings: ServiceSettings) -> None:
+        self._images, self._settings, self._plots = images, settings, _can_plot()
 
-    def __call__(self, source: Path, folder: Path, name: str, progress: Callable[[float], None]) -> None:
+    def __call__(self, source: Path, folder: Path, job: Job, progress: Callable[[float], None]) -> None:
         """Write the results into ``folder``, which is empty.
 
         Raises:
@@ -48,6 +50,7 @@ class VideoReader:
             LimitError: A frame shows too many faces.
             OverdueError: It took longer than the settings allow.
             StorageError: A result cannot be written.
+            RequestError: The model of this server cannot answer as the job asks.
         """
         video = open_video(source, max_pixels=self._settings.max_pixels, formats=FORMATS)
         length_s, end_s = video.info.duration_s, monotonic() + self._settings.max_video_s
@@ -57,10 +60,10 @@ class VideoReader:
                 raise OverdueError(f"not read within {self._settings.max_video_s:g} s; send a shorter or smaller video")
             progress(result.timestamp_s / length_s if length_s else 0.0)
 
-        analyzer = FrameAnalyzer(self._pipeline, VideoSettings())
-        summary = record_video(video, analyzer, self._outputs(folder, name), listener=follow)
+        analyzer = FrameAnalyzer(self._images.pipeline_for(ReadOptions.from_query(job.options)), VideoSettings())
+        summary = record_video(video, analyzer, self._outputs(folder, job.name), listener=follow)
         progress_file(folder / "rows.csv").unlink()  # its hashes are in the summary, its paths nobody's business
-        _write_json(folder / "summary.json", _summary(summary, name))
+        _write_json(folder / "summary.json", _summary(summary, job.name))
         _write_json(folder / "timeline.json", _curves(summary.timeline))
 
     def _outputs(self, folder: Path, name: str) -> Outputs:

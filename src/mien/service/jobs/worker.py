@@ -34,11 +34,11 @@ class _ServerStops(JobCanceled):
 class Reader(Protocol):
     """What reads a video."""
 
-    def __call__(self, source: Path, folder: Path, name: str, progress: Callable[[float], None]) -> None:
+    def __call__(self, source: Path, folder: Path, job: Job, progress: Callable[[float], None]) -> None:
         """Write result files into ``folder``, which is empty.
 
-        ``name`` is the client's name of the video. ``progress`` takes the share that is done, in [0, 1]; it is called
-        often and raises :class:`JobCanceled`.
+        ``job`` has the client's name of the video and what it chose. ``progress`` takes the share that is done, in
+        [0, 1]; it is called often and raises :class:`JobCanceled`.
         """
 
 
@@ -105,7 +105,7 @@ class JobWorker:
         work = self._jobs.start(job)
         report = _Progress(self._jobs, job, self._closing)
         try:
-            self._reader(source, work, job.name, report)
+            self._reader(source, work, job, report)
             report.current_job()
         except _ServerStops:
             self._jobs.save(replace(job, phase="waiting", attempts=job.attempts - 1))

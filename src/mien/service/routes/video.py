@@ -15,7 +15,7 @@ from mien.errors import NotOfferedError, RequestError, StorageError
 from mien.service.http.uploads import body_stream, clean_name
 from mien.service.jobs.folder import JobFolder
 from mien.service.jobs.record import Job
-from mien.service.routes.dependencies import AUTHORIZED, TheClient, TheEngine
+from mien.service.routes.dependencies import AUTHORIZED, TheClient, TheEngine, TheOptions
 from mien.service.schemas import JobSchema, ProblemSchema
 from mien.service.settings import ServiceSettings
 
@@ -59,14 +59,17 @@ TheJob = Annotated[Job, Depends(_job)]
 
 @router.post("", status_code=202, responses=_RESPONSES, response_model=JobSchema, openapi_extra={"requestBody": _VIDEO})
 async def submit(
-    request: Request, engine: TheEngine, client: TheClient, jobs: TheJobs, name: str = "video"
+    request: Request, engine: TheEngine, client: TheClient, jobs: TheJobs, options: TheOptions, name: str = "video"
 ) -> JSONResponse:
     """Send a video as the body; the answer is a job, whose address tells its progress."""
     settings = engine.settings
+    engine.reader.pipeline_for(options)  # what the model cannot do is refused before the upload
     announced = request.headers.get("content-length", "")
     size = int(announced) if announced.isdecimal() else settings.max_video_bytes
     with ExitStack() as upload:  # an upload that fails, or whose client leaves, is removed
-        job = await asyncio.to_thread(upload.enter_context, jobs.uploading(clean_name(name, "video"), client))
+        job = await asyncio.to_thread(
+            upload.enter_context, jobs.uploading(clean_name(name, "video"), client, options.to_query())
+        )
         await asyncio.to_thread(jobs.check_space, min(size, settings.max_video_bytes))
         await _receive(request, jobs.source(job), jobs, settings)
     engine.wake_jobs()

@@ -38,10 +38,11 @@ export function openStream(parameters) {
 }
 
 /** The job that a video becomes; `onShare` is told how much was sent. */
-export function sendVideo(file, onShare, signal) {
+export function sendVideo(file, parameters, onShare, signal) {
   return new Promise((resolve, reject) => { // fetch does not tell how much was sent
     const request = new XMLHttpRequest();
-    request.open("POST", `/v1/video?name=${encodeURIComponent(file.name)}`);
+    parameters.set("name", file.name);
+    request.open("POST", `/v1/video?${parameters}`);
     for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.responseType = "json";

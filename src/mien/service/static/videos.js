@@ -3,6 +3,7 @@
 import { deleteVideo, fetchResult, findVideo, Problem, sendVideo } from "./api.js";
 import { save } from "./downloads.js";
 import { takeFiles } from "./files.js";
+import { parameters } from "./options.js";
 import { drawStrip } from "./strip.js";
 import { drawCurves, duration, trackTable } from "./tracks.js";
 
@@ -49,7 +50,7 @@ async function begin(file) {
     sending = new AbortController();
     progress(`Sending ${file.name} …`, 0);
     try {
-      const job = await sendVideo(file, (share) => progress(`Sending ${file.name} …`, share), sending.signal);
+      const job = await sendVideo(file, parameters(""), (share) => progress(`Sending ${file.name} …`, share), sending.signal);
       sending = null;
       await follow(job.id);
     } finally {
