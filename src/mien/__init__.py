@@ -62,8 +62,12 @@ if TYPE_CHECKING:
     from mien.training.run import RunResult, train
     from mien.training.runs import RunFolder
     from mien.version import __version__
-    from mien.video.results import FrameResult
+    from mien.video.results import FrameResult, TrackedFace
     from mien.video.run import analyze_video
+    from mien.video.settings import VideoSettings
+    from mien.video.sources.base import VideoFrame, VideoInfo, VideoSource
+    from mien.video.sources.open import open_video
+    from mien.video.sources.sampling import Sampling
 
 __all__ = [
     "AFFECTNET_LABELS",
@@ -113,9 +117,15 @@ __all__ = [
     "RunFolder",
     "RunRecord",
     "RunResult",
+    "Sampling",
     "SearchMode",
     "SearchSettings",
+    "TrackedFace",
     "TrainingConfig",
+    "VideoFrame",
+    "VideoInfo",
+    "VideoSettings",
+    "VideoSource",
     "WeightsSource",
     "__version__",
     "adapt",
@@ -137,6 +147,7 @@ __all__ = [
     "load_image",
     "load_recognizer",
     "open_dataset",
+    "open_video",
     "to_model_input",
     "train",
 ]
@@ -170,6 +181,13 @@ _LAZY = {
     "TrainingConfig": "mien.training.config",
     "WeightsSource": "mien.training.records",
     "__version__": "mien.version",
+    "Sampling": "mien.video.sources.sampling",
+    "TrackedFace": "mien.video.results",
+    "VideoFrame": "mien.video.sources.base",
+    "VideoInfo": "mien.video.sources.base",
+    "VideoSettings": "mien.video.settings",
+    "VideoSource": "mien.video.sources.base",
+    "open_video": "mien.video.sources.open",
     "analyze_video": "mien.video.run",
     "build_network": "mien.networks.registry",
     "evaluate": "mien.evaluation.run",

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _FILE_PROTOCOLS = "file,crypto,data"
 #: A stream that sends nothing for so long is given up.
 STREAM_TIMEOUT_S = 10.0
+#: Threads of a decoder; more gain nothing for frames of a few slices.
+_DECODER_THREADS = 4
 #: Pixels of other shapes than these are a wrong header, not a picture to be stretched.
 _PIXEL_SHAPES = Fraction(1, 8), Fraction(8)
 #: EXIF orientation by where a display matrix sends the x and the y axis: signs of (a, b, c, d) in x' = a·x + c·y,
@@ -47,7 +49,7 @@ class Damage:
     """What the decoder says of a stream's health.
 
     Attributes:
-        left_out: Packets that cannot be decoded.
+        left_out: Packets that cannot be decoded, and frames that cannot be converted.
         frames: Frames that it marks as damaged; they are read all the same.
         packets: Packets that it marks as damaged.
         stopped: Why reading ended early, None where it did not.
@@ -110,14 +112,18 @@ def video_stream(container: "InputContainer", name: str) -> "VideoStream":
     pixels each time, and a run that is resumed would not end with the rows of one that was not.
 
     Raises:
-        SourceError: There is none.
+        SourceError: There is none, or none of a known codec.
     """
     moving = [stream for stream in container.streams.video if not _is_cover(stream)]
+    if moving and all(stream.codec_context is None for stream in moving):
+        raise SourceError(f"{name}: cannot be read as a video (its codec is not known)")
+    moving = [stream for stream in moving if stream.codec_context is not None]
     if not moving:
         kinds = ", ".join(stream.type for stream in container.streams) or "nothing"
         raise SourceError(f"{name}: no video stream, it holds {kinds}")
     best = max(moving, key=lambda stream: stream.width * stream.height)
     best.thread_type = "SLICE"
+    best.codec_context.thread_count = _DECODER_THREADS  # by default one for each core of the host
     return best
 
 
@@ -141,6 +147,15 @@ def decoded_frames(container: Any, stream: Any, damage: Damage) -> Iterator[Any]
         for frame in frames:
             damage.frames += frame.is_corrupt
             yield frame
+
+
+def converted(frame: Any, pixel_shape: Fraction, damage: Damage) -> ByteArray | None:
+    """:func:`to_rgb`; None, and counted, for a frame whose damaged header states pixels that cannot be converted."""
+    try:
+        return to_rgb(frame, pixel_shape)
+    except (load_av().error.FFmpegError, ValueError, MemoryError):
+        damage.left_out += 1
+        return None
 
 
 def to_rgb(frame: Any, pixel_shape: Fraction = Fraction(1)) -> ByteArray:

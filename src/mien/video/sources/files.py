@@ -15,12 +15,12 @@ from mien.imaging import MAX_PIXELS
 from mien.video.sources.base import VideoFrame, VideoInfo
 from mien.video.sources.decoding import (
     Damage,
+    converted,
     decoded_frames,
     load_av,
     open_container,
     pixel_shape_of,
     square_size,
-    to_rgb,
     video_stream,
 )
 from mien.video.sources.sampling import DEFAULT_RATE, Sampling
@@ -87,7 +87,10 @@ class VideoFile:
                 stated_s = None if frame.pts is None else float(frame.pts * frame.time_base) - start_s
                 time_s = times.place(stated_s)
                 if wants(index, time_s):
-                    yield VideoFrame(index, time_s, to_rgb(frame, shape.of(frame)), damaged=bool(frame.is_corrupt))
+                    image = converted(frame, shape.of(frame), damage)  # (H, W, 3)
+                    if image is None:
+                        continue
+                    yield VideoFrame(index, time_s, image, damaged=bool(frame.is_corrupt))
                 last_index, last_s = index, time_s
         if last_index < 0:
             told_of = f" ({self.warnings[0]})" if self.warnings else ""
@@ -116,7 +119,8 @@ class VideoFile:
         av = load_av()
         with suppress(SourceError, av.error.FFmpegError), open_container(self._name, self._formats) as container:
             for packet in container.demux(container.streams.audio[0]):
-                at_s = None if packet.pts is None else float(packet.pts * packet.time_base)
+                ends_at = None if packet.pts is None else packet.pts + (packet.duration or 0)
+                at_s = None if ends_at is None else float(ends_at * packet.time_base)
                 if at_s is not None and max(at_s, at_s - start_s) >= end_s:
                     return True
         return False
