@@ -48,7 +48,7 @@ class TransformerBlock(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """A stem of convolutions (Xiao et al. 2021), places told apart by a convolution (Chu et al. 2021), blocks, average.
+    """A stem of convolutions (Xiao et al. 2021), positions encoded by a convolution (Chu et al. 2021), blocks, average.
 
     Args:
         classes: Columns of the logits.

@@ -44,7 +44,7 @@ _SHARES = ("teacher_share", "intended_votes_share", "start_share")
 
 @dataclass(frozen=True, slots=True)
 class FurtherData:
-    """A further data set that a recipe trains on, one ``[[data]]`` table; where it lies is told when the run begins.
+    """A further data set that a recipe trains on, one ``[[data]]`` table; its folder is given when the run begins.
 
     Attributes:
         name: By which ``mien train --data NAME=FOLDER`` and the run's record call it.
@@ -94,7 +94,7 @@ class TrainingConfig:
         teacher_share: Weight of the teachers' mean distribution in the targets; the rest is ``target``.
         teaching: Teachers answer once for each face, as it is and mirrored (``fixed``), or in every step for the faces
             that the network itself sees, changed and blended (``consistent``, Beyer et al. 2022): another forward pass
-            of each, and no answer that they know by heart.
+            of each, and no memorized answers.
         teacher_view: Of consistent teachers: the faces as ``changed``; ``unerased``, where the network alone sees the
             rectangle that hides a part; or after the changes of ``geometry`` alone (rotation, shift, zoom, warp,
             mirror), while the network sees changed light, blur and noise too.
@@ -111,7 +111,7 @@ class TrainingConfig:
         intended_votes_share: Share of the votes, brought to seven classes, in the smoothed label: the label is wrong
             where all taggers saw something else.
         data: Further data sets, trained on together with the main one; the validation split is the main one's.
-        seed: Of initial weights, order, drawn labels, dropout and augmentation.
+        seed: Of initial weights, order, sampled labels, dropout and augmentation.
     """
 
     network: str

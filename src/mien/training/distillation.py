@@ -2,7 +2,7 @@
 
 A face's votes are ten draws; its teachers have seen them and those of all similar faces. Fixed teaching asks them once
 for each face, as it is and mirrored: a better label, at no cost in a step. Consistent teaching asks them in every step
-for the changed faces, which they do not know by heart (Beyer et al. 2022).
+for the changed faces, whose answers they have not memorized (Beyer et al. 2022).
 """
 
 from collections.abc import Callable, Sequence

@@ -95,7 +95,7 @@ def read_history(path: Path) -> tuple[EpochMetrics, ...]:
 
 
 def write_history(path: Path, history: Sequence[EpochMetrics]) -> None:
-    """Write one line an epoch; ``history`` is not empty."""
+    """Write one line per epoch; ``history`` is not empty."""
     rows = [metrics.to_dict() for metrics in history]
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")

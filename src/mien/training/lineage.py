@@ -84,7 +84,7 @@ def train_chain(
         sets: The further data sets that any of the recipes names.
         change: Applied to the settings of each.
         precision: Arithmetic of new runs; None takes the faster one, measured.
-        listener_for: Gives what is told of the progress of each.
+        listener_for: Gives the listener that receives the progress of each.
 
     Raises:
         MienError: What :func:`mien.training.run.train` raises, or an ancestor is not there.

@@ -10,7 +10,7 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def expected_hits(logits: Tensor, votes: Tensor) -> Tensor:
-    """Probability that a label drawn from each row of ``votes`` is the network's first choice, float32 (n,)."""
+    """Probability that a label sampled from each row of ``votes`` is the network's first choice, float32 (n,)."""
     return votes.gather(1, logits.argmax(dim=1, keepdim=True)).squeeze(1)
 
 

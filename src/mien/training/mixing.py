@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def mix(images: Tensor, targets: Tensor, concentration: float) -> tuple[Tensor, Tensor]:
-    """Blend each row with another one of its batch, itself the larger part, drawn from torch's own generator.
+    """Blend each row with another one of its batch, itself the larger part, chosen by torch's own generator.
 
     Args:
         images: float32 (n, 1, side, side).

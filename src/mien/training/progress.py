@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it. The loop calls it; the command line shows it."""
+"""How a run reports its progress: the loop calls a listener, the command line shows it."""
 
 from typing import Protocol
 
@@ -6,10 +6,10 @@ from mien.training.history import EpochMetrics
 
 
 class Listener(Protocol):
-    """Is told of a run's progress."""
+    """Receives a run's progress."""
 
     def prepared(self, what: str, *, done: int, total: int) -> None:
-        """Work before the first epoch goes on: ``done`` of ``total`` faces of ``what``."""
+        """Work before the first epoch: ``done`` of ``total`` faces of ``what``."""
 
     def started(self, *, epochs: int, steps_per_epoch: int, done_epochs: int, precision: str) -> None:
         """The run begins, or goes on after ``done_epochs``."""

@@ -60,7 +60,7 @@ class DataHashes:
         return cls(dataset.manifest_sha256, splits)
 
     def same_splits(self, other: "DataHashes") -> bool:
-        """Whether the splits hold the same faces and votes, whoever prepared them."""
+        """Whether the splits hold the same faces and votes; the version that prepared them may differ."""
         return dict(self.splits) == dict(other.splits)
 
     def to_dict(self) -> dict[str, str]:
@@ -111,7 +111,7 @@ class RunRecord:
         return bool(self.averaged) or self.epochs == self.config.epochs
 
     def origin(self) -> dict[str, Any]:
-        """What a model file says of its training: recipe, data and ancestors, without the figures of epochs."""
+        """What a model file says of its training: recipe, data and ancestors, without the metrics of its epochs."""
         kept = replace(self, threads=None, epochs=None, best=None, recipe_sha256=self.config.sha256)
         record = kept.to_dict()
         return {key: value for key, value in record.items() if value or key == "precision"}

@@ -54,7 +54,7 @@ def train(  # noqa: PLR0913 - most are options, given by keyword
         resume: Go on from the last whole epoch in ``folder`` instead of refusing to overwrite it.
         initialization: What to begin with and to learn from.
         precision: Arithmetic of a new run; None takes the faster one, measured. A resumed run keeps its own.
-        listener: Is told of the progress.
+        listener: Receives the progress.
 
     Raises:
         ConfigError: The recipe does not fit the data, the teachers or its network, or the run has diverged.

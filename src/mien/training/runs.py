@@ -3,7 +3,7 @@
 It does not train.
 
     run.json         configuration, seed, versions, hash of the data, precision, metrics of the best epoch
-    history.csv      a line an epoch
+    history.csv      one line per epoch
     curves.png       the history as curves
     teachers.pt      what the teachers say of the training faces, where they are asked once
     last.pt          everything that the next epoch needs

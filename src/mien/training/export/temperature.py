@@ -29,7 +29,7 @@ def faces_of(dataset: FerDataset, split: Split, *, at_most: int | None = None) -
     Args:
         dataset: A prepared data set.
         split: Of the data set.
-        at_most: So many of them, drawn at random, always the same; None takes all in order.
+        at_most: At most this many, a random choice that is always the same; None takes all in order.
     """
     rows = select(dataset, "votes", split).indices
     if at_most is not None:
