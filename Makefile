@@ -14,7 +14,7 @@ TORCH ?= torch==2.13.0
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 CODE = src tests benchmarks experiments tools examples notebooks docs
 # Old versions warn of each other's deprecations, so warnings are no errors there; coverage is measured once, by `test`.
-ELSEWHERE = -p no:cacheprovider -W default
+ELSEWHERE = -p no:cacheprovider -W default tests
 
 .PHONY: demo test test-lowest test-newest soak lint docs wheel weights clean
 

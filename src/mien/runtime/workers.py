@@ -65,7 +65,8 @@ class WorkerPool(Generic[Item, Result]):
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._workers = [_Worker(pickle.dumps(order), time_s, memory_bytes) for _ in range(workers)]
         self._threads = [Thread(target=_serve, args=(w, self._queue), daemon=True) for w in self._workers]
-        self._finalizer = finalize(self, _stop, self._queue, self._workers)
+        self._open_turns: set[Turns] = set()
+        self._finalizer = finalize(self, _stop, self._queue, self._workers, self._open_turns)
         for thread in self._threads:
             thread.start()
 
@@ -82,6 +83,7 @@ class WorkerPool(Generic[Item, Result]):
     def map(self, items: Iterable[Item]) -> Iterator[Result | MienError]:
         """The outcomes of all items in order, errors in their places; items are taken as they are needed."""
         turns, waiting = Turns(self._held_bytes), deque["Future[Result]"]()
+        self._open_turns.add(turns)  # a map that is never finished must not keep the pool from closing
         try:
             for index, item in enumerate(items):
                 waiting.append(self._enqueue(item, partial(turns.admit, index)))
@@ -95,6 +97,7 @@ class WorkerPool(Generic[Item, Result]):
             for future in waiting:
                 future.cancel()
             turns.close()
+            self._open_turns.discard(turns)
 
     def close(self) -> None:
         """End all workers at once; what has not begun is canceled."""
@@ -262,7 +265,9 @@ def _serve(worker: _Worker, queue: "SimpleQueue[_Job | None]") -> None:
     worker.end()
 
 
-def _stop(queue: "SimpleQueue[_Job | None]", workers: list[_Worker]) -> None:
+def _stop(queue: "SimpleQueue[_Job | None]", workers: list[_Worker], open_turns: set[Turns]) -> None:
+    for turns in tuple(open_turns):
+        turns.close()
     while not queue.empty():
         if job := queue.get():
             job.future.cancel()
