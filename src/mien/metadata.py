@@ -205,7 +205,7 @@ class ModelMetadata:
             record["heads"] = {name: HeadSpec.from_dict(head) for name, head in record.get("heads", {}).items()}
             record["frames"] = {name: CropFrame(**frame) for name, frame in record["frames"].items()}
             return cls(**record)
-        except (KeyError, TypeError, ValueError, AttributeError) as err:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as err:
             if isinstance(err, ModelFileError):
                 raise
             raise ModelFileError(

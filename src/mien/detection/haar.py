@@ -42,6 +42,10 @@ class HaarCascade:
         self._one_at_a_time = Lock()  # the cascade keeps the picture that it looks at
         self.min_score, self.min_neighbors, self.min_size = min_score, min_neighbors, min_size
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by its settings: OpenCV's cascade cannot be."""
+        return _made, (self.min_score, self.min_neighbors, self.min_size)
+
     @property
     def files(self) -> Mapping[str, str]:
         return {self.name: sha256_of(self._path)}
@@ -65,3 +69,7 @@ class HaarCascade:
             if score >= self.min_score
         ]
         return in_reading_order(drop_contained(faces))
+
+
+def _made(min_score: float, min_neighbors: int, min_size: int) -> HaarCascade:
+    return HaarCascade(min_score=min_score, min_neighbors=min_neighbors, min_size=min_size)

@@ -18,10 +18,13 @@ from mien.geometry import FloatArray
 from mien.metadata import INPUT_NAME, METADATA_KEY, PERCEIVED, LabelConvention, ModelMetadata
 from mien.preprocessing import to_model_input
 from mien.recognition.answers import AnswerOptions, Answers
+from mien.recognition.model_checks import check_metadata, check_network, check_probabilities
 from mien.runtime.onnx import open_session
 from mien.weights import weight_path
 
 _DEFAULT = AnswerOptions()
+#: A model that needs longer for one face, when it is opened, does not come to an end.
+_FIRST_RUN_S = 20.0
 
 
 class Recognizer:
@@ -34,7 +37,8 @@ class Recognizer:
         options: Which head answers, under which base rates, and how an expression is named.
 
     Raises:
-        ModelFileError: The file is not there, is damaged, or carries no metadata of this package.
+        ModelFileError: The file is not there, is damaged, carries no metadata of this package, or its network does not
+            do what they say; one gray face is tried.
         ConfigError: ``batch_size`` is not positive, or the model cannot answer as ``options`` ask.
         SourceError: A file of base rates cannot be read.
     """
@@ -46,11 +50,10 @@ class Recognizer:
             raise ConfigError(f"batch_size is {batch_size}, expected at least 1")
         self.path, self.batch_size = path, batch_size
         self._session = open_session(path, threads=threads)
-        self.metadata = _read_metadata(self._session.get_modelmeta().custom_metadata_map, path)
-        names = [node.name for node in (*self._session.get_inputs(), *self._session.get_outputs())]
-        expected = [INPUT_NAME, *(head.output for head in self.metadata.heads.values())]
-        if names != expected:
-            raise ModelFileError(f"{path}: input and outputs are {names}, expected {expected}")
+        self.metadata = _read_metadata(self._session.strings, path)
+        check_metadata(self.metadata, path)
+        check_network(self._session, self.metadata, path)
+        self._ask_network(np.full((1, *self.metadata.input.shape), 0.5, np.float32), time_s=_FIRST_RUN_S)
         #: How the outputs of the file are answered.
         self.answers = Answers.of(self.metadata, options)
 
@@ -88,6 +91,7 @@ class Recognizer:
 
         Raises:
             ShapeError: The array has another shape, type or range.
+            ModelFileError: What the network answers are no probabilities.
         """
         return self.answers.probabilities(self._outputs(to_model_input(images, self.metadata.input)))
 
@@ -109,11 +113,18 @@ class Recognizer:
 
     def _through_network(self, tensor: FloatArray) -> dict[str, FloatArray]:
         heads = list(self.metadata.heads.values())
-        names = [head.output for head in heads]
         batches = (tensor[start : start + self.batch_size] for start in range(0, len(tensor), self.batch_size))
         parts = [[np.empty((0, len(head.labels)), np.float32) for head in heads]]
-        parts += [self._session.run(names, {INPUT_NAME: batch}) for batch in batches]
-        return {name: np.concatenate(rows) for name, rows in zip(names, zip(*parts, strict=True), strict=True)}
+        parts += [self._ask_network(batch) for batch in batches]
+        return {head.output: np.concatenate(rows) for head, rows in zip(heads, zip(*parts, strict=True), strict=True)}
+
+    def _ask_network(self, batch: FloatArray, *, time_s: float | None = None) -> list[FloatArray]:
+        """The rows of each head for one batch, which are checked to be probabilities."""
+        heads = list(self.metadata.heads.values())
+        outputs = self._session.run([head.output for head in heads], {INPUT_NAME: batch}, time_s=time_s)
+        for head, rows in zip(heads, outputs, strict=True):
+            check_probabilities(rows, len(batch), head, self.path)
+        return outputs
 
 
 def load_recognizer(

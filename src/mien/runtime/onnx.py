@@ -1,17 +1,23 @@
-"""Opening ONNX files with onnxruntime, which is imported when the first one is opened, and told to tell nobody.
+"""Opening ONNX files with onnxruntime, which is imported when the first one is opened, with its telemetry disabled.
 
 It does not know what a network computes.
 """
 
 import os
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from threading import Lock, Timer
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
 
 from mien.errors import ModelFileError
+from mien.runtime.translation import translate_errors
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, NodeArg
 
 
 def load_onnxruntime() -> ModuleType:
@@ -25,8 +31,15 @@ def load_onnxruntime() -> ModuleType:
     return onnxruntime  # type: ignore[no-any-return]
 
 
-def open_session(path: Path, *, threads: int | None = None) -> "InferenceSession":
-    """A session on the processor; its ``run`` may be called from several threads at once.
+#: Sessions that a forked process inherited.
+_OF_PARENTS: "list[InferenceSession]" = []
+
+
+class OnnxSession:
+    """An ONNX file, opened on the processor; ``run`` may be called from several threads at once.
+
+    It is pickled by its path and opened anew where it is unpickled; a process that was forked opens it anew at its
+    first run, since threads do not live on in a fork. A copy is the same session.
 
     Args:
         path: The ONNX file.
@@ -35,16 +48,91 @@ def open_session(path: Path, *, threads: int | None = None) -> "InferenceSession
     Raises:
         ModelFileError: The file is not there or is no ONNX network.
     """
-    onnxruntime = load_onnxruntime()
-    from onnxruntime.capi import onnxruntime_pybind11_state as ort  # noqa: PLC0415
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what is wrong comes as an exception
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    if not path.is_file():
-        raise ModelFileError(f"{path}: no such model file")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except (ort.Fail, ort.InvalidProtobuf, ort.InvalidGraph, ort.InvalidArgument, ort.NotImplemented) as err:
-        raise ModelFileError(f"{path}: not a readable ONNX network ({str(err)[:200]})") from err
+    def __init__(self, path: Path, *, threads: int | None = None) -> None:
+        self.path, self.threads = path.absolute(), threads
+        self._lock = Lock()
+        self._open()
+
+    def _open(self) -> None:
+        onnxruntime = load_onnxruntime()
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4  # what is wrong comes as an exception
+        if self.threads is not None:
+            options.intra_op_num_threads = self.threads
+        if not self.path.is_file():
+            raise ModelFileError(f"{self.path}: no such model file")
+        with translate_errors(lambda why: ModelFileError(f"{self.path}: not a readable ONNX network ({why})")):
+            self._session: InferenceSession = onnxruntime.InferenceSession(
+                str(self.path), options, providers=["CPUExecutionProvider"]
+            )
+        self._process = os.getpid()
+
+    def run(
+        self, outputs: Sequence[str], feeds: Mapping[str, npt.NDArray[Any]], *, time_s: float | None = None
+    ) -> list[npt.NDArray[Any]]:
+        """The outputs by name.
+
+        Args:
+            outputs: Their names.
+            feeds: An array for each input.
+            time_s: A run that takes longer is ended: a file may hold an endless loop. None sets no limit.
+
+        Raises:
+            ModelFileError: The network fails on these arrays, or takes too long.
+        """
+        if self._process != os.getpid():
+            self._open_in_fork()
+        options, timer = None, None
+        if time_s is not None:
+            options = load_onnxruntime().RunOptions()
+            timer = Timer(time_s, setattr, (options, "terminate", True))  # it is looked at between two nodes
+            timer.start()
+        try:
+            with translate_errors(lambda why: ModelFileError(f"{self.path}: its network cannot be run ({why})")):
+                found: list[npt.NDArray[Any]] = self._session.run(list(outputs), dict(feeds), options)
+                return found
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _open_in_fork(self) -> None:
+        with self._lock:
+            if self._process != os.getpid():
+                _OF_PARENTS.append(self._session)  # to end it would wait for threads that are not in this process
+                self._open()
+
+    def get_inputs(self) -> "list[NodeArg]":
+        """Name, type and shape of each input."""
+        return list(self._session.get_inputs())
+
+    def get_outputs(self) -> "list[NodeArg]":
+        """Name, type and shape of each output."""
+        return list(self._session.get_outputs())
+
+    def get_providers(self) -> list[str]:
+        """What it runs on, first choice first."""
+        return list(self._session.get_providers())
+
+    @property
+    def strings(self) -> dict[str, str]:
+        """The metadata strings of the file."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(OnnxSession, threads=self.threads), (self.path,)
+
+    def __copy__(self) -> "OnnxSession":
+        return self
+
+    def __deepcopy__(self, _: dict[int, Any]) -> "OnnxSession":
+        return self
+
+
+def open_session(path: Path, *, threads: int | None = None) -> OnnxSession:
+    """A session on the processor, see :class:`OnnxSession`.
+
+    Raises:
+        ModelFileError: The file is not there or is no ONNX network.
+    """
+    return OnnxSession(path, threads=threads)
