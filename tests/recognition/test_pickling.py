@@ -33,7 +33,7 @@ def test_a_copy_answers_the_same(again, detector: str, small_model: Path) -> Non
 
 
 def test_detectors_and_recognizers_are_pickled_by_what_they_were_loaded_from(small_model: Path) -> None:
-    detector, recognizer = build_detector("blazeface", min_score=0.9), load_recognizer(small_model, batch_size=7)
+    detector, recognizer = build_detector("blazeface"), load_recognizer(small_model, batch_size=7)
     content = pickle.dumps((detector, recognizer))
     assert len(content) < 20_000  # no weights
     twin, reader = pickle.loads(content)  # noqa: S301 - our own bytes
