@@ -34,6 +34,7 @@ collect_ignore = (
         "evaluation",
         "docs",
         "cli/test_learning_commands.py",
+        "cli/test_train_command.py",
         "data/test_augmentation.py",
         "test_public_api.py",
     ]
