@@ -30,6 +30,7 @@ from mien.expressions import (
 )
 from mien.geometry import Box, CropFrame, FaceLandmarks
 from mien.imaging import load_image
+from mien.json_object import JsonObject
 from mien.metadata import HeadSpec, InputSpec, ModelMetadata
 from mien.preprocessing import crop_face, to_model_input
 from mien.recognition.answers import AnswerOptions
@@ -38,7 +39,8 @@ from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.recognition.quality import FaceQuality
 from mien.recognition.recognizer import Recognizer, load_recognizer
 from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
-from mien.weights import list_weights
+from mien.render.faces import FaceMark
+from mien.weights import WeightFile, list_weights
 
 if TYPE_CHECKING:
     from mien.adaptation.judging import AdaptationMetrics, Measured
@@ -46,7 +48,8 @@ if TYPE_CHECKING:
     from mien.curation.importing import ImportOptions, import_dataset
     from mien.data.augmentation import Augmentation
     from mien.data.dataset import FerDataset, open_dataset
-    from mien.evaluation.comparison import Comparison, compare
+    from mien.evaluation.bootstrap import Interval
+    from mien.evaluation.comparison import Comparison, Difference, compare
     from mien.evaluation.groups import GroupResult, evaluate_groups
     from mien.evaluation.predictors import EvaluationOptions, Predictor
     from mien.evaluation.results import EvaluationResult
@@ -55,12 +58,12 @@ if TYPE_CHECKING:
     from mien.training.config import FurtherData, TrainingConfig
     from mien.training.export.onnx_export import ExportResult, export_onnx, export_run
     from mien.training.history import EpochMetrics
-    from mien.training.initialization import Initialization
+    from mien.training.initialization import FirstWeights, Initialization
     from mien.training.progress import Listener
     from mien.training.recipes import load_config
     from mien.training.records import DataHashes, RunRecord, WeightsSource
     from mien.training.run import RunResult, train
-    from mien.training.runs import RunFolder
+    from mien.training.runs import CheckpointState, RunFolder
     from mien.version import __version__
     from mien.video.results import FrameResult, TrackedFace
     from mien.video.run import analyze_video
@@ -80,11 +83,13 @@ __all__ = [
     "Augmentation",
     "BaseRates",
     "Box",
+    "CheckpointState",
     "Comparison",
     "CropFrame",
     "DataHashes",
     "DecisionRule",
     "Detector",
+    "Difference",
     "EpochMetrics",
     "EvaluationOptions",
     "EvaluationResult",
@@ -96,9 +101,11 @@ __all__ = [
     "FaceDetection",
     "FaceExpression",
     "FaceLandmarks",
+    "FaceMark",
     "FaceQuality",
     "FailedImage",
     "FerDataset",
+    "FirstWeights",
     "FrameResult",
     "FurtherData",
     "GroupResult",
@@ -107,6 +114,8 @@ __all__ = [
     "ImportOptions",
     "Initialization",
     "InputSpec",
+    "Interval",
+    "JsonObject",
     "LabelSet",
     "Listener",
     "Measured",
@@ -126,6 +135,7 @@ __all__ = [
     "VideoInfo",
     "VideoSettings",
     "VideoSource",
+    "WeightFile",
     "WeightsSource",
     "__version__",
     "adapt",
@@ -153,6 +163,10 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Interval": "mien.evaluation.bootstrap",
+    "CheckpointState": "mien.training.runs",
+    "FirstWeights": "mien.training.initialization",
+    "Difference": "mien.evaluation.comparison",
     "AdaptationMetrics": "mien.adaptation.judging",
     "AdaptationResult": "mien.adaptation.run",
     "Measured": "mien.adaptation.judging",

@@ -54,7 +54,7 @@ class BaseRates:
         return cls(labels, (1 / len(labels),) * len(labels))
 
     @classmethod
-    def of_shares(cls, shares: Mapping[Any, Any], labels: LabelSet, *, source: str = "prior") -> "BaseRates":
+    def of_shares(cls, shares: Mapping[str, float], labels: LabelSet, *, source: str = "prior") -> "BaseRates":
         """Rates or counts by name, divided by their sum; an expression that is left out has the rate 0.
 
         Raises:

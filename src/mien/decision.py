@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from mien.errors import ConfigError, ShapeError
 from mien.expressions import LabelSet
+from mien.json_object import JsonObject
 
 #: ``rule`` names by the model's decision rule where it has one, ``argmax`` always names the most probable expression.
 Decision = Literal["rule", "argmax"]
@@ -40,7 +41,7 @@ class DecisionRule:
 
     labels: LabelSet
     weights: tuple[float, ...]
-    fitted: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    fitted: JsonObject = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.weights) != len(self.labels):

@@ -13,6 +13,7 @@ from mien.decision import DecisionRule
 from mien.errors import ConfigError, ModelFileError
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE, Expression, LabelSet
 from mien.geometry import CropFrame
+from mien.json_object import JsonObject
 
 #: Key of the record among the metadata strings of the ONNX file.
 METADATA_KEY = "mien"
@@ -125,12 +126,12 @@ class ModelMetadata:
     priors: BaseRates | None = None
     decision: DecisionRule | None = None
     heads: Mapping[str, HeadSpec] = field(default_factory=dict)
-    training: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    training: JsonObject = field(default_factory=dict)
+    metrics: JsonObject = field(default_factory=dict)
     version: str = ""
     license: str = ""
     use_notice: str = USE_NOTICE
-    adaptation: Mapping[str, Any] = field(default_factory=dict)
+    adaptation: JsonObject = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.name in {"", ".", ".."} or any(sign in self.name for sign in "/\\\0"):

@@ -33,6 +33,7 @@ import numpy.typing as npt
 from mien.data.splits import SPLITS, Split
 from mien.errors import ConfigError, DatasetFormatError, DatasetNotFoundError, StorageError
 from mien.expressions import FERPLUS_LABELS, Expression, LabelSet
+from mien.json_object import JsonObject
 from mien.runtime.files import atomic_folder
 
 MANIFEST_SCHEMA = 1
@@ -88,7 +89,7 @@ class FerDataset:
     emotions: npt.NDArray[np.uint8]
     votes: npt.NDArray[np.uint8]
     panel_votes: npt.NDArray[np.uint8] | None
-    manifest: dict[str, Any]
+    manifest: JsonObject
     labels: npt.NDArray[np.uint8] | None = None
     names: npt.NDArray[np.str_] | None = None
     persons: npt.NDArray[np.str_] | None = None
@@ -247,5 +248,5 @@ def _open_array(folder: Path, name: str, *, rows: int) -> npt.NDArray[Any] | Non
     return array
 
 
-def _manifest_text(manifest: dict[str, Any]) -> str:
+def _manifest_text(manifest: JsonObject) -> str:
     return json.dumps(manifest, indent=2, sort_keys=True) + "\n"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 
@@ -57,10 +57,12 @@ class ExpressionPipeline:
         return ExpressionPipeline(self.detector, recognizer, min_confidence=self.min_confidence)
 
     @overload
-    def predict(self, source: list[Any], *, color: ColorOrder = ...) -> list[ImageResult]: ...
+    def predict(self, source: list[ImageSource], *, color: ColorOrder = ...) -> list[ImageResult]: ...
     @overload
     def predict(self, source: ImageSource, *, color: ColorOrder = ...) -> ImageResult: ...
-    def predict(self, source: ImageSource | list[Any], *, color: ColorOrder = "rgb") -> ImageResult | list[ImageResult]:
+    def predict(
+        self, source: ImageSource | list[ImageSource], *, color: ColorOrder = "rgb"
+    ) -> ImageResult | list[ImageResult]:
         """The faces of a picture and their expressions; a list gives a list. ``color`` is the order of arrays.
 
         Raises:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from mien.data.dataset import FerDataset
+from mien.json_object import JsonObject
 from mien.training.config import TrainingConfig, config_from_dict
 from mien.training.history import EpochMetrics
 from mien.training.precision import Precision
@@ -110,7 +111,7 @@ class RunRecord:
         """It is a mean of runs, or all of its epochs are done; a run that stopped early does not say so here."""
         return bool(self.averaged) or self.epochs == self.config.epochs
 
-    def origin(self) -> dict[str, Any]:
+    def origin(self) -> JsonObject:
         """What a model file says of its training: recipe, data and ancestors, without the metrics of its epochs."""
         kept = replace(self, threads=None, epochs=None, best=None, recipe_sha256=self.config.sha256)
         record = kept.to_dict()

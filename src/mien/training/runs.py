@@ -12,7 +12,7 @@ It does not train.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +36,9 @@ from mien.version import __version__
 
 RECORD, HISTORY, CURVES = "run.json", "history.csv", "curves.png"
 LAST, BEST, ANSWERS = "last.pt", "best.pt", "teachers.pt"
+
+#: What a checkpoint holds: tensors, numbers and nested mappings of them, by name.
+CheckpointState = MutableMapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class RunFolder:
         """There is a state to go on from."""
         return (self.path / LAST).exists()
 
-    def load_last(self) -> dict[str, Any]:
+    def load_last(self) -> CheckpointState:
         """Everything that the next epoch needs.
 
         Raises:
@@ -102,11 +105,11 @@ class RunFolder:
         """
         return load_state(self.path / LAST, hint=f"remove it to start afresh; the best weights so far are in {BEST}")
 
-    def save_last(self, state: Mapping[str, Any]) -> None:
+    def save_last(self, state: CheckpointState) -> None:
         """Write the state to go on from, all or nothing."""
         save_state(state, self.path / LAST)
 
-    def load_best(self) -> dict[str, Any]:
+    def load_best(self) -> CheckpointState:
         """The best weights under ``network``, their epoch under ``epoch``.
 
         Raises:

@@ -36,7 +36,7 @@ def smoke_dataset(dataset: FerDataset) -> FerDataset:
         split: {"rows": len(small.split_rows(split)), "sha256": split_sha256(small, split)}
         for split in dataset.manifest["splits"]
     }
-    return replace(small, manifest=dataset.manifest | {"rows": len(rows), "splits": splits})
+    return replace(small, manifest={**dataset.manifest, "rows": len(rows), "splits": splits})
 
 
 def _some(rows: np.ndarray[Any, np.dtype[np.int64]], count: int) -> np.ndarray[Any, np.dtype[np.int64]]:

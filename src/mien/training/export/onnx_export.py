@@ -141,7 +141,8 @@ def _metadata(name: str, network: nn.Module, record: RunRecord, dataset: FerData
 
 
 def _describe_training(folder: RunFolder, record: RunRecord) -> dict[str, object]:
-    return record.origin() | {
+    return {
+        **record.origin(),
         "epoch": folder.load_best()["epoch"],
         "history": _rounded(folder.read_history()),
     }

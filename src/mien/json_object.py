@@ -1,0 +1,7 @@
+"""The type of records that are plain JSON: what lies in metadata, manifests and run records."""
+
+from collections.abc import Mapping
+from typing import Any
+
+#: Text keys; values are text, numbers, booleans, None, and lists and objects of these.
+JsonObject = Mapping[str, Any]
