@@ -15,8 +15,9 @@ class PixelModel:
     def predict_proba(self, images: np.ndarray) -> np.ndarray:
         self.seen += len(images)
         logits = images[:, 0, :8, 0].astype(np.float32) / 64
-        exponent = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return exponent / exponent.sum(axis=1, keepdims=True)
+        exponent: np.ndarray = np.exp(logits - logits.max(axis=1, keepdims=True))
+        exponent /= exponent.sum(axis=1, keepdims=True)
+        return exponent
 
 
 def random_votes(rng: np.random.Generator, n: int, classes: int = 8) -> FloatArray:

@@ -4,18 +4,21 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
+from mien.data.dataset import FerDataset
 from mien.data.protocols import select
 from mien.errors import ProtocolError
 from mien.evaluation import EvaluationOptions, NaiveBaseline, evaluate
-from mien.evaluation.bootstrap import resample_weights
-from mien.evaluation.comparison import Difference, Interval, compare
+from mien.evaluation.bootstrap import Interval, resample_weights
+from mien.evaluation.comparison import Difference, compare
 from mien.evaluation.tables import comparison_table
 from mien.expressions import FER2013_LABELS, FERPLUS_LABELS
+
+from .made import PixelModel
 
 FEW = EvaluationOptions(resamples=50, seed=3)
 
 
-def test_both_sides_have_the_metrics_of_an_evaluation(model, dataset):
+def test_both_sides_have_the_metrics_of_an_evaluation(model: PixelModel, dataset: FerDataset) -> None:
     for found in compare(NaiveBaseline(), model, dataset, protocols=("votes", "drawn", "majority"), options=FEW):
         for side, each in (("first", NaiveBaseline()), ("second", model)):
             (alone,) = evaluate(each, dataset, split="validation", protocols=(found.protocol,), options=FEW)
@@ -24,7 +27,7 @@ def test_both_sides_have_the_metrics_of_an_evaluation(model, dataset):
             }
 
 
-def test_intervals_are_those_of_a_loop_over_the_same_images(model, dataset):
+def test_intervals_are_those_of_a_loop_over_the_same_images(model: PixelModel, dataset: FerDataset) -> None:
     chosen = select(dataset, "majority", "validation")
     (found,) = compare(NaiveBaseline(), model, dataset, protocols=("majority",), options=FEW)
     said = model.predict_proba(dataset.images[chosen.indices]).argmax(1)
@@ -33,10 +36,12 @@ def test_intervals_are_those_of_a_loop_over_the_same_images(model, dataset):
         rows = np.repeat(np.arange(len(said)), weights.astype(int))
         truth = chosen.labels[rows]
         gains.append(accuracy_score(truth, said[rows]) - (truth == 0).mean())
-    assert found.metrics["accuracy"].interval.to_list() == pytest.approx(np.percentile(gains, [2.5, 97.5]).tolist())
+    interval = found.metrics["accuracy"].interval
+    assert interval is not None
+    assert interval.to_list() == pytest.approx(np.percentile(gains, [2.5, 97.5]).tolist())
 
 
-def test_a_model_gains_nothing_over_itself(model, dataset):
+def test_a_model_gains_nothing_over_itself(model: PixelModel, dataset: FerDataset) -> None:
     for found in compare(model, model, dataset, options=FEW):
         assert all(gap.difference == 0 and gap.better is None for gap in found.metrics.values())
 
@@ -52,12 +57,14 @@ def test_a_model_gains_nothing_over_itself(model, dataset):
         (None, False, None),
     ],
 )
-def test_the_better_one_is_named_where_the_interval_leaves_no_doubt(interval, less, better):
+def test_the_better_one_is_named_where_the_interval_leaves_no_doubt(
+    interval: tuple[float, float] | None, less: bool, better: str | None
+) -> None:
     gap = Difference(0.5, 0.6, None if interval is None else Interval(*interval), less)
     assert gap.better == better
 
 
-def test_arrays_and_functions_are_compared_as_the_model_they_came_from(model, dataset):
+def test_arrays_and_functions_are_compared_as_the_model_they_came_from(model: PixelModel, dataset: FerDataset) -> None:
     rows = dataset.split_rows("validation")
     array = model.predict_proba(dataset.images[rows])
     by_array = compare(NaiveBaseline(), array, dataset, options=FEW)
@@ -77,19 +84,21 @@ class Seven:
         return np.full((len(images), 7), 1 / 7)
 
 
-def test_models_of_different_classes_are_compared_over_those_that_both_know(model, dataset):
+def test_models_of_different_classes_are_compared_over_those_that_both_know(
+    model: PixelModel, dataset: FerDataset
+) -> None:
     (found,) = compare(model, Seven(), dataset, protocols=("majority",), options=FEW)
     chosen = select(dataset, "majority", "validation")
     assert set(found.classes) == set(FER2013_LABELS)
     assert found.n == (chosen.labels != FERPLUS_LABELS.index("contempt")).sum()
 
 
-def test_a_protocol_without_images_is_refused(model, dataset):
+def test_a_protocol_without_images_is_refused(model: PixelModel, dataset: FerDataset) -> None:
     with pytest.raises(ProtocolError, match="labels' needs published labels"):
         compare(model, model, dataset, protocols=("labels",))
 
 
-def test_the_table_names_the_models_and_the_better_one(model, dataset):
+def test_the_table_names_the_models_and_the_better_one(model: PixelModel, dataset: FerDataset) -> None:
     (found,) = compare(NaiveBaseline(), model, dataset, protocols=("votes",), options=FEW)
     table = comparison_table(found, "naive", "mine")
     assert table.header == ("metric", "naive", "mine", "difference", "95 % interval", "better")

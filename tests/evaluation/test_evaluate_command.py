@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mien.cli import main
-from mien.data.dataset import write_dataset
+from mien.data.dataset import FerDataset, write_dataset
 from mien.evaluation import EvaluationOptions, NaiveBaseline, evaluate
 from mien.metadata import ModelMetadata
 from mien.recognition.recognizer import load_recognizer
@@ -32,34 +32,36 @@ def naive(data_folder: Path) -> list[str]:
     return ["--baseline", "naive", "--data", str(data_folder), "--resamples", "20"]
 
 
-def test_a_data_set_that_is_not_there_exits_with_three(capsys, tmp_path):
+def test_a_data_set_that_is_not_there_exits_with_three(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert _run("--baseline", "naive", "--data", str(tmp_path / "none")) == 3
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "no prepared data set here" in shown.err
 
 
-def test_an_unknown_protocol_exits_with_three(capsys, naive):
+def test_an_unknown_protocol_exits_with_three(capsys: pytest.CaptureFixture[str], naive: list[str]) -> None:
     assert _run(*naive, "--protocol", "drwn") == 3
     assert "did you mean drawn" in capsys.readouterr().err
 
 
-def test_an_unknown_baseline_is_a_usage_error(capsys, data_folder):
+def test_an_unknown_baseline_is_a_usage_error(capsys: pytest.CaptureFixture[str], data_folder: Path) -> None:
     assert _run("--baseline", "clever", "--data", str(data_folder)) == 2
     assert "clever" in capsys.readouterr().err
 
 
-def test_model_and_baseline_exclude_each_other(capsys, naive):
+def test_model_and_baseline_exclude_each_other(capsys: pytest.CaptureFixture[str], naive: list[str]) -> None:
     assert _run("some.onnx", *naive) == 2
     assert "exclude each other" in capsys.readouterr().err
 
 
-def test_an_unknown_split_is_a_usage_error(capsys, naive):
+def test_an_unknown_split_is_a_usage_error(capsys: pytest.CaptureFixture[str], naive: list[str]) -> None:
     assert _run(*naive, "--split", "tset") == 2
     assert "tset" in capsys.readouterr().err
 
 
-def test_json_of_one_protocol_is_the_library_s_record(capsys, naive, dataset):
+def test_json_of_one_protocol_is_the_library_s_record(
+    capsys: pytest.CaptureFixture[str], naive: list[str], dataset: FerDataset
+) -> None:
     assert _run(*naive, "--json") == 0
     (result,) = evaluate(NaiveBaseline(), dataset, options=EvaluationOptions(resamples=20))
     shown = capsys.readouterr()
@@ -70,12 +72,16 @@ def test_json_of_one_protocol_is_the_library_s_record(capsys, naive, dataset):
     assert "finished model" in shown.err
 
 
-def test_json_of_several_protocols_is_a_list_without_repeats(capsys, naive):
+def test_json_of_several_protocols_is_a_list_without_repeats(
+    capsys: pytest.CaptureFixture[str], naive: list[str]
+) -> None:
     assert _run(*naive, "--json", "--protocol", "votes", "--protocol", "drawn", "--protocol", "votes") == 0
     assert [record["protocol"] for record in json.loads(capsys.readouterr().out)] == ["votes", "drawn"]
 
 
-def test_all_leaves_out_protocols_whose_votes_were_not_given(capsys, naive, data_folder):
+def test_all_leaves_out_protocols_whose_votes_were_not_given(
+    capsys: pytest.CaptureFixture[str], naive: list[str], data_folder: Path
+) -> None:
     (data_folder / "panel_votes.npy").unlink()
     assert _run(*naive, "--json", "--protocol", "all") == 0
     shown = capsys.readouterr()
@@ -85,20 +91,26 @@ def test_all_leaves_out_protocols_whose_votes_were_not_given(capsys, naive, data
     assert "majority, majority-unique" in shown.err
 
 
-def test_the_tables_show_figures_classes_and_the_capstones_comparison(capsys, naive):
+def test_the_tables_show_figures_classes_and_the_capstones_comparison(
+    capsys: pytest.CaptureFixture[str], naive: list[str]
+) -> None:
     assert _run(*naive, "--protocol", "drawn") == 0
     shown = capsys.readouterr().out
     assert all(text in shown for text in ("accuracy", "95 % interval", "contempt", "capstone report", "0.7176", "["))
 
 
-def test_the_test_split_is_not_mentioned_when_another_is_judged(capsys, naive):
+def test_the_test_split_is_not_mentioned_when_another_is_judged(
+    capsys: pytest.CaptureFixture[str], naive: list[str]
+) -> None:
     assert _run(*naive, "--split", "validation", "--json") == 0
     shown = capsys.readouterr()
     assert json.loads(shown.out)["split"] == "validation"
     assert shown.err == ""
 
 
-def test_a_folder_gets_report_and_pictures(capsys, naive, tmp_path):
+def test_a_folder_gets_report_and_pictures(
+    capsys: pytest.CaptureFixture[str], naive: list[str], tmp_path: Path
+) -> None:
     assert _run(*naive, "--protocol", "votes", "--json", "--out", str(tmp_path / "report")) == 0
     shown = capsys.readouterr()
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
@@ -108,14 +120,16 @@ def test_a_folder_gets_report_and_pictures(capsys, naive, tmp_path):
     assert json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8")) == json.loads(shown.out)
 
 
-def test_help_shows_commands_to_copy_and_what_the_test_split_is_for(capsys):
+def test_help_shows_commands_to_copy_and_what_the_test_split_is_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("--help") == 0
     shown = capsys.readouterr().out
     assert "mien evaluate --baseline naive --data DATA --protocol drawn" in shown
     assert "finished model" in shown
 
 
-def test_a_model_file_is_judged_and_compared_with_the_naive_baseline(capsys, data_folder, tmp_path):
+def test_a_model_file_is_judged_and_compared_with_the_naive_baseline(
+    capsys: pytest.CaptureFixture[str], data_folder: Path, tmp_path: Path
+) -> None:
     write_model(tmp_path / "model.onnx", ModelMetadata(name="made"))
     given = [str(tmp_path / "model.onnx"), "--data", str(data_folder), "--resamples", "20"]
     assert _run(*given, "--protocol", "drawn") == 0
@@ -126,7 +140,9 @@ def test_a_model_file_is_judged_and_compared_with_the_naive_baseline(capsys, dat
     assert record["kl"] > 0
 
 
-def test_a_file_that_is_no_model_exits_with_four(capsys, data_folder, tmp_path):
+def test_a_file_that_is_no_model_exits_with_four(
+    capsys: pytest.CaptureFixture[str], data_folder: Path, tmp_path: Path
+) -> None:
     (tmp_path / "model.onnx").write_bytes(b"not a network")
     assert _run(str(tmp_path / "model.onnx"), "--data", str(data_folder)) == 4
     assert "model.onnx" in capsys.readouterr().err
@@ -142,13 +158,15 @@ def example_folder(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.slow
-def test_every_command_of_the_page_runs(example_folder):
+def test_every_command_of_the_page_runs(example_folder: Path) -> None:
     commands = re.findall(r"^\$ mien evaluate (.+)$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert len(commands) == 5
     assert [_run(*shlex.split(command), "--resamples", "5") for command in commands] == [0] * 5
 
 
-def test_predictions_from_a_file_give_the_models_result(capsys, data_folder, dataset, tmp_path):
+def test_predictions_from_a_file_give_the_models_result(
+    capsys: pytest.CaptureFixture[str], data_folder: Path, dataset: FerDataset, tmp_path: Path
+) -> None:
     write_model(tmp_path / "model.onnx", ModelMetadata(name="made"))
     said = load_recognizer(tmp_path / "model.onnx").predict_proba(dataset.images)
     np.save(tmp_path / "said.npy", said[dataset.split_rows("test")])
@@ -171,20 +189,26 @@ def test_predictions_from_a_file_give_the_models_result(capsys, data_folder, dat
     ("array", "says"),
     [(np.zeros(3), "expected floats"), (np.zeros((2, 8), int), "expected floats"), (None, "no such file")],
 )
-def test_predictions_that_are_none_are_refused(capsys, data_folder, tmp_path, array, says):
+def test_predictions_that_are_none_are_refused(
+    capsys: pytest.CaptureFixture[str], data_folder: Path, tmp_path: Path, array: np.ndarray | None, says: str
+) -> None:
     if array is not None:
         np.save(tmp_path / "said.npy", array)
     assert _run("--predictions", str(tmp_path / "said.npy"), "--data", str(data_folder)) in {3, 4}
     assert says in capsys.readouterr().err
 
 
-def test_pickled_predictions_are_not_loaded(capsys, data_folder, tmp_path):
+def test_pickled_predictions_are_not_loaded(
+    capsys: pytest.CaptureFixture[str], data_folder: Path, tmp_path: Path
+) -> None:
     np.save(tmp_path / "said.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     assert _run("--predictions", str(tmp_path / "said.npy"), "--data", str(data_folder)) == 4
     assert "no array of numbers" in capsys.readouterr().err
 
 
-def test_groups_stand_in_the_record_of_their_protocol(capsys, dataset, tmp_path):
+def test_groups_stand_in_the_record_of_their_protocol(
+    capsys: pytest.CaptureFixture[str], dataset: FerDataset, tmp_path: Path
+) -> None:
     groups = np.array([("x",), ("y",)] * 45, dtype=[("side", "U1")])
     write_dataset(replace(dataset, groups=groups, labels=(np.arange(90) % 8).astype(np.uint8)), tmp_path / "set")
     common = ["--baseline", "naive", "--data", str(tmp_path / "set"), "--resamples", "5", "--protocol", "labels"]
@@ -197,7 +221,7 @@ def test_groups_stand_in_the_record_of_their_protocol(capsys, dataset, tmp_path)
     assert "its groups: side" in capsys.readouterr().err
 
 
-def test_two_models_are_compared(capsys, data_folder, tmp_path):
+def test_two_models_are_compared(capsys: pytest.CaptureFixture[str], data_folder: Path, tmp_path: Path) -> None:
     files = [str(write_model(tmp_path / f"{seed}.onnx", ModelMetadata(name=f"m{seed}"), seed=seed)) for seed in (0, 1)]
     common = ["compare", *files, "--data", str(data_folder), "--resamples", "20"]
     with pytest.raises(SystemExit, match="0"):

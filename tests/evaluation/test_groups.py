@@ -11,6 +11,8 @@ from mien.evaluation import EvaluationOptions
 from mien.evaluation.groups import evaluate_groups
 from mien.evaluation.tables import group_tables
 
+from .made import PixelModel
+
 FEW = EvaluationOptions(resamples=100)
 
 
@@ -23,9 +25,11 @@ def people(dataset: FerDataset) -> FerDataset:
     return replace(dataset, groups=groups, labels=labels, found=found)
 
 
-def test_each_value_has_the_means_of_its_images(model, people):
+def test_each_value_has_the_means_of_its_images(model: PixelModel, people: FerDataset) -> None:
     (result,) = evaluate_groups(model, people, ["gender"], split="all", options=FEW)
     said = model.predict_proba(people.images)
+    assert people.labels is not None
+    assert people.found is not None
     rows = {"female": slice(0, 25), "male": slice(25, 65), "unknown": slice(65, 90)}
     assert [value.value for value in result.values] == list(rows)
     for value in result.values:
@@ -39,17 +43,20 @@ def test_each_value_has_the_means_of_its_images(model, people):
         assert low <= value.metrics["accuracy"] <= high
 
 
-def test_the_largest_difference_is_between_the_extremes(model, people):
+def test_the_largest_difference_is_between_the_extremes(model: PixelModel, people: FerDataset) -> None:
     (result,) = evaluate_groups(model, people, ["gender"], split="all", options=FEW)
     metrics = {value.value: value.metrics for value in result.values}
     for gap in result.largest:
         everywhere = [each[gap.metric] for each in metrics.values()]
         assert metrics[gap.highest][gap.metric] == max(everywhere)
         assert gap.difference == pytest.approx(max(everywhere) - min(everywhere))
+        assert gap.interval is not None
         assert gap.interval.low <= gap.difference <= gap.interval.high
 
 
-def test_small_groups_are_marked_and_take_no_part_in_the_largest_difference(model, people):
+def test_small_groups_are_marked_and_take_no_part_in_the_largest_difference(
+    model: PixelModel, people: FerDataset
+) -> None:
     few = replace(people, groups=np.array([("a",)] * 5 + [("b",)] * 85, dtype=[("gender", "U8")]))
     (result,) = evaluate_groups(model, few, ["gender"], split="all", options=FEW)
     assert result.largest == ()
@@ -59,13 +66,13 @@ def test_small_groups_are_marked_and_take_no_part_in_the_largest_difference(mode
     assert len(tables) == 3
 
 
-def test_an_unknown_group_is_refused_with_those_that_there_are(model, people):
+def test_an_unknown_group_is_refused_with_those_that_there_are(model: PixelModel, people: FerDataset) -> None:
     with pytest.raises(ProtocolError, match="no group 'age'") as caught:
         evaluate_groups(model, people, ["age"], split="all")
     assert "gender" in str(caught.value.hint)
 
 
-def test_tables_have_a_row_for_each_value_or_expression(model, people):
+def test_tables_have_a_row_for_each_value_or_expression(model: PixelModel, people: FerDataset) -> None:
     (result,) = evaluate_groups(model, people, ["gender"], split="all", options=FEW)
     plain, probability, share, gaps = group_tables(result)
     assert plain.header == ("gender", "images", "detected", "accuracy")

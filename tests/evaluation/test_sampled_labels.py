@@ -20,7 +20,7 @@ def _every_draw() -> list[tuple[float, np.ndarray]]:
     ]
 
 
-def test_the_expected_confusion_matrix_and_accuracy_are_the_mean_over_every_draw():
+def test_the_expected_confusion_matrix_and_accuracy_are_the_mean_over_every_draw() -> None:
     mean_matrix = sum(chance * confusion_matrix(labels, PREDICTED, labels=range(3)) for chance, labels in _every_draw())
     mean_accuracy = sum(chance * accuracy_score(labels, PREDICTED) for chance, labels in _every_draw())
     matrix = metrics.confusion_matrix(VOTES, PREDICTED)
@@ -28,13 +28,13 @@ def test_the_expected_confusion_matrix_and_accuracy_are_the_mean_over_every_draw
     assert metrics.accuracy(matrix) == pytest.approx(mean_accuracy)
 
 
-def test_the_standard_deviation_is_that_over_every_draw():
+def test_the_standard_deviation_is_that_over_every_draw() -> None:
     mean = sum(chance * accuracy_score(labels, PREDICTED) for chance, labels in _every_draw())
     variance = sum(chance * (accuracy_score(labels, PREDICTED) - mean) ** 2 for chance, labels in _every_draw())
     assert standard_deviation(VOTES, PREDICTED) == pytest.approx(variance**0.5)
 
 
-def test_no_predictor_beats_the_ceiling_in_expectation():
+def test_no_predictor_beats_the_ceiling_in_expectation() -> None:
     best = max(
         float(metrics.accuracy(metrics.confusion_matrix(VOTES, np.array(answers))))
         for answers in product(range(3), repeat=len(VOTES))
@@ -42,12 +42,12 @@ def test_no_predictor_beats_the_ceiling_in_expectation():
     assert drawn_metrics(VOTES, PREDICTED).ceiling.accuracy == pytest.approx(best)
 
 
-def test_no_image_has_no_spread():
+def test_no_image_has_no_spread() -> None:
     assert standard_deviation(np.zeros((0, 8)), np.zeros(0, np.int64)) == 0
     assert draw_labels(np.zeros((0, 8)), seed=0).shape == (0,)
 
 
-def test_unanimous_votes_leave_nothing_to_chance():
+def test_unanimous_votes_leave_nothing_to_chance() -> None:
     votes = np.eye(8)[[0, 5, 7]]
     figures = drawn_metrics(votes, np.array([0, 5, 0]))
     assert figures.standard_deviation == 0
@@ -56,7 +56,7 @@ def test_unanimous_votes_leave_nothing_to_chance():
     assert figures.seeded_draw.misclassification == pytest.approx(1 / 3)
 
 
-def test_draws_follow_the_votes_and_never_fall_on_a_class_without_one():
+def test_draws_follow_the_votes_and_never_fall_on_a_class_without_one() -> None:
     many = np.repeat(VOTES, 20_000, axis=0)
     labels = draw_labels(many, seed=3).reshape(len(VOTES), -1)
     shares = np.stack([(labels == c).mean(axis=1) for c in range(3)], axis=1)
@@ -64,7 +64,7 @@ def test_draws_follow_the_votes_and_never_fall_on_a_class_without_one():
     assert not shares[VOTES == 0].any()
 
 
-def test_the_same_seed_gives_the_same_draw():
+def test_the_same_seed_gives_the_same_draw() -> None:
     votes = np.full((100, 8), 1 / 8)
     assert np.array_equal(draw_labels(votes, seed=1), draw_labels(votes, seed=1))
     assert not np.array_equal(draw_labels(votes, seed=1), draw_labels(votes, seed=2))
