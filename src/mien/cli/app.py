@@ -29,8 +29,10 @@ from mien.cli import (
     video,
     webcam,
 )
+from mien.cli.streams import guarded_streams
 from mien.errors import MienError
 from mien.expressions import USE_NOTICE
+from mien.text import printable
 from mien.version import __version__
 
 app = typer.Typer(
@@ -87,10 +89,11 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; an error of the library is one line on standard error and its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        app(args=given, prog_name="mien")
+        with guarded_streams():
+            app(args=given, prog_name="mien")
     except MienError as err:
         if "--debug" in given:
             traceback.print_exc()
-        hint = f" ({err.hint})" if err.hint else ""
+        hint = f" ({printable(err.hint)})" if err.hint else ""
         print(f"mien: {err}{hint}", file=sys.stderr)
         sys.exit(err.exit_code)

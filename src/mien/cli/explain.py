@@ -20,6 +20,7 @@ from mien.recognition.explanation import explain as explain_face
 from mien.recognition.pipeline import load
 from mien.render.text import counted, percent
 from mien.runtime.files import file_key
+from mien.text import printable
 
 
 def explain(
@@ -47,7 +48,7 @@ def explain(
     pipeline = load(model, detector, detector_file=detector_file, labels=labels, prior=prior, decision=decision)
     result = pipeline.predict(photo)
     wanted = None if expression is None else pipeline.recognizer.labels[pipeline.recognizer.labels.index(expression)]
-    print(f"Found {counted(len(result.faces), 'face')} in {photo}")
+    print(f"Found {counted(len(result.faces), 'face')} in {printable(str(photo))}")
     drawings = Drawings(save, {file_key(photo)})
     for number, face in enumerate(result.faces, start=1):
         if result.image is None:
@@ -56,4 +57,4 @@ def explain(
         stem = f"{photo.stem}-{number}" if wanted is None else f"{photo.stem}-{number}-{wanted}"
         path = drawings.add(stem, partial(explanation.save, number=number))
         shown = explanation.probabilities.to_dict()[str(explanation.expression)]
-        print(f"  {number}  {explanation.expression} {percent(shown)}  rendered: {path}")
+        print(f"  {number}  {explanation.expression} {percent(shown)}  rendered: {printable(str(path))}")

@@ -1,6 +1,6 @@
 """Predictions as text: JSON, JSON lines, CSV and a table for people.
 
-It does not print; numbers are rounded only in the table.
+It does not print. Numbers have six significant digits, in the table fewer; the library's own have all.
 """
 
 import json
@@ -11,12 +11,15 @@ from typing import Any, Literal, get_args
 from mien.errors import ConfigError
 from mien.expressions import LabelSet
 from mien.recognition.results import FailedImage, ImageResult
-from mien.render.text import counted
+from mien.render.text import counted, rounded
+from mien.text import printable
 from mien.video.sinks.rows import csv_line
 
 Format = Literal["json", "jsonl", "csv", "table"]
 Outcome = ImageResult | FailedImage
 
+#: What spreadsheets take for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _FACE_COLUMNS = ("face", "left", "top", "right", "bottom", "detector_score", "expression", "probability")
 
 
@@ -38,7 +41,9 @@ def choose_format(wanted: Format | None, out: Path | None) -> Format:
     return by_suffix[out.suffix.lower()]
 
 
-def chunks(outcomes: Iterable[Outcome], form: Format, labels: LabelSet, *, single: bool) -> Iterator[str]:
+def chunks(
+    outcomes: Iterable[Outcome], form: Format, labels: LabelSet, *, single: bool, excel_safe: bool = False
+) -> Iterator[str]:
     """Pieces of text that make the whole when written one after the other; all but JSON lists come picture by picture.
 
     Args:
@@ -46,17 +51,23 @@ def chunks(outcomes: Iterable[Outcome], form: Format, labels: LabelSet, *, singl
         form: The format.
         labels: Columns of probabilities in CSV.
         single: One picture was asked for: JSON is one object instead of a list.
+        excel_safe: Text in CSV that a spreadsheet would run begins with an apostrophe.
     """
     if form == "json":
-        records = [outcome.to_dict() for outcome in outcomes]
+        records = [rounded(outcome.to_dict()) for outcome in outcomes]
         yield json.dumps(records[0] if single else records, ensure_ascii=False, indent=2) + "\n"
     elif form == "csv":
         yield csv_line(("source", "width", "height", *_FACE_COLUMNS, *map(str, labels), "error"))
-        yield from ("".join(csv_line(row) for row in _csv_rows(outcome, labels)) for outcome in outcomes)
+        guard = _guarded if excel_safe else rounded
+        yield from ("".join(csv_line(map(guard, row)) for row in _csv_rows(outcome, labels)) for outcome in outcomes)
     elif form == "jsonl":
-        yield from (outcome.to_json() + "\n" for outcome in outcomes)
+        yield from (json.dumps(rounded(outcome.to_dict()), ensure_ascii=False) + "\n" for outcome in outcomes)
     else:
         yield from (_table(outcome) for outcome in outcomes)
+
+
+def _guarded(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else rounded(value)
 
 
 def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:
@@ -84,8 +95,8 @@ def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:
 
 def _table(outcome: Outcome) -> str:
     if isinstance(outcome, FailedImage):
-        return f"{outcome.source}: could not be read\n"
-    lines = [f"Found {counted(len(outcome.faces), 'face')} in {outcome.source}"]
+        return f"{printable(outcome.source or '')}: could not be read\n"
+    lines = [f"Found {counted(len(outcome.faces), 'face')} in {printable(outcome.source or '')}"]
     for number, face in enumerate(outcome.faces, start=1):
         x, y = (round(value) for value in face.detection.box.center)
         others = [pair for pair in face.probabilities.ranked() if pair[0] != face.choice]

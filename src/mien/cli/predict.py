@@ -6,7 +6,7 @@ Data goes to standard output, errors and progress to standard error.
 import contextlib
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +34,9 @@ from mien.errors import ConfigError, SourceError
 from mien.expressions import USE_NOTICE
 from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.recognition.results import FailedImage, ImageResult
+from mien.render.text import counted
 from mien.runtime.files import check_writable, file_key, write_text
+from mien.text import printable
 
 HELP = f"""Name the expression on every face of pictures, from left to right.
 
@@ -74,9 +76,14 @@ def predict(
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Name no expression where the named one is less probable than this.")
     ] = 0.0,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    excel_safe: Annotated[
+        bool, typer.Option("--excel-safe", help="Guard text in CSV that a spreadsheet would run as a formula.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar and no summary.")] = False,
 ) -> None:
     form = choose_format(format, out)
+    if excel_safe and form != "csv":
+        raise ConfigError(f"--excel-safe is for CSV, and this writes {form}", hint="add --format csv")
     pipeline = load(
         model,
         detector,
@@ -91,22 +98,25 @@ def predict(
         decision=decision,
     )
     single = is_single(sources)
-    failed: list[FailedImage] = []
+    tally = _Tally()
     items = list(expand(sources, leave_out=save))
     read = _files(items)
     if out is not None and file_key(out) in read:
         raise ConfigError(f"{out} is one of the pictures that are read, and would be lost", hint="choose another name")
     check_writable(out)
     outcomes = _read(pipeline, items, quiet=quiet or single)
-    outcomes = _reported(outcomes if save is None else _saved(outcomes, Drawings(save, read)), failed)
-    texts = chunks(outcomes, form, pipeline.recognizer.labels, single=single)
+    outcomes = tally.count(outcomes if save is None else _saved(outcomes, Drawings(save, read), tally))
+    texts = chunks(outcomes, form, pipeline.recognizer.labels, single=single, excel_safe=excel_safe)
     if out is not None:
         write_text(out, "".join(texts))
+        tally.written += 1
     else:
         for text in texts:
             sys.stdout.write(text)
             sys.stdout.flush()
-    if failed:
+    if not quiet:
+        print(tally.text(), file=sys.stderr)
+    if tally.failed:
         raise typer.Exit(SourceError.exit_code)
 
 
@@ -128,23 +138,43 @@ def _read(pipeline: ExpressionPipeline, items: Sequence[Item], *, quiet: bool) -
             yield item if isinstance(item, FailedImage) else replace(next(results), source=item.name)
 
 
-def _saved(outcomes: Iterable[Outcome], drawings: Drawings) -> Iterator[Outcome]:
+def _saved(outcomes: Iterable[Outcome], drawings: Drawings, tally: "_Tally") -> Iterator[Outcome]:
     """The same outcomes; each picture is drawn."""
     for outcome in outcomes:
         if isinstance(outcome, ImageResult):
             stem = "stdin" if outcome.source in {None, STDIN} else Path(outcome.source or "").stem
-            print(f"drawn: {drawings.add(stem, outcome.save)}", file=sys.stderr)
+            print(f"drawn: {printable(str(drawings.add(stem, outcome.save)))}", file=sys.stderr)
+            tally.written += 1
         yield outcome
 
 
-def _reported(outcomes: Iterable[Outcome], failed: list[FailedImage]) -> Iterator[Outcome]:
-    """The same outcomes; failures are told on standard error and kept in ``failed``."""
-    for outcome in outcomes:
-        if isinstance(outcome, FailedImage):
-            hint = f" ({outcome.error.hint})" if outcome.error.hint else ""
-            print(f"mien: {outcome.error}{hint}", file=sys.stderr)
-            failed.append(outcome)
-        yield outcome
+@dataclass(slots=True)
+class _Tally:
+    """What was read and written, for the last line."""
+
+    pictures: int = 0
+    faces: int = 0
+    without: int = 0
+    failed: int = 0
+    written: int = 0
+
+    def count(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+        """The same outcomes; failures are told on standard error."""
+        for outcome in outcomes:
+            self.pictures += 1
+            if isinstance(outcome, FailedImage):
+                self.failed += 1
+                hint = f" ({printable(outcome.error.hint)})" if outcome.error.hint else ""
+                print(f"mien: {outcome.error}{hint}", file=sys.stderr)
+            else:
+                self.faces += len(outcome.faces)
+                self.without += not outcome.faces
+            yield outcome
+
+    def text(self) -> str:
+        """``3 pictures: 4 faces, 1 without a face, 0 failed; 1 file written``."""
+        read = f"{counted(self.pictures, 'picture')}: {counted(self.faces, 'face')}"
+        return f"{read}, {self.without} without a face, {self.failed} failed; {counted(self.written, 'file')} written"
 
 
 predict.__doc__ = HELP

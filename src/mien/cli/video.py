@@ -31,6 +31,7 @@ from mien.expressions import USE_NOTICE
 from mien.imaging import readable_path
 from mien.recognition.pipeline import load
 from mien.render.text import counted
+from mien.text import printable
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.clock import StageClock
 from mien.video.record import Outputs, VideoSummary, record_video
@@ -127,7 +128,7 @@ def video(
 def summary_text(source: str, summary: VideoSummary) -> str:
     """The tracks as a table for people."""
     frames, faces = counted(summary.frames, "frame"), counted(len(summary.tracks), "face")
-    lines = [f"{source}: {frames}, {summary.end_s:.1f} s, {faces} followed"]
+    lines = [f"{printable(source)}: {frames}, {summary.end_s:.1f} s, {faces} followed"]
     for track in summary.tracks:
         shares = sorted(track.shares.items(), key=lambda pair: -pair[1])
         told = ", ".join(f"{name} {share:.0%}" for name, share in shares[:3] if share >= 0.005)
@@ -140,13 +141,13 @@ def summary_text(source: str, summary: VideoSummary) -> str:
 def _report(summary: VideoSummary, files: list[Path], clock: StageClock | None) -> None:
     """Warnings, times and, as the last line, what was read and written, on standard error."""
     for warning in summary.warnings:
-        print(f"mien: {warning}", file=sys.stderr)
+        print(f"mien: {printable(warning)}", file=sys.stderr)
     if clock is not None:
         print("\n".join(clock.lines(summary.frames)), file=sys.stderr)
     if summary.resumable:
         print("mien: --resume goes on with the table", file=sys.stderr)
     read = f"{counted(summary.frames, 'frame')}, {counted(len(summary.tracks), 'face')}"
-    written = f"; wrote {', '.join(readable_path(file) for file in files)}" if files else ""
+    written = f"; wrote {', '.join(printable(readable_path(file)) for file in files)}" if files else ""
     print(f"{read}{written}", file=sys.stderr)
     if summary.stopped:
         raise typer.Exit(_INTERRUPTED)
