@@ -1,6 +1,7 @@
 """A live source that comes step by step, and a detector whose work lasts steps: no test depends on real time."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from threading import Condition
 
 import numpy as np
@@ -47,13 +48,16 @@ class Steps:
     def frames(self, sampling: Sampling = Sampling()) -> Iterator[VideoFrame]:  # noqa: B008
         for index in range(self._frames):
             with self._changed:
-                self._wait(lambda needed=index: self._allowed > needed)
+                self._wait(partial(self._is_allowed, index))
                 if self._is_over:
                     return
             yield VideoFrame(index, index * FRAME_S, self._image, index * FRAME_S)
             with self._changed:
                 self._given = index + 1
                 self._changed.notify_all()
+
+    def _is_allowed(self, index: int) -> bool:
+        return self._allowed > index
 
     def _wait(self, done: Callable[[], bool]) -> None:
         assert self._changed.wait_for(lambda: done() or self._is_over, PATIENCE_S)

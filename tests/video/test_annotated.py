@@ -16,7 +16,7 @@ from mien.video.sinks.annotated import AnnotatedVideo
 from mien.video.sources.files import VideoFile
 from tests.video.recording import killed_at, opened, record
 from tests.video.steps import EndedAtOnce
-from tests.videos import RATE, scene, write_video
+from tests.videos import RATE, scene, seconds_of, write_video
 
 
 def write_with_sound(path: Path, codec: str, *, seconds: int = 2, rate: int = 44_100, layout: str = "mono") -> Path:
@@ -25,6 +25,7 @@ def write_with_sound(path: Path, codec: str, *, seconds: int = 2, rate: int = 44
         stream = out.add_stream("mpeg4", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         tone = out.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(tone, av.AudioStream)
         channels = 2 if layout == "stereo" else 1
         for second in range(seconds):
             for number in range(RATE):
@@ -52,7 +53,7 @@ def sound_of(path: Path) -> tuple[str, float, float]:
     """Kind of the sound, seconds by its own word, and seconds that can be decoded."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
-        name, length_s = stream.codec_context.codec.canonical_name, float(stream.duration * stream.time_base)
+        name, length_s = stream.codec_context.codec.canonical_name, seconds_of(stream)
         return name, length_s, sum(frame.samples / frame.sample_rate for frame in container.decode(stream))
 
 
@@ -72,7 +73,9 @@ def test_the_sound_of_every_container_is_kept_whole(
 ) -> None:
     source = write_with_sound(tmp_path / name, codec, rate=rate)
     assert redrawn(source, tmp_path / "out.mp4") == []
-    assert sound_of(tmp_path / "out.mp4") == (kind, pytest.approx(2, abs=0.2), pytest.approx(2, abs=0.2))
+    found, *lengths_s = sound_of(tmp_path / "out.mp4")
+    assert found == kind
+    assert lengths_s == pytest.approx([2, 2], abs=0.2)
 
 
 def test_sound_that_changes_its_channels_goes_on(tmp_path: Path) -> None:
@@ -81,7 +84,7 @@ def test_sound_that_changes_its_channels_goes_on(tmp_path: Path) -> None:
     told = redrawn(tmp_path / "both.ts", tmp_path / "out.mp4")
     assert not any("sound" in warning for warning in told)
     assert any("begin again" in warning for warning in told)
-    assert sound_of(tmp_path / "out.mp4")[1:] == (pytest.approx(4, abs=0.2), pytest.approx(4, abs=0.2))
+    assert sound_of(tmp_path / "out.mp4")[1:] == pytest.approx((4, 4), abs=0.2)
 
 
 def test_packets_of_the_sound_that_are_refused_are_left_out_and_told(tmp_path: Path) -> None:
@@ -95,7 +98,7 @@ def test_packets_of_the_sound_that_are_refused_are_left_out_and_told(tmp_path: P
     assert re.fullmatch(r"\d packets? of the sound left out", problem)
     with av.open(str(tmp_path / "out.mp4")) as container:
         stream = container.streams.audio[0]
-        assert float(stream.duration * stream.time_base) == pytest.approx(2, abs=0.1)
+        assert seconds_of(stream) == pytest.approx(2, abs=0.1)
 
 
 def test_sound_of_an_unknown_kind_is_left_out_and_told(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from http.client import HTTPConnection
 from itertools import pairwise
 from pathlib import Path
@@ -59,7 +60,8 @@ def test_under_overload_old_frames_are_dropped_and_the_delay_does_not_grow(
     pipeline: ExpressionPipeline, steps: int, dropped: int
 ) -> None:
     """A frame that takes three frames' time to read costs two others; one that takes its own time costs none."""
-    source, written = Steps(49), []
+    source = Steps(49)
+    written: list[FrameResult] = []
     detector = ShownFirst(source, steps)
     reading = reading_with(pipeline, detector, source, written.append)
     delays = []
@@ -82,12 +84,14 @@ def test_a_slow_display_does_not_slow_the_reading(pipeline: ExpressionPipeline) 
             written.append(result.index)
             changed.notify_all()
 
+    def is_written(index: int) -> bool:
+        return written[-1] >= index
+
     shown = []
     for result in reading_with(pipeline, SlowDetector(source, 1), source, write):
         shown.append(result.index)
         with changed:
-            wanted = min(result.index + 4, 24)
-            assert changed.wait_for(lambda least=wanted: written[-1] >= least, PATIENCE_S)
+            assert changed.wait_for(partial(is_written, min(result.index + 4, 24)), PATIENCE_S)
     assert written == list(range(25))
     assert shown[-1] == 24
     assert all(later - early >= 3 for early, later in pairwise(shown) if later < 23)
@@ -110,7 +114,7 @@ def counted(numbers: int, fail_at: int = -1) -> Iterator[int]:
 
 def test_reading_ahead_keeps_the_order_and_passes_errors_on() -> None:
     assert list(ahead(counted(50))) == list(range(50))
-    seen = []
+    seen: list[int] = []
     with pytest.raises(SourceError, match="gone"):
         seen.extend(ahead(counted(9, fail_at=5)))
     with pytest.raises(SourceError, match="gone"):

@@ -27,7 +27,7 @@ from mien.video.sources.files import VideoFile
 from mien.video.sources.open import spare_source
 from mien.video.sources.sequences import ImageSequence
 from tests.video.recording import opened, record
-from tests.videos import scene, write_video
+from tests.videos import scene, seconds_of, write_video
 
 UNEVEN_MS = [0, 40, 80, 200, 211, 500, 533, 1000]
 
@@ -179,7 +179,7 @@ def test_sound_that_mp4_cannot_hold_is_encoded_again(pipeline: ExpressionPipelin
     with av.open(str(tmp_path / "out.mp4")) as container:
         stream = container.streams.audio[0]
         assert stream.codec_context.name == "aac"
-        assert float(stream.duration * stream.time_base) == pytest.approx(49 / 25, abs=0.06)
+        assert seconds_of(stream) == pytest.approx(49 / 25, abs=0.06)
 
 
 def test_the_moov_box_comes_first_so_that_browsers_play_at_once(

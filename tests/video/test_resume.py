@@ -130,7 +130,7 @@ def test_resuming_pictures_at_another_rate_is_refused(
     folder, out = pictures(tmp_path / "frames"), Outputs(tmp_path / "a.csv")
     with nullcontext() if is_complete else pytest.raises(Killed):
         at_ten, listener = open_video(folder, rate=10), None if is_complete else killed_at(3)
-        record_video(at_ten, FrameAnalyzer(pipeline, DEFAULT), out, listener=listener)  # type: ignore[arg-type]
+        record_video(at_ten, FrameAnalyzer(pipeline, DEFAULT), out, listener=listener)
     before = (tmp_path / "a.csv").read_bytes()
     with pytest.raises(CheckpointError, match=r"rate 25\.0 instead of 10"):
         record(pipeline, folder, out, resume=True)
