@@ -61,9 +61,9 @@ def replace_part(pick: random.Random, part: Path, victim: Path) -> None:
         part.symlink_to(part)
 
 
-def copy(source: Path, work: Path, _job: object, _progress: object) -> None:
+def copy(source: Path, folder: Path, job: object, progress: object) -> None:
     """A reader for the worker."""
-    (work / "rows.csv").write_bytes(source.read_bytes())
+    (folder / "rows.csv").write_bytes(source.read_bytes())
 
 
 def run_case(pick: random.Random, root: Path, victim: Path) -> None:

@@ -31,5 +31,5 @@ def read_slowly(source: Path, folder: Path, job: object, progress: Callable[[flo
 if __name__ == "__main__":
     if "LARGEST_FILE" in os.environ:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(os.environ["LARGEST_FILE"]), resource.RLIM_INFINITY))
-    engine.VideoReader = lambda *_: read_slowly  # type: ignore[assignment,misc]
+    engine.VideoReader = lambda *_: read_slowly  # type: ignore[assignment,attr-defined]  # replaced on purpose
     serve(read_settings(sys.argv[1:]))

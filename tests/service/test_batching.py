@@ -21,7 +21,8 @@ def faces() -> list[np.ndarray]:
 
 
 def test_any_mix_of_callers_gets_the_rows_of_single_calls(model: Path, faces: list[np.ndarray]) -> None:
-    alone, batches = Recognizer(model, threads=1), []
+    alone = Recognizer(model, threads=1)
+    batches: list[int] = []
     shared = BatchingRecognizer(model, active=lambda: 8, wait_s=0.02, on_batch=batches.append, threads=1)
     with ThreadPoolExecutor(8) as pool:
         rows = list(pool.map(shared.predict_proba, faces))

@@ -108,7 +108,7 @@ def test_a_client_that_takes_all_it_may_leaves_the_rest_to_others(
     with ExitStack() as stack:
         for _ in range(2):
             hold(stack, shared, holder[1], holder[0])
-        answers = []
+        answers: list[httpx.Response] = []
         while not answers or answers[-1].status_code == 200:  # until both are at work
             answers.append(ask(shared, photo, refused[1], refused[0]))
         assert (answers[-1].status_code, answers[-1].json()["error"]) == (429, "too_many_requests")
@@ -130,7 +130,7 @@ def test_behind_a_trusted_proxy_the_clients_are_told_apart(model: Path, tmp_path
     with running(tmp_path, model, *flags) as server, ExitStack() as stack:
         waiting = stack.enter_context(socket.create_connection(server.address))
         waiting.sendall(HEAD + b"X-Forwarded-For: 192.0.2.1\r\n\r\nx")
-        codes = {}
+        codes: dict[str, int] = {}
         while codes.get("192.0.2.1") != 429:
             for client in ("192.0.2.1", "192.0.2.2"):
                 headers = {"x-forwarded-for": client}

@@ -2,10 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mien.service.settings import ServiceSettings
+from mien.service.settings import ServiceSettings, read_settings
 from tests.conftest import REPOSITORY
 
 UNIT, IMAGE = REPOSITORY / "deploy" / "mien.service", REPOSITORY / "deploy" / "Containerfile"
@@ -20,7 +21,9 @@ def test_the_limits_fit_the_memory(path: Path) -> None:
     found = re.search(r"MemoryMax=(\d+)G|--memory (\d+)g", text)
     assert found
     memory = int(found[1] or found[2]) * 2**30
-    given = {name.lower(): int(value) for name, value in re.findall(r"MIEN_([A-Z_]+)=(\d+)(?![.\d])", text)}
+    given: dict[str, Any] = {
+        name.lower(): int(value) for name, value in re.findall(r"MIEN_([A-Z_]+)=(\d+)(?![.\d])", text)
+    }
     settings = ServiceSettings(**given)
     decoding = settings.concurrency * settings.max_pixels * BYTES_A_PIXEL
     bodies = settings.max_in_flight * settings.max_body_bytes
@@ -35,7 +38,7 @@ def test_the_container_is_run_with_the_memory_it_is_made_for() -> None:
 def test_the_unit_waits_longer_than_requests_and_videos_may_take_to_end() -> None:
     found = re.search(r"TimeoutStopSec=(\d+)", UNIT.read_text(encoding="utf-8"))
     assert found
-    assert int(found[1]) > ServiceSettings().drain_timeout_s + 10
+    assert int(found[1]) > read_settings([]).drain_timeout_s + 10
 
 
 def test_the_proxy_keeps_the_metrics_inside() -> None:

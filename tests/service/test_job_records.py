@@ -82,9 +82,9 @@ def write_job(place: Path, record: dict[str, Any] | str) -> None:
     (place / "job.json").write_text(record if isinstance(record, str) else json.dumps(record))
 
 
-def copy(source: Path, work: Path, _job: object, _progress: object) -> None:
+def copy(source: Path, folder: Path, job: object, progress: object) -> None:
     """A reader for :class:`JobWorker`."""
-    (work / "rows.csv").write_bytes(source.read_bytes())
+    (folder / "rows.csv").write_bytes(source.read_bytes())
 
 
 def jobs_in(folder: Path, **settings: Any) -> JobFolder:
@@ -187,11 +187,11 @@ def test_a_folder_that_cannot_be_worked_in_does_not_keep_the_others_waiting(fold
         (folder / name / "source").write_bytes(b"video")
     jobs = jobs_in(folder)
 
-    def read(source: Path, work: Path, job: object, progress: object) -> None:
+    def read(source: Path, folder: Path, job: object, progress: object) -> None:
         if source.parent.name == ID:
             shutil.rmtree(source.parent)  # under the reader's hands
             (source.parent.parent / ID).write_text("a file")
-        (work / "rows.csv").write_text("rows")
+        (folder / "rows.csv").write_text("rows")
 
     worker = JobWorker(jobs, read)
     until(lambda: (other := jobs.find(OTHER)) is not None and other.phase == "done")

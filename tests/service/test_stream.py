@@ -91,7 +91,7 @@ def test_a_camera_that_is_turned_begins_new_tracks(stream: ClientConnection, pho
 def test_old_frames_are_dropped_and_the_newest_is_answered(stream: ClientConnection, photo: bytes) -> None:
     for _ in range(40):
         stream.send(photo)
-    answers = []
+    answers: list[dict[str, Any]] = []
     while not answers or answers[-1]["frame"] < 40:
         answers.append(json.loads(stream.recv(30)))
     numbers = [answer["frame"] for answer in answers]

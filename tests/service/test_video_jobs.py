@@ -164,7 +164,7 @@ def test_nothing_is_written_outside_the_folder(model: Path, tmp_path: Path, clip
     places = {"HOME": "home", "TMPDIR": "tmp", "XDG_CACHE_HOME": "cache", "XDG_CONFIG_HOME": "config"}
     for place in places.values():
         (tmp_path / place).mkdir()
-    environment = {name: str(tmp_path / place) for name, place in places.items()}
+    environment: dict[str, Any] = {name: str(tmp_path / place) for name, place in places.items()}
     with running(tmp_path, model, "--jobs-folder", str(tmp_path / "jobs"), **environment) as server:
         assert wait(submit(server, clip.read_bytes()), "done")["files"] == RESULTS
         assert httpx.post(f"{server.url}/v1/predict", content=photo).status_code == 200

@@ -81,7 +81,8 @@ def test_large_empty_and_cut_uploads_leave_nothing(videos: Server, tmp_path: Pat
     folder = videos.log.parent / "jobs"
     before = set(folder.iterdir())
     parts = (bytes(1000) for _ in range(10))
-    for content, status in [(bytes(6000), 413), (parts, 413), (b"", 400)]:
+    uploads: list[tuple[bytes | Iterator[bytes], int]] = [(bytes(6000), 413), (parts, 413), (b"", 400)]
+    for content, status in uploads:
         assert httpx.post(f"{videos.url}/v1/video", content=content).status_code == status
     with socket.create_connection(videos.address) as cut:
         cut.sendall(b"POST /v1/video HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n\r\nabc")
