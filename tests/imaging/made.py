@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Mapping
 from io import BytesIO
+from typing import Literal
 
 import numpy as np
 from PIL import Image
@@ -15,13 +16,16 @@ def encoded(picture: Image.Image, form: str = "PNG", **options: object) -> bytes
 
 
 Fields = Mapping[int, tuple[int, int]]
+#: Pixels, fields in place of the usual ones, and further fields.
+Page = tuple[np.ndarray, Fields, Fields]
+ByteOrder = Literal["<", ">"]
 
 
 def tiff(
     pixels: np.ndarray,
     *,
     photometric: int | None = None,
-    order: str = "<",
+    order: ByteOrder = "<",
     rows_per_strip: int | None = None,
     extra: Fields | None = None,
 ) -> bytes:
@@ -31,9 +35,7 @@ def tiff(
     )
 
 
-def tiff_of_pages(
-    pages: list[tuple[np.ndarray, Fields, Fields]], order: str = "<", rows_per_strip: int | None = None
-) -> bytes:
+def tiff_of_pages(pages: list[Page], order: ByteOrder = "<", rows_per_strip: int | None = None) -> bytes:
     """A page is its pixels, and fields that take the place of the usual ones: tag to (type, value)."""
     content = bytearray((b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 0))
     link = 4

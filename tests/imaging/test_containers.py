@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,7 +115,7 @@ def test_exif_without_a_turn_that_makes_sense_is_as_it_is(container: str, block:
     assert_upright(stored(container, 1, block), container)
 
 
-JPEGS = {
+JPEGS: dict[str, dict[str, Any]] = {
     "baseline": {},
     "progressive": {"progressive": True},
     "optimized": {"optimize": True, "quality": 30},

@@ -12,7 +12,7 @@ from skimage.color import lab2rgb
 
 from mien.errors import ImageDecodeError
 from mien.imaging import load_image
-from tests.imaging.made import encoded, tiff, tiff_of_pages
+from tests.imaging.made import ByteOrder, Page, encoded, tiff, tiff_of_pages
 
 #: 0 to 255 in 16 rows, as fractions of white.
 RAMP = np.linspace(0, 1, 256).reshape(16, 16)
@@ -51,7 +51,7 @@ GRAY = {
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("kind", GRAY)
-def test_gray_of_every_depth_and_sign_is_the_same_ramp_or_refused_in_words(kind: str, order: str) -> None:
+def test_gray_of_every_depth_and_sign_is_the_same_ramp_or_refused_in_words(kind: str, order: ByteOrder) -> None:
     values, dtype, photometric = GRAY[kind]
     numbers = np.rint(values) if np.dtype(dtype).kind != "f" else values
     content = tiff(numbers.astype(dtype), photometric=photometric, order=order)
@@ -83,7 +83,7 @@ def test_sixteen_bits_in_other_formats_are_the_same_ramp(form: str) -> None:
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "GIF", "BMP"])
 def test_few_bits_keep_black_and_white(form: str, bits: int) -> None:
-    picture = Image.fromarray(np.uint8([[0, 255] * 8] * 4)).convert("1" if bits == 1 else "L")
+    picture = Image.fromarray(np.array([[0, 255] * 8] * 4, np.uint8)).convert("1" if bits == 1 else "L")
     options = {"bits": bits} if form == "PNG" and bits in {2, 4} else {}
     picture = picture.convert("P", palette=Image.Palette.ADAPTIVE, colors=2**bits) if options else picture
     np.testing.assert_array_equal(gray_of(encoded(picture, form, **options)), [[0, 255] * 8] * 4)
@@ -105,7 +105,7 @@ def test_a_picture_without_one_number_is_refused() -> None:
         load_image(tiff(np.full((4, 4), np.nan, np.float32)))
 
 
-COLORS = np.uint8([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [200, 150, 120]]]).repeat(32, 0).repeat(32, 1)
+COLORS = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [200, 150, 120]]], np.uint8).repeat(32, 0).repeat(32, 1)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "PA", "CMYK", "YCbCr", "HSV", "RGBX"])
@@ -117,8 +117,8 @@ def test_a_pil_image_of_every_color_mode_keeps_its_colors(mode: str) -> None:
 
 
 def test_lab_pictures_have_the_colors_of_another_converter() -> None:
-    lab = np.uint8([[[136, 208, 195], [170, 120, 150], [60, 140, 100], [255, 128, 128]]])
-    content = tiff((lab ^ np.uint8([0, 128, 128])), photometric=8)
+    lab = np.array([[[136, 208, 195], [170, 120, 150], [60, 140, 100], [255, 128, 128]]], np.uint8)
+    content = tiff((lab ^ np.array([0, 128, 128], np.uint8)), photometric=8)
     scaled = np.stack([lab[..., 0] / 2.55, lab[..., 1] - 128.0, lab[..., 2] - 128.0], axis=-1)
     expected = np.rint(lab2rgb(scaled) * 255)
     np.testing.assert_allclose(load_image(content).astype(int), expected, atol=12)
@@ -179,7 +179,8 @@ def test_deep_colors_whose_range_is_not_known_are_refused(white: int) -> None:
 
 def test_deep_colors_of_the_whole_range_are_read() -> None:
     numbers = np.rint(RAMP[..., None].repeat(3, 2) * 65535).astype(np.uint16)
-    for order in "<>":
+    orders: tuple[ByteOrder, ...] = ("<", ">")
+    for order in orders:
         np.testing.assert_allclose(gray_of(tiff(numbers, order=order)).astype(int), EIGHT_BITS, atol=1)
 
 
@@ -190,7 +191,8 @@ def test_of_several_pages_the_largest_is_the_picture() -> None:
 
 
 def test_a_page_that_calls_itself_a_preview_is_not_the_picture() -> None:
-    preview, picture = (np.full((40, 40), 10, np.uint8), {}, {254: (4, 1)}), (np.full((20, 30), 200, np.uint8), {}, {})
+    preview: Page = (np.full((40, 40), 10, np.uint8), {}, {254: (4, 1)})
+    picture: Page = (np.full((20, 30), 200, np.uint8), {}, {})
     assert load_image(tiff_of_pages([preview, picture])).shape == (20, 30, 3)
     with pytest.raises(ImageDecodeError, match="a camera's raw file"):
         load_image(tiff_of_pages([preview]))

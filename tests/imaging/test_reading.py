@@ -17,6 +17,7 @@ from PIL import Image
 
 from mien.errors import ConfigError, ImageDecodeError, MienError, SourceError
 from mien.imaging import load_image
+from mien.imaging.reading import ImageSource
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -43,7 +44,7 @@ def test_a_path_bytes_a_stream_a_pil_image_and_an_array_give_the_same(tmp_path: 
     path.write_bytes(encoded(two_by_one()))
     expected = np.array([[RED, BLUE]], np.uint8)
     with path.open("rb") as stream:
-        sources = [path, str(path), path.read_bytes(), stream, two_by_one(), expected]
+        sources: list[ImageSource] = [path, str(path), path.read_bytes(), stream, two_by_one(), expected]
         for source in sources:
             np.testing.assert_array_equal(load_image(source), expected)
 
