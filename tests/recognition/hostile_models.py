@@ -16,7 +16,7 @@ def write(
     path: Path,
     *,
     rows: np.ndarray | None = None,
-    batch: object = "n",
+    batch: str | int = "n",
     side: int = 48,
     kind: int = TensorProto.FLOAT,
     record: Mapping[str, Any] | None = None,
@@ -43,11 +43,13 @@ def write(
         "true": np.array(True),
         "many": np.array(2**62),
     }
+    pictures: list[str | int | None] = [batch, 1, side, side]
+    probabilities: list[str | int | None] = ["n", int(answer.shape[1])]
     graph = helper.make_graph(
         nodes,
         "hostile",
-        [helper.make_tensor_value_info("images", kind, [batch, 1, side, side])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", answer.shape[1]])],
+        [helper.make_tensor_value_info("images", kind, pictures)],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, probabilities)],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

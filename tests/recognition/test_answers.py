@@ -1,6 +1,7 @@
 """Heads, base rates and the decision rule of a model, against the same network computed in NumPy."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from mien.detection.base import FaceDetection
 from mien.errors import ConfigError, SourceError
 from mien.expressions import FER2013_LABELS, FERPLUS_LABELS, Expression
 from mien.geometry import Box, ByteArray
-from mien.metadata import HeadSpec, ModelMetadata
+from mien.metadata import HeadSpec, LabelConvention, ModelMetadata
 from mien.recognition.answers import AnswerOptions
 from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.recognition.recognizer import Recognizer, load_recognizer
@@ -59,6 +60,7 @@ def by_hand(path: Path, faces: np.ndarray) -> tuple[np.ndarray, ...]:
 
 class TwoFaces:
     name = "whole"
+    files: Mapping[str, str] = {}
 
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         return FaceDetection(Box(0, 0, 40, 40), 0.9), FaceDetection(Box(50, 0, 90, 40), 0.8)
@@ -99,7 +101,8 @@ def test_a_prior_is_bayes_rule_on_the_head_that_answers(model: Path, faces: np.n
 
 
 def test_the_rule_names_and_leaves_the_probabilities_alone(model: Path, bare: Path, picture: ByteArray) -> None:
-    for labels, weights in (("perceived", RULE.weights), ("intended", None)):
+    heads: list[tuple[LabelConvention, tuple[float, ...] | None]] = [("perceived", RULE.weights), ("intended", None)]
+    for labels, weights in heads:
         ruled = ExpressionPipeline(TwoFaces(), load_recognizer(model, labels=labels)).predict(picture).faces
         plain = ExpressionPipeline(TwoFaces(), load_recognizer(model, labels=labels, decision="argmax"))
         for face, other in zip(ruled, plain.predict(picture).faces, strict=True):

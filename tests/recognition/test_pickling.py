@@ -6,6 +6,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,7 +27,9 @@ def answer(pipeline: ExpressionPipeline, _: object = None) -> str:
 
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])  # noqa: S301
 @pytest.mark.parametrize("detector", ["blazeface", "haar", "whole"])
-def test_a_copy_answers_the_same(again, detector: str, small_model: Path) -> None:
+def test_a_copy_answers_the_same(
+    again: Callable[[ExpressionPipeline], ExpressionPipeline], detector: str, small_model: Path
+) -> None:
     pipeline = load(small_model, detector, min_confidence=0.3)
     assert answer(again(pipeline)) == answer(pipeline)
     assert again(pipeline).min_confidence == 0.3

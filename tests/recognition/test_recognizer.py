@@ -23,7 +23,8 @@ def faces() -> np.ndarray:
 
 def by_hand(path: Path, faces: np.ndarray) -> np.ndarray:
     (weights,) = (numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer)
-    return softmax(faces.reshape(len(faces), -1) / 255.0 @ weights, axis=1)
+    probabilities: np.ndarray = softmax(faces.reshape(len(faces), -1) / 255.0 @ weights, axis=1)
+    return probabilities
 
 
 def test_each_layout_and_batch_size_gives_the_same_probabilities(small_model: Path, faces: np.ndarray) -> None:

@@ -33,7 +33,7 @@ def test_the_top_expression_is_the_most_probable_and_of_equals_the_first() -> No
 @given(st.lists(st.floats(0, 1), min_size=8, max_size=8).filter(lambda values: sum(values) > 0.01))
 def test_entropy_agrees_with_scipy_and_ranking_falls(values: list[float]) -> None:
     shares = np.array(values) / sum(values)
-    scores = ExpressionProbabilities.from_row(FERPLUS_LABELS, shares)
+    scores = ExpressionProbabilities(FERPLUS_LABELS, tuple(shares.tolist()))
     assert scores.entropy == pytest.approx(float(entropy(shares)), abs=1e-9)
     ranked = [probability for _, probability in scores.ranked()]
     assert ranked == sorted(ranked, reverse=True)
