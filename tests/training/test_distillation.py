@@ -173,9 +173,10 @@ def test_consistent_teachers_answer_for_the_faces_that_the_student_sees(
     initialization = Initialization(start=teachers[0], teachers=teachers)
     result = train(config, made_dataset, tmp_path / "run", initialization=initialization, precision="32-true")
 
-    student = (
-        RunFolder(teachers[0]).load_network().to(memory_format=torch.channels_last).train()
-    )  # dropout goes by memory
+    student = RunFolder(teachers[0]).load_network()
+    # Dropout goes by memory. Torch's overloads lack the memory format.
+    student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    student.train()
     rows = select(made_dataset, "votes", "train")
     torch.manual_seed(config.seed * 7919 + 1)
     order_seed = config.seed * 104_729 + 1

@@ -10,10 +10,9 @@ import pytest
 from mien.data.dataset import FerDataset
 from mien.errors import CheckpointError, ConfigError
 from mien.recipes import list_recipes
-from mien.training import lineage
 from mien.training.config import TrainingConfig
 from mien.training.lineage import find_initialization, load_chain, train_chain
-from mien.training.recipes import load_recipe, override
+from mien.training.recipes import Recipe, load_recipe, override
 from mien.training.runs import RunFolder
 from mien.weights import weight_path
 from tests.conftest import REPOSITORY
@@ -43,7 +42,7 @@ def hash_of(name: str | None) -> set[str]:
 
 
 @pytest.mark.parametrize("recipe", [r for r in load_chain("shipped") if r.ship], ids=lambda recipe: recipe.name)
-def test_the_chain_is_that_of_the_committed_records(recipe: lineage.Recipe) -> None:
+def test_the_chain_is_that_of_the_committed_records(recipe: Recipe) -> None:
     """Settings, start, teachers and averaged runs of each shipped model are those that its recipe names."""
     assert recipe.ship is not None
     if not (RECORDS / recipe.ship.name).is_dir():

@@ -197,10 +197,10 @@ def test_a_run_that_diverges_says_so_and_keeps_what_it_had(made_dataset: FerData
 
 def test_the_same_faces_prepared_by_another_version_are_the_same_data(made_dataset: FerDataset, tmp_path: Path) -> None:
     train(replace(TINY, epochs=1), made_dataset, tmp_path / "run")
-    later = replace(made_dataset, manifest=made_dataset.manifest | {"version": "9.9.9"})
+    later = replace(made_dataset, manifest={**made_dataset.manifest, "version": "9.9.9"})
     assert train(replace(TINY, epochs=1), later, tmp_path / "run", resume=True).epochs == 1
     splits = made_dataset.manifest["splits"] | {"train": {"rows": 1, "sha256": "other"}}
-    other = replace(made_dataset, manifest=made_dataset.manifest | {"splits": splits})
+    other = replace(made_dataset, manifest={**made_dataset.manifest, "splits": splits})
     with pytest.raises(CheckpointError, match="was run with another data set"):
         train(replace(TINY, epochs=1), other, tmp_path / "run", resume=True)
 

@@ -125,7 +125,7 @@ def test_a_run_learns_from_a_file(file: Path, made_dataset: FerDataset, tmp_path
     config = replace(RESNET, network="tiny", teacher_share=0.5)
     for teaching in ("fixed", "consistent"):
         folder = tmp_path / teaching
-        taught = replace(config, teaching=teaching)  # type: ignore[arg-type]
+        taught = replace(config, teaching=teaching)
         train(taught, made_dataset, folder, initialization=Initialization(teachers=(file,)), precision="32-true")
         assert RunFolder(folder).read_record().teachers == (describe_source(file),)
 

@@ -12,6 +12,7 @@ import torch
 from mien.data.augmentation import Augmentation
 from mien.data.dataset import FerDataset, split_sha256
 from mien.data.protocols import select
+from mien.data.splits import Split
 from mien.errors import ConfigError
 from mien.expressions import FER2013_LABELS, FERPLUS_LABELS
 from mien.model_file import open_model
@@ -45,9 +46,8 @@ def labeled(made_dataset: FerDataset) -> FerDataset:
         panel_votes=None,
         manifest={},
     )
-    splits = {
-        name: {"rows": n, "sha256": split_sha256(further, name)} for name, n in (("train", 24), ("validation", 8))
-    }  # type: ignore[arg-type]
+    sizes: dict[Split, int] = {"train": 24, "validation": 8}
+    splits = {name: {"rows": n, "sha256": split_sha256(further, name)} for name, n in sizes.items()}
     return replace(further, manifest={"schema": 1, "rows": 32, "splits": splits, "dropped": {}})
 
 
@@ -257,7 +257,9 @@ def test_teachers_see_less_changed_faces(
     result = train(
         config, made_dataset, tmp_path / "run", initialization=Initialization(started, (run,)), precision="32-true"
     )
-    student = RunFolder(started).load_network().to(memory_format=torch.channels_last).train()
+    student = RunFolder(started).load_network()
+    student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # lacking in torch's overloads
+    student.train()
     rows = select(made_dataset, "votes", "train").indices
     [batch] = ImageBatches([(made_dataset, rows)], CPU).shuffled(1000, changes, seed=config.seed * 104_729 + 1)
     generator = torch.Generator().manual_seed(config.seed * 104_729 + 1)

@@ -127,7 +127,7 @@ def test_the_temperature_and_the_files_own_scores_come_from_the_validation_split
 
 def test_another_data_set_than_the_runs_own_is_refused(run: Path, made_dataset: FerDataset, tmp_path: Path) -> None:
     splits = made_dataset.manifest["splits"] | {"validation": {"rows": 1, "sha256": "other"}}
-    other = replace(made_dataset, manifest=made_dataset.manifest | {"splits": splits})
+    other = replace(made_dataset, manifest={**made_dataset.manifest, "splits": splits})
     with pytest.raises(CheckpointError, match="trained on another data set"):
         export_run(run, tmp_path / "model.onnx", dataset=other)
     assert not list(tmp_path.iterdir())
