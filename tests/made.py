@@ -1,6 +1,7 @@
 """Data that the tests make themselves: drawn faces with votes, in the published file formats."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,8 @@ def draw_face(expression: int, generator: np.random.Generator) -> npt.NDArray[np
         face[(x - side * 8) ** 2 + (y + 6) ** 2 < 6] = 30
         face[(np.abs(x - side * 8) < 5) & (np.abs(y + 12 - slope * (x - side * 8) * side) < 1.2)] = 40
     face[(np.abs(x) < 9) & (np.abs(y - 11 + curve * (x / 9) ** 2) < opening)] = 20
-    return np.clip(face + generator.normal(0, 6, face.shape), 0, 255).astype(np.uint8)
+    drawn: npt.NDArray[np.uint8] = np.clip(face + generator.normal(0, 6, face.shape), 0, 255).astype(np.uint8)
+    return drawn
 
 
 def write_fer_files(
@@ -38,7 +40,10 @@ def write_fer_files(
     """
     generator = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    pixels, votes, usages, names = [], [], [], []
+    pixels: list[npt.NDArray[np.uint8]] = []
+    votes: list[list[int]] = []
+    usages: list[str] = []
+    names: list[int | None] = []
     for usage, count in zip(USAGES, per_split, strict=True):
         for position in range(count):
             expression = position % 8
@@ -81,6 +86,6 @@ def _votes(expression: int, generator: np.random.Generator) -> list[int]:
     return [int(vote) for vote in votes]
 
 
-def _write(path: Path, rows: list[tuple[str, ...]]) -> None:
+def _write(path: Path, rows: Sequence[tuple[str, ...]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream, lineterminator="\n").writerows(rows)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from mien.geometry import Box
@@ -58,6 +59,7 @@ def write_video(
     with av.open(str(path), "w") as out:
         out.metadata.update({"title": title} if title else {})
         stream = out.add_stream(codec, rate=RATE)
+        assert isinstance(stream, av.VideoStream)
         stream.codec_context.time_base = Fraction(1, 1000)
         tone = out.add_stream(sound, rate=44100, layout="mono") if sound else None
         last_ms = 0
@@ -71,6 +73,7 @@ def write_video(
             out.mux(stream.encode(frame))
         out.mux(stream.encode())
         if tone is not None:
+            assert isinstance(tone, av.AudioStream)
             _add_tone(out, tone, last_ms / 1000)
     return path
 
@@ -83,15 +86,26 @@ def write_tone(path: Path, seconds: float = 1.0) -> Path:
 
 
 def _add_tone(out: av.container.OutputContainer, tone: av.AudioStream, seconds: float) -> None:
-    wave = (0.3 * 32767 * np.sin(2 * np.pi * 440 * np.arange(int(seconds * 44100)) / 44100)).astype(np.int16)
+    wave: npt.NDArray[np.int16] = (
+        0.3 * 32767 * np.sin(2 * np.pi * 440 * np.arange(int(seconds * 44100)) / 44100)
+    ).astype(np.int16)
     form = tone.format.name
     for start in range(0, len(wave), 1024):
         part = wave[start : start + 1024]
-        samples = part[None] if form == "s16" else (part[None] / 32768).astype(np.float32)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format=form, layout="mono")
+        samples: npt.NDArray[np.int16] | npt.NDArray[np.float32] = (
+            part[None] if form == "s16" else (part[None] / 32768).astype(np.float32)
+        )
+        frame = av.AudioFrame.from_ndarray(samples, format=form, layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = 44100, start, Fraction(1, 44100)
         out.mux(tone.encode(frame))
     out.mux(tone.encode())
+
+
+def seconds_of(stream: av.AudioStream) -> float:
+    """Length of the sound by the word of its container."""
+    assert stream.duration is not None
+    assert stream.time_base is not None
+    return float(stream.duration * stream.time_base)
 
 
 def set_clockwise_turn(path: Path, width: int) -> None:

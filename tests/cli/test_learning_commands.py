@@ -24,7 +24,14 @@ def run(*arguments: str | Path) -> int:
 def test_the_whole_loop(fer_files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, folder, model = tmp_path / "data", tmp_path / "run", tmp_path / "tiny.onnx"
     (tmp_path / "recipe.toml").write_text(RECIPE)
-    sources = ["--fer2013", fer_files / "fer2013.csv", "--ferplus", fer_files / "fer2013new.csv", "--labels", fer_files]
+    sources: list[str | Path] = [
+        "--fer2013",
+        fer_files / "fer2013.csv",
+        "--ferplus",
+        fer_files / "fer2013new.csv",
+        "--labels",
+        fer_files,
+    ]
     assert run("data", "prepare", *sources, "--out", data) == 0
     assert "158 faces (94 train, 32 validation, 32 test)" in capsys.readouterr().out
     assert run("train", tmp_path / "recipe.toml", "--data", data, "--out", folder, "--precision", "32-true") == 0

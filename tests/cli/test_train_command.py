@@ -66,7 +66,17 @@ def test_a_smoke_run_is_short_and_whole(prepared: Path, tmp_path: Path, capsys: 
 
 def test_a_chain_of_a_folder_is_one_command(recipe: Path, prepared: Path, tmp_path: Path) -> None:
     (tmp_path / "more.toml").write_text('extends = "little"\nstart = "little"\nseed = 1\n[ship]\nname = "more"\n')
-    command = ["train", "--all", tmp_path, "--data", prepared, "--out", tmp_path / "runs", "--epochs", "1"]
+    command: list[str | Path] = [
+        "train",
+        "--all",
+        tmp_path,
+        "--data",
+        prepared,
+        "--out",
+        tmp_path / "runs",
+        "--epochs",
+        "1",
+    ]
     assert run(*command, "--precision", "32-true") == 0
     start = RunFolder(tmp_path / "runs" / "more").read_record().start
     assert start is not None
@@ -89,7 +99,8 @@ def test_a_mismatch_is_told_before_anything_is_measured(
 
 
 def test_a_recipe_and_a_chain_are_one_or_the_other(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ([], [recipe, "--all", "shipped"]):
+    given: list[list[str | Path]] = [[], [recipe, "--all", "shipped"]]
+    for arguments in given:
         assert run("train", *arguments, "--data", "d", "--out", "o") == 2
         assert "expected one recipe, or --all GROUP" in capsys.readouterr().err
     assert run("train", "--all", "shipped", "--start", "x", "--data", "d", "--out", "o") == 2
@@ -112,9 +123,9 @@ def test_without_a_terminal_lines_tell_of_pace_and_time_left(
 def test_teachers_that_are_asked_once_tell_how_far_they_are(
     recipe: Path, prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = ["--data", prepared, "--precision", "32-true", "--epochs", "1"]
+    options: list[str | Path] = ["--data", prepared, "--precision", "32-true", "--epochs", "1"]
     assert run("train", recipe, *options, "--out", tmp_path / "first") == 0
-    taught = ["--set", "teacher_share=0.5", "--teacher", tmp_path / "first", "--teacher", "resnet"]
+    taught: list[str | Path] = ["--set", "teacher_share=0.5", "--teacher", tmp_path / "first", "--teacher", "resnet"]
     capsys.readouterr()
     assert run("train", recipe, *options, "--out", tmp_path / "second", *taught) == 0
     assert "the teachers' answers, 94 of 94" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+import webbrowser
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -187,7 +188,7 @@ def test_a_recording_is_played_live_into_json_lines_and_a_video(clip: Path, mode
     """How many frames are read depends on the machine; the last one is, as none comes that it is dropped for."""
     result = run(model, "webcam", "--camera", clip, "--jsonl", tmp_path / "a.jsonl", "--save", tmp_path / "a.mp4")
     assert result.exit_code == 0
-    frames = [row["frame"] for row in read_rows(tmp_path / "a.jsonl")]
+    frames: list[Any] = [row["frame"] for row in read_rows(tmp_path / "a.jsonl")]
     assert frames == sorted(set(frames))
     assert frames[-1] == 24
     drawn = [round(frame.timestamp_s * 25) for frame in VideoFile(tmp_path / "a.mp4").frames()]
@@ -255,7 +256,9 @@ def test_a_live_reading_ends_after_the_seconds_asked_for(model: Path, monkeypatc
 
 def test_the_live_picture_is_opened_in_the_browser(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second and last frame comes when a viewer has the picture of the first."""
-    source, readers, parts = Steps(2, scene([(40, 120, 200)])), [], []
+    source = Steps(2, scene([(40, 120, 200)]))
+    readers: list[Thread] = []
+    parts: list[bytes] = []
 
     def visit(address: str) -> None:
         stream = urllib.request.urlopen(f"{address}live")
@@ -269,7 +272,7 @@ def test_the_live_picture_is_opened_in_the_browser(model: Path, monkeypatch: pyt
         readers.append(Thread(target=read, daemon=True))
         readers[0].start()
 
-    monkeypatch.setattr(webcam_module.webbrowser, "open", visit)
+    monkeypatch.setattr(webbrowser, "open", visit)
     monkeypatch.setattr(webcam_module, "_open", lambda _: source)
     result = run(model, "webcam", "--show", "--quiet")
     readers[0].join()

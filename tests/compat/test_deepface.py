@@ -28,6 +28,7 @@ def test_the_signature_is_theirs() -> None:
 def test_a_face_has_their_form_in_percent() -> None:
     (face,) = DeepFace.analyze(BGR, actions=["emotion"])
     (expected,) = mien.load().predict(portrait()).faces
+    assert isinstance(face, dict)
     assert list(face) == ["emotion", "dominant_emotion", "region", "face_confidence"]
     assert list(face["emotion"]) == NAMES
     assert sum(face["emotion"].values()) == pytest.approx(100)
@@ -47,7 +48,9 @@ def test_open_files_are_pictures_too() -> None:
     stream = io.BytesIO()
     Image.fromarray(portrait()).save(stream, "PNG")
     stream.seek(0)
-    assert DeepFace.analyze(stream)[0]["dominant_emotion"] == "happy"
+    face = DeepFace.analyze(stream)[0]
+    assert isinstance(face, dict)
+    assert face["dominant_emotion"] == "happy"
 
 
 def test_no_face_raises_or_is_the_whole_picture() -> None:
@@ -56,6 +59,7 @@ def test_no_face_raises_or_is_the_whole_picture() -> None:
     with pytest.raises(ValueError, match="enforce_detection"):
         DeepFace.analyze(GRAY)
     (face,) = DeepFace.analyze(GRAY, enforce_detection=False)
+    assert isinstance(face, dict)
     assert face["region"] == {"x": 0, "y": 0, "w": 159, "h": 119, "left_eye": None, "right_eye": None}
     assert face["face_confidence"] == 0
     assert len(DeepFace.analyze(BGR, detector_backend="skip")) == 1

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -75,13 +77,14 @@ def test_shade_is_a_plane_through_the_middle() -> None:
 )
 def test_every_change_keeps_shape_and_range_and_is_repeatable(name: str) -> None:
     strength = {"rotation_deg": 10.0, "blur": 0.9}.get(name, 0.5)
-    result = changed(**{name: strength})
+    setting: dict[str, Any] = {name: strength}
+    result = changed(**setting)
     assert result.shape == FACE.shape
     assert result.min() >= 0
     assert result.max() <= 1
     assert not torch.equal(result, FACE)
-    assert torch.equal(result, changed(**{name: strength}))
-    assert not torch.equal(result, changed(seed=1, **{name: strength}))
+    assert torch.equal(result, changed(**setting))
+    assert not torch.equal(result, changed(seed=1, **setting))
 
 
 def test_erased_rectangles_are_no_larger_than_allowed() -> None:

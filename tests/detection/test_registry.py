@@ -65,7 +65,7 @@ def test_settings_out_of_range_are_refused() -> None:
         {"max_faces": 0},
     ):
         with pytest.raises(ConfigError, match="expected"):
-            SearchSettings(**wrong)  # type: ignore[arg-type]
+            SearchSettings(**wrong)
     with pytest.raises(ConfigError, match="yunet needs its ONNX file"):
         build_detector("yunet")
     with pytest.raises(ModelFileError, match="no such model file"):

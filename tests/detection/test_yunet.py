@@ -1,5 +1,6 @@
 """YuNet from the user's file: decoding by hand, and against OpenCV's own implementation where the file is there."""
 
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -8,21 +9,21 @@ import pytest
 from mien.detection.blazeface import BlazeFace
 from mien.detection.yunet import YuNet, decode_level
 from mien.errors import ModelFileError
-from mien.geometry import Box, iou
+from mien.geometry import iou
 from mien.weights import weight_path
 from tests.photos import portrait
 
 
 def test_a_cell_is_decoded_as_opencv_does() -> None:
     cells = 6  # two rows of three
-    classes, objects = np.zeros((cells, 1)), np.zeros((cells, 1))
-    boxes, points = np.zeros((cells, 4)), np.zeros((cells, 10))
+    classes, objects = np.zeros((cells, 1), np.float32), np.zeros((cells, 1), np.float32)
+    boxes, points = np.zeros((cells, 4), np.float32), np.zeros((cells, 10), np.float32)
     classes[4], objects[4] = 0.81, 1.0
     boxes[4] = [0.5, 0.25, np.log(2), np.log(4)]
     points[4] = [0, 0, 1, 0, 0.5, 0.5, 0, 1, 1, 2]
     (face,) = decode_level(classes, objects, boxes, points, stride=8, columns=3, min_score=0.7)
     assert face.score == pytest.approx(0.9)
-    assert face.box == Box(*map(pytest.approx, (4, -6, 20, 26)))
+    assert astuple(face.box) == pytest.approx((4, -6, 20, 26))
     assert face.landmarks is not None
     assert face.landmarks.right_eye == (8, 8)
     assert face.landmarks.left_eye == (16, 8)
