@@ -79,7 +79,7 @@ def plain_loop(path: Path, pipeline: ExpressionPipeline, frames: int) -> tuple[i
     count = faces = 0
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
-            image = frame.to_ndarray(format="rgb24")
+            image = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
             for face in pipeline.detector.detect(image):
                 pipeline.recognizer.predict_proba(pipeline.crop(image, face)[None])
                 faces += 1

@@ -98,7 +98,7 @@ def _scores(
     probabilities = recognizer.predict_proba(to_model_input(crops, InputSpec()))
     wanted = votes / votes.sum(axis=1, keepdims=True)
     agreed = wanted[np.arange(len(wanted)), probabilities.argmax(axis=1)].mean()
-    return f"{name} {agreed:.3f}, KL {kl_divergence(wanted, probabilities).mean():.3f}"
+    return f"{name} {agreed:.3f}, KL {kl_divergence(wanted, probabilities.astype(np.float64)).mean():.3f}"
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ crop, which is wider by the frame of the default detector, had as many pixels as
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ def main() -> None:
     recognizer = load_recognizer(threads=1)
     whole = FaceDetection(Box(0, 0, 48, 48), 1.0)
     print("change | accuracy | median sharpness\n---|---|---")
-    changes = [("none", shrunk, 48.0)]
+    changes: list[tuple[str, Callable[[Image.Image, float], Image.Image], float]] = [("none", shrunk, 48.0)]
     changes += [(f"{size} px", shrunk, float(size)) for size in (32, 24, 20, 16, 12, 8)]
     changes += [(f"blur of {radius} px", blurred, radius) for radius in (0.5, 1.0, 1.5, 2.0, 3.0)]
     changes += [(f"cut by {share:.0%}", cut, share) for share in (0.1, 0.2, 0.3, 0.4, 0.5)]

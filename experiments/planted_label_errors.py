@@ -14,6 +14,7 @@ expression, half one that the votes themselves confuse with theirs. Two ways to 
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +96,7 @@ def main() -> None:
     given = parser.parse_args()
     whole = open_dataset(given.data)
     rows = whole.split_rows("train")
-    per_row = {
+    per_row: dict[str, Any] = {
         name: np.asarray(getattr(whole, name))[rows] for name in ("images", "splits", "rows", "emotions", "votes")
     }
     dataset, planted = plant(replace(whole, **per_row, panel_votes=None), given.seed)

@@ -35,7 +35,7 @@ PREFIX, HEAD = "module.", "head.3."
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], int]:
     """The weights by our names, and the epoch after which they were saved."""
-    scalar = np.float64(0).__reduce__()[0]  # numbers of a learning rate's schedule
+    scalar: Any = np.float64(0).__reduce__()[0]  # numbers of a learning rate's schedule
     with torch.serialization.safe_globals([np.dtype, np.dtypes.Float64DType, scalar]):
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     found = {name.removeprefix(PREFIX): values for name, values in state["ema"].items() if name.startswith(PREFIX)}

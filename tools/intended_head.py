@@ -18,7 +18,8 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from mien.data.dataset import FerDataset, open_dataset
-from mien.data.protocols import Split, select
+from mien.data.protocols import select
+from mien.data.splits import Split
 from mien.evaluation.decision_rule import with_decisions
 from mien.expressions import FER2013_LABELS, FERPLUS_LABELS
 from mien.metadata import INPUT_NAME, INTENDED, INTENDED_OUTPUT_NAME, HeadSpec
@@ -102,7 +103,7 @@ def graft(model: onnx.ModelProto, layer: nn.Linear, temperature: float) -> None:
             helper.make_node("Softmax", ["intended.mean"], [INTENDED_OUTPUT_NAME], axis=1),
         ]
     )
-    shape = ["batch", len(FER2013_LABELS)]
+    shape: list[str | int | None] = ["batch", len(FER2013_LABELS)]
     graph.output.append(helper.make_tensor_value_info(INTENDED_OUTPUT_NAME, onnx.TensorProto.FLOAT, shape))
     onnx.checker.check_model(model)
 

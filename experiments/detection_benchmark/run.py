@@ -35,7 +35,7 @@ def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
 def is_found(face: TrueFace, box: FaceDetection) -> bool:
     (x, y), (u, v) = face.center, box.box.center
     side = (box.box.width * box.box.height) ** 0.5
-    return ((x - u) ** 2 + (y - v) ** 2) ** 0.5 < 0.4 * face.side and 0.5 < side / face.side < 2
+    return bool(((x - u) ** 2 + (y - v) ** 2) ** 0.5 < 0.4 * face.side and 0.5 < side / face.side < 2)
 
 
 def count(scene: Scene, found: Sequence[FaceDetection]) -> tuple[int, int, int]:

@@ -11,7 +11,6 @@ from PIL import Image
 from scipy.special import softmax
 from typer.testing import CliRunner
 
-import mien
 from mien.adaptation.labeled import read_labeled
 from mien.adaptation.layer import features_of
 from mien.adaptation.run import AdaptationResult, adapt, original
@@ -24,6 +23,7 @@ from mien.expressions import FER2013_LABELS, FERPLUS_LABELS, Expression
 from mien.metadata import HeadSpec, ModelMetadata
 from mien.recognition.pipeline import load
 from mien.recognition.recognizer import load_recognizer
+from mien.runtime.files import sha256_of
 from tests.small_models import write_model
 
 #: What people around this model call what it calls otherwise: they mix up nothing else.
@@ -93,7 +93,7 @@ def test_the_record_tells_where_the_file_comes_from(adapted: AdaptationResult, m
     assert metadata == adapted.metadata
     assert (metadata.name, metadata.decision, list(metadata.heads)) == ("small-adapted", None, ["perceived"])
     assert metadata.adaptation["labels"] == dict(adapted.labels)
-    assert metadata.adaptation["original"]["sha256"] == mien.runtime.files.sha256_of(model)
+    assert metadata.adaptation["original"]["sha256"] == sha256_of(model)
     assert "200 labeled faces" in metadata.adaptation["warning"]
     json.dumps(metadata.adaptation)
 

@@ -217,7 +217,7 @@ def test_an_array_of_another_length_is_refused_with_both_lengths(dataset: FerDat
 
 def test_a_set_of_fewer_classes_is_judged_over_those_alone(model: PixelModel, dataset: FerDataset) -> None:
     labels = np.where(np.arange(90) % 2, 1, 0).astype(np.uint8)
-    two = replace(dataset, labels=labels, manifest=dataset.manifest | {"classes": ["neutral", "happiness"]})
+    two = replace(dataset, labels=labels, manifest={**dataset.manifest, "classes": ["neutral", "happiness"]})
     (result,) = evaluate(model, two, split="all", protocols=("labels",), options=FEW)
     said = model.predict_proba(dataset.images)[:, :2].argmax(1)
     assert list(result.per_class) == ["neutral", "happiness"]

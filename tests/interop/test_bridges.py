@@ -77,7 +77,7 @@ def test_faces_that_another_detector_found_are_read_in_its_order() -> None:
     picture = portrait()
     expected = mien.load().predict(picture)
     bgr = np.ascontiguousarray(picture[:, :, ::-1])
-    result = predict_detections(bgr, _Found(expected))  # type: ignore[arg-type]
+    result = predict_detections(bgr, _Found(expected))
     assert len(result.faces) == 1
     assert result.faces[0].expression == "happiness"
     assert result.faces[0].detection.box.xywh == pytest.approx(expected.faces[0].detection.box.xywh, abs=0.01)

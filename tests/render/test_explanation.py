@@ -28,5 +28,7 @@ def test_the_scale_runs_from_against_to_for_below_the_face() -> None:
 
 
 def test_a_face_that_nothing_speaks_for_is_gray() -> None:
-    picture = np.asarray(render_explanation(np.full((48, 48), 0.5, np.float32), np.zeros((48, 48)), FACE, "neutral"))
+    picture = np.asarray(
+        render_explanation(np.full((48, 48), 0.5, np.float32), np.zeros((48, 48), np.float32), FACE, "neutral")
+    )
     assert (np.ptp(picture[:288, :576], axis=2) == 0).all()

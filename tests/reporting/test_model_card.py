@@ -1,6 +1,7 @@
 """The model card: front matter as YAML reads it, in the layout that Hugging Face's own reader takes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.small_models import write_model
 yaml = pytest.importorskip("yaml", reason="PyYAML reads the front matter")
 
 
-def parts(card: str) -> tuple[dict[str, object], str]:
+def parts(card: str) -> tuple[dict[str, Any], str]:
     _, header, body = card.split("---\n", 2)
     return yaml.safe_load(header), body
 

@@ -150,7 +150,7 @@ def test_what_stands_on_a_page_is_escaped_and_linked() -> None:
 def test_further_sets_are_rows_and_models_columns(made_dataset: FerDataset, model: Path, tmp_path: Path) -> None:
     n = len(made_dataset)
     groups = np.array([("x",), ("y",)] * (n // 2), dtype=[("side", "U1")])
-    manifest = made_dataset.manifest | {"classes": ["neutral", "happiness"]}
+    manifest = {**made_dataset.manifest, "classes": ["neutral", "happiness"]}
     further = replace(
         made_dataset, labels=(np.arange(n) % 2).astype(np.uint8), groups=groups, panel_votes=None, manifest=manifest
     )

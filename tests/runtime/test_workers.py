@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import GeneratorType
 
 import numpy as np
 import psutil
@@ -79,6 +80,7 @@ def test_a_worker_is_used_again_and_replaced_when_it_was_killed() -> None:
 def test_a_pool_closes_while_results_of_an_unfinished_map_wait_for_room() -> None:
     with WorkerPool(work.gray, workers=2, held_bytes=1) as pool:
         outcomes = pool.map([2000] * 6)
+        assert isinstance(outcomes, GeneratorType)
         next(outcomes)
         time.sleep(0.3)  # the other worker's result waits for its turn, which never comes
     with pytest.raises(WorkerError, match="pool of workers is closed"):
@@ -89,8 +91,10 @@ def test_results_wait_in_the_worker_until_there_is_room() -> None:
     """One slow item first: meanwhile the others are done, but no more than one of 4 MB is let into this process."""
     with WorkerPool(work.gray, workers=2, held_bytes=5 * 2**20) as pool:
         outcomes = pool.map([2000] * 12)
+        assert isinstance(outcomes, GeneratorType)
         next(outcomes)
         time.sleep(0.3)
+        assert outcomes.gi_frame is not None
         _, *untaken = outcomes.gi_frame.f_locals["waiting"]  # the first one's result has been taken
         assert sum(future.done() for future in untaken) <= 2  # the next one's, and one that there is room for
         assert len(list(outcomes)) == 11
