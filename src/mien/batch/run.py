@@ -17,6 +17,7 @@ from mien.batch.rows import PartRecord, read_record, read_rows, write_part
 from mien.batch.settings import BatchSettings, Engine
 from mien.batch.summary import write_summary
 from mien.errors import CheckpointError, ConfigError
+from mien.imaging.folders import LeftOut
 from mien.recognition.pipeline import ExpressionPipeline, load
 
 _DEFAULT = BatchSettings()
@@ -50,7 +51,7 @@ class BatchProgress:
         return (self.entries - self.pictures) / self.pictures_per_s if self.new_pictures else None
 
 
-def run(
+def run(  # noqa: PLR0913 - the front door; its options are keywords
     inputs: Sequence[str | Path],
     out: str | Path,
     *,
@@ -59,6 +60,7 @@ def run(
     resume: bool = False,
     update: bool = False,
     progress: Callable[[BatchProgress], None] | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> BatchStatus:
     """Read every picture and video of ``inputs`` and write their rows into the folder ``out``.
 
@@ -70,6 +72,7 @@ def run(
         resume: Go on with the job in ``out``; on an empty folder it begins.
         update: As ``resume``, for an input that has changed: what is new is read, rows of what is gone are dropped.
         progress: Called after each part.
+        note: Called with each kind of file that looks like a picture and is left out, how many, and what to do.
 
     Raises:
         ConfigError: ``out`` holds something else, or an input comes twice.
@@ -81,7 +84,11 @@ def run(
     """
     folder, names = JobFolder(Path(out)), tuple(map(str, inputs))
     pipeline = load(settings.model, settings.detector, threads=1, min_confidence=settings.min_confidence)
-    parts = _plan(folder, names, pipeline, settings, resume=resume, update=update)
+    left_out = LeftOut()
+    parts = _plan(folder, names, left_out, pipeline, settings, resume=resume, update=update)
+    if note is not None:
+        for line in left_out.lines():
+            note(line)
     missing = [part for part in parts if folder.record(part) is None]
     teller = _Teller(folder.status(parts), progress)
     if engine == "ray":
@@ -127,6 +134,7 @@ class _Teller:
 def _plan(
     folder: JobFolder,
     names: tuple[str, ...],
+    left_out: LeftOut,
     pipeline: ExpressionPipeline,
     settings: BatchSettings,
     *,
@@ -136,7 +144,7 @@ def _plan(
     """The parts of a new job, or of the one in the folder once it fits."""
     if not folder.exists and folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise ConfigError(f"{folder.path} holds something else", hint="name a new or an empty folder")
-    entries = list_entries(names, column=settings.column, leave_out=folder.path)
+    entries = list_entries(names, left_out, column=settings.column, leave_out=folder.path)
     if not folder.exists:
         parts = divide(entries, settings.part_size)
         folder.begin(describe(names, parts, pipeline, settings), parts)

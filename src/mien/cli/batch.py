@@ -111,7 +111,16 @@ def run_job(
         time_s=time_limit,
     )
     with _shown(ProgressForm.none if quiet else progress) as show:
-        done = run(inputs, out, settings=settings, engine=engine.value, resume=resume, update=update, progress=show)
+        done = run(
+            inputs,
+            out,
+            settings=settings,
+            engine=engine.value,
+            resume=resume,
+            update=update,
+            progress=show,
+            note=lambda line: print(f"mien: {line}", file=sys.stderr),
+        )
     print(
         f"{counted(done.pictures, 'picture')}, {counted(done.faces, 'face')}, {done.without_face} without a face, "
         f"{done.failed} failed; wrote {out}",

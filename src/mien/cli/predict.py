@@ -32,11 +32,15 @@ from mien.cli.sources import STDIN, Item, NamedSource, expand, is_single
 from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import ConfigError, SourceError
 from mien.expressions import USE_NOTICE
+from mien.imaging.folders import LeftOut
 from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.recognition.results import FailedImage, ImageResult
 from mien.render.text import counted
 from mien.runtime.files import check_writable, file_key, write_text
 from mien.text import printable
+
+#: From here on another command serves better.
+_MANY = 5_000
 
 HELP = f"""Name the expression on every face of pictures, from left to right.
 
@@ -99,7 +103,10 @@ def predict(
     )
     single = is_single(sources)
     tally = _Tally()
-    items = list(expand(sources, leave_out=save))
+    left_out = LeftOut()
+    items = list(expand(sources, left_out, leave_out=save))
+    if len(items) > _MANY:
+        print(f"mien: {len(items):,} pictures: mien batch reads them on all cores and resumes", file=sys.stderr)
     read = _files(items)
     if out is not None and file_key(out) in read:
         raise ConfigError(f"{out} is one of the pictures that are read, and would be lost", hint="choose another name")
@@ -114,6 +121,8 @@ def predict(
         for text in texts:
             sys.stdout.write(text)
             sys.stdout.flush()
+    for line in left_out.lines():
+        print(f"mien: {line}", file=sys.stderr)
     if not quiet:
         print(tally.text(), file=sys.stderr)
     if tally.failed:

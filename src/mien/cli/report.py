@@ -1,5 +1,6 @@
 """``mien report``: the capstone's report made anew, figures and tables, with the shipped models beside it."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from mien.cli.sources import expand
 from mien.data.splits import Split
 from mien.errors import SourceError
 from mien.evaluation.bootstrap import RESAMPLES
+from mien.imaging.folders import LeftOut
 from mien.recognition.results import FailedImage
 from mien.runtime.optional import learning
 
@@ -60,11 +62,13 @@ def _photos(names: list[str], *, leave_out: Path) -> tuple[Path, ...]:
     Raises:
         SourceError: A folder or a pattern holds none, or standard input is named.
     """
-    found = []
-    for item in expand(names, leave_out=leave_out):
+    found, left_out = [], LeftOut()
+    for item in expand(names, left_out, leave_out=leave_out):
         if isinstance(item, FailedImage):
             raise item.error
         if not isinstance(item.source, Path):
             raise SourceError(f"{item.name}: the photos of a report are files", hint="save it and give its path")
         found.append(item.source)
+    for line in left_out.lines():
+        print(f"mien: {line}", file=sys.stderr)
     return tuple(found)

@@ -12,7 +12,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from mien.errors import SourceError
-from mien.imaging import IMAGE_SUFFIXES, ImageSource, readable_path
+from mien.imaging import ImageSource, readable_path
+from mien.imaging.folders import LeftOut, is_junk, search_folder
 from mien.recognition.results import FailedImage
 
 #: Names standard input among the sources, and is its name in results.
@@ -36,11 +37,12 @@ def is_single(names: Sequence[str]) -> bool:
     return len(names) == 1 and not Path(names[0]).is_dir() and (Path(names[0]).exists() or not has_magic(names[0]))
 
 
-def expand(names: Sequence[str], *, leave_out: Path | None = None) -> Iterator[Item]:
+def expand(names: Sequence[str], left_out: LeftOut, *, leave_out: Path | None = None) -> Iterator[Item]:
     """The pictures behind each name, in order; folders are searched through and sorted by name.
 
     Args:
         names: Files, folders, patterns, or :data:`STDIN`.
+        left_out: Takes what looks like a picture in a folder and cannot be read.
         leave_out: A folder of results; folders above it, and patterns that begin there, are searched without it.
     """
     for name in names:
@@ -52,11 +54,9 @@ def expand(names: Sequence[str], *, leave_out: Path | None = None) -> Iterator[I
             yield NamedSource(name, name)
             continue
         if path.is_dir():
-            files = [file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
-            files = _without(files, leave_out, searched=path)
+            files = list(search_folder(path, left_out, without=leave_out))
         elif has_magic(name) and not path.exists():
-            files = [Path(file) for file in glob(name, recursive=True) if Path(file).is_file()]  # noqa: PTH207 - ** too
-            files = _without(files, leave_out, searched=_fixed_part(path))
+            files = _matching(path, leave_out)
         else:
             files = [path]
         yield from (NamedSource(readable_path(file), file) for file in sorted(files))
@@ -64,12 +64,22 @@ def expand(names: Sequence[str], *, leave_out: Path | None = None) -> Iterator[I
             yield FailedImage(name, SourceError(f"{name}: no pictures there"))
 
 
-def _without(files: list[Path], results: Path | None, *, searched: Path) -> list[Path]:
-    """The files that are not in the folder of results, where that is only a part of what is searched."""
-    whole = searched.resolve()
+def _matching(pattern: Path, results: Path | None) -> list[Path]:
+    """The files that match, but those in the folder of results and below wildcards what other systems leave.
+
+    A wildcard matches hidden names only where the pattern names the dot; those are then wanted.
+    """
+    fixed = _fixed_part(pattern)
+    found = [Path(file) for file in glob(str(pattern), recursive=True)]  # noqa: PTH207 - ** too
+    files = [file for file in found if file.is_file() and not any(map(_is_visible_junk, file.relative_to(fixed).parts))]
+    whole = fixed.resolve()
     if results is None or (inside := results.resolve()) in {whole, *whole.parents}:
         return files
     return [file for file in files if inside not in file.resolve().parents]
+
+
+def _is_visible_junk(part: str) -> bool:
+    return is_junk(part) and not part.startswith(".")
 
 
 def _fixed_part(pattern: Path) -> Path:

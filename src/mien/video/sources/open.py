@@ -29,7 +29,7 @@ def open_video(
             (``frame%04d.png``) of pictures; an address with a scheme (``rtsp://``, ``http://``), which is then fetched;
             the number of a camera or its ``/dev/video0``; or any object with ``info``, ``warnings`` and ``frames``.
         rate: Frames a second of an image sequence.
-        max_pixels: A video with larger frames is refused.
+        max_pixels: A video with larger frames is refused; of a sequence, larger pictures are left out.
         formats: FFmpeg's names of the formats that a file may have; with them it is untrusted. None allows all.
 
     Raises:
@@ -45,7 +45,7 @@ def open_video(
     if _is_device(name):
         return Camera(name)
     if "://" not in name and is_sequence(name):
-        return open_sequence(name, rate=rate)
+        return open_sequence(name, rate=rate, max_pixels=max_pixels)
     if "://" not in name and is_animation(Path(name)):  # it names no other file, and may be untrusted
         return Animation(name, max_pixels=max_pixels)
     return VideoFile(name, max_pixels=max_pixels, formats=formats)

@@ -10,7 +10,8 @@ from os import PathLike
 from pathlib import Path
 
 from mien.errors import ConfigError, ImageDecodeError, SourceError
-from mien.imaging import IMAGE_SUFFIXES, ImageSource, load_image
+from mien.imaging import MAX_PIXELS, ImageSource, load_image
+from mien.imaging.folders import LeftOut, is_junk, is_wanted, search_folder
 from mien.video.sources.base import MAX_RATE, MIN_RATE, VideoFrame, VideoInfo
 from mien.video.sources.sampling import DEFAULT_RATE, Sampling
 
@@ -24,18 +25,26 @@ class ImageSequence:
         pictures: In order, what :func:`mien.load_image` takes.
         rate: Frames a second, from a millionth to a million.
         name: What results and errors call it.
+        max_pixels: Larger pictures are left out and told.
 
     Raises:
         ConfigError: ``rate`` is none.
         SourceError: There is no picture.
     """
 
-    def __init__(self, pictures: Sequence[ImageSource], *, rate: float = DEFAULT_RATE, name: str = "pictures") -> None:
+    def __init__(
+        self,
+        pictures: Sequence[ImageSource],
+        *,
+        rate: float = DEFAULT_RATE,
+        name: str = "pictures",
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
         if not MIN_RATE <= rate <= MAX_RATE:
             raise ConfigError(f"rate is {rate:g}, expected frames a second from {MIN_RATE:g} to {MAX_RATE:g}")
         if not pictures:
             raise SourceError(f"{name}: no pictures there")
-        self._pictures, self._rate = pictures, rate
+        self._pictures, self._rate, self._max_pixels = pictures, rate, max_pixels
         self.warnings: list[str] = []
         self.info = VideoInfo(name, rate, len(pictures) / rate)
 
@@ -57,7 +66,7 @@ class ImageSequence:
                 continue
             tried += 1
             try:
-                image = load_image(picture)
+                image = load_image(picture, max_pixels=self._max_pixels)
             except (SourceError, ImageDecodeError) as err:
                 failed.append(str(err))
                 self.warnings.append(f"left out {err}")
@@ -73,7 +82,7 @@ def is_sequence(name: str) -> bool:
     return path.is_dir() or (not path.exists() and (has_magic(name) or bool(_NUMBERED.search(name))))
 
 
-def open_sequence(name: str, *, rate: float = DEFAULT_RATE) -> ImageSequence:
+def open_sequence(name: str, *, rate: float = DEFAULT_RATE, max_pixels: int = MAX_PIXELS) -> ImageSequence:
     """The pictures behind a folder or a pattern, numbers in names counted as numbers.
 
     Raises:
@@ -82,10 +91,18 @@ def open_sequence(name: str, *, rate: float = DEFAULT_RATE) -> ImageSequence:
     """
     path = Path(name)
     pattern = _NUMBERED.sub("*", name)
-    found = list(path.iterdir()) if path.is_dir() else [Path(file) for file in glob(pattern)]  # noqa: PTH207 - absolute too
-    pictures = [file for file in found if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file()]
-    in_order = sorted(pictures, key=_by_number)
-    return ImageSequence([*in_order], rate=rate, name=name)
+    left_out = LeftOut()
+    if path.is_dir():
+        pictures = list(search_folder(path, left_out, deep=False))
+    else:
+        found = [Path(file) for file in glob(pattern)]  # noqa: PTH207 - absolute too
+        pictures = [file for file in found if not is_junk(file.name) and is_wanted(file, left_out)]
+    told = left_out.lines()
+    if not pictures and told:
+        raise SourceError(f"{name}: no pictures that can be read; {told[0]}")
+    sequence = ImageSequence([*sorted(pictures, key=_by_number)], rate=rate, name=name, max_pixels=max_pixels)
+    sequence.warnings += told
+    return sequence
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:
