@@ -224,3 +224,21 @@ def test_an_unknown_detector_is_refused(folder: Path, model: Path) -> None:
 def test_the_help_states_the_use_notice() -> None:
     text = " ".join(CliRunner().invoke(app, ["--help"]).stdout.replace("│", " ").split())
     assert USE_NOTICE in text
+
+
+def test_pictures_with_more_pixels_than_asked_for_are_refused(folder: Path, model: Path) -> None:
+    with Image.open(folder / "portrait.png") as picture:
+        pixels = picture.width * picture.height
+    refused = run(model, folder / "portrait.png", "--max-pixels", pixels - 1, "--format", "json")
+    assert refused.exit_code == 5
+    assert f"{pixels:,} pixels, expected at most {pixels - 1:,}" in json.loads(refused.stdout)["error"]
+    assert "--max-pixels" in refused.stderr
+    assert run(model, folder / "portrait.png", "--max-pixels", pixels, "--format", "json").exit_code == 0
+
+
+def test_many_pictures_are_pointed_to_the_batch_command(model: Path, tmp_path: Path) -> None:
+    for number in range(5_001):
+        (tmp_path / f"{number}.jpg").touch()
+    told = run(model, tmp_path, "--format", "jsonl").stderr
+    assert "5,001 pictures: mien batch reads them on all cores" in told
+    assert "5001 pictures: 0 faces, 0 without a face, 5001 failed; 0 files written" in told

@@ -299,3 +299,11 @@ def test_frames_that_grow_beyond_the_limit_are_left_out(tmp_path: Path) -> None:
     assert [frame.image.shape for frame in video.frames()] == [(48, 64, 3)] * 40
     assert video.warnings[0] == "5 damaged packets left out"
     assert video.warnings[-1].startswith("the timestamps begin again or jump 1 time;")
+
+
+def test_pictures_of_a_sequence_that_are_too_large_are_left_out_and_told(tmp_path: Path) -> None:
+    for number, side in enumerate((40, 80, 40)):
+        Image.fromarray(flat(90, (side, side))).save(tmp_path / f"{number}.png")
+    video = open_video(tmp_path, max_pixels=1600)
+    assert [frame.index for frame in video.frames()] == [0, 2]
+    assert "6,400 pixels, expected at most 1,600" in video.warnings[0]

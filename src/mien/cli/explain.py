@@ -12,10 +12,12 @@ from mien.cli.options import (
     DetectorFileOption,
     DetectorOption,
     LabelsOption,
+    MaxPixelsOption,
     ModelOption,
     PriorOption,
 )
 from mien.detection.registry import DEFAULT_DETECTOR
+from mien.imaging import MAX_PIXELS
 from mien.recognition.explanation import explain as explain_face
 from mien.recognition.pipeline import load
 from mien.render.text import counted, percent
@@ -34,6 +36,7 @@ def explain(
     labels: LabelsOption = "perceived",
     prior: PriorOption = None,
     decision: DecisionOption = "rule",
+    max_pixels: MaxPixelsOption = MAX_PIXELS,
 ) -> None:
     """Draw for each face, from left to right, which parts speak for its expression (red) and against it (blue).
 
@@ -45,7 +48,15 @@ def explain(
 
         mien explain photo.jpg --save explained/ --expression anger
     """
-    pipeline = load(model, detector, detector_file=detector_file, labels=labels, prior=prior, decision=decision)
+    pipeline = load(
+        model,
+        detector,
+        detector_file=detector_file,
+        labels=labels,
+        prior=prior,
+        decision=decision,
+        max_pixels=max_pixels,
+    )
     result = pipeline.predict(photo)
     wanted = None if expression is None else pipeline.recognizer.labels[pipeline.recognizer.labels.index(expression)]
     print(f"Found {counted(len(result.faces), 'face')} in {printable(str(photo))}")

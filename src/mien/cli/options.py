@@ -35,3 +35,6 @@ PriorOption = Annotated[
 DecisionOption = Annotated[
     Decision, typer.Option(help="Name expressions by the model's decision rule, or the most probable one.")
 ]
+MaxPixelsOption = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Refuse pictures and frames with more pixels, before they are decoded.")
+]

@@ -22,6 +22,7 @@ from mien.cli.options import (
     DetectorOption,
     LabelsOption,
     MaxFacesOption,
+    MaxPixelsOption,
     MinDetectorScoreOption,
     MinFaceOption,
     ModelOption,
@@ -32,6 +33,7 @@ from mien.cli.sources import STDIN, Item, NamedSource, expand, is_single
 from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import ConfigError, SourceError
 from mien.expressions import USE_NOTICE
+from mien.imaging import MAX_PIXELS
 from mien.imaging.folders import LeftOut
 from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.recognition.results import FailedImage, ImageResult
@@ -77,6 +79,7 @@ def predict(
     labels: LabelsOption = "perceived",
     prior: PriorOption = None,
     decision: DecisionOption = "rule",
+    max_pixels: MaxPixelsOption = MAX_PIXELS,
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Name no expression where the named one is less probable than this.")
     ] = 0.0,
@@ -100,6 +103,7 @@ def predict(
         labels=labels,
         prior=prior,
         decision=decision,
+        max_pixels=max_pixels,
     )
     single = is_single(sources)
     tally = _Tally()

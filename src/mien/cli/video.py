@@ -18,6 +18,7 @@ from mien.cli.options import (
     DetectorOption,
     LabelsOption,
     MaxFacesOption,
+    MaxPixelsOption,
     MinDetectorScoreOption,
     MinFaceOption,
     ModelOption,
@@ -28,7 +29,7 @@ from mien.cli.options import (
 )
 from mien.detection.registry import DEFAULT_DETECTOR
 from mien.expressions import USE_NOTICE
-from mien.imaging import readable_path
+from mien.imaging import MAX_PIXELS, readable_path
 from mien.recognition.pipeline import load
 from mien.render.text import counted
 from mien.text import printable
@@ -93,6 +94,7 @@ def video(
     labels: LabelsOption = "perceived",
     prior: PriorOption = None,
     decision: DecisionOption = "rule",
+    max_pixels: MaxPixelsOption = MAX_PIXELS,
     threads: ThreadsOption = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
@@ -100,7 +102,7 @@ def video(
     if out is not None and not to_stdout:
         table_format(out)
     settings = VideoSettings(stride=stride, fps=fps, smoothing_s=smoothing, detect_every=detect_every)
-    opened = open_video(source, rate=rate)
+    opened = open_video(source, rate=rate, max_pixels=max_pixels)
     pipeline = load(
         model,
         detector,

@@ -43,7 +43,7 @@ def check_size(width: int, height: int, max_pixels: int, name: str) -> None:
     if width * height > max_pixels:
         raise ImageSizeError(
             f"{name}: {width} × {height} = {width * height:,} pixels, expected at most {max_pixels:,}",
-            hint="make the picture smaller, or raise max_pixels of load_image",
+            hint="make the picture smaller, or raise max_pixels (--max-pixels)",
         )
     if max(width, height) > MAX_SIDE:
         raise _too_many(name, f"pixels on a side ({width} × {height})", max(width, height), MAX_SIDE)

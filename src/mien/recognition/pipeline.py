@@ -20,7 +20,7 @@ from mien.detection.registry import DEFAULT_DETECTOR, build_detector
 from mien.detection.settings import SearchMode, SearchSettings
 from mien.errors import ConfigError, ImageDecodeError, SourceError
 from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
-from mien.imaging import ColorOrder, ImageSource, describe_source, load_image
+from mien.imaging import MAX_PIXELS, ColorOrder, ImageSource, describe_source, load_image
 from mien.metadata import PERCEIVED, LabelConvention
 from mien.preprocessing import DEFAULT_FRAMES, crop_face, face_crop_box
 from mien.recognition.answers import AnswerOptions
@@ -37,13 +37,23 @@ class ExpressionPipeline:
     """A detector and a network that were loaded once; calls from several threads at once are safe.
 
     Raises:
-        ConfigError: ``min_confidence`` is not in [0, 1].
+        ConfigError: ``min_confidence`` is not in [0, 1], or ``max_pixels`` below 1.
     """
 
-    def __init__(self, detector: Detector, recognizer: Recognizer, *, min_confidence: float = 0.0) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        recognizer: Recognizer,
+        *,
+        min_confidence: float = 0.0,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
         if not 0 <= min_confidence <= 1:
             raise ConfigError(f"min_confidence is {min_confidence}, expected a probability in [0, 1]")
-        self.detector, self.recognizer, self.min_confidence = detector, recognizer, min_confidence
+        if max_pixels < 1:
+            raise ConfigError(f"max_pixels is {max_pixels}, expected at least 1")
+        self.detector, self.recognizer = detector, recognizer
+        self.min_confidence, self.max_pixels = min_confidence, max_pixels
         self._frame = recognizer.metadata.frames.get(detector.name) or DEFAULT_FRAMES.get(detector.name, WHOLE_FRAME)
 
     def with_options(self, options: AnswerOptions) -> "ExpressionPipeline":
@@ -54,7 +64,9 @@ class ExpressionPipeline:
             SourceError: A file of base rates cannot be read.
         """
         recognizer = self.recognizer.with_options(options)
-        return ExpressionPipeline(self.detector, recognizer, min_confidence=self.min_confidence)
+        return ExpressionPipeline(
+            self.detector, recognizer, min_confidence=self.min_confidence, max_pixels=self.max_pixels
+        )
 
     @overload
     def predict(self, source: list[ImageSource], *, color: ColorOrder = ...) -> list[ImageResult]: ...
@@ -85,7 +97,7 @@ class ExpressionPipeline:
             SourceError: A file is not there or may not be read.
             ImageDecodeError: The picture cannot be read.
         """
-        image = load_image(source, color=color)
+        image = load_image(source, color=color, max_pixels=self.max_pixels)
         return self._read_faces([(describe_source(source), image)], [tuple(faces)])[0]
 
     def stream(self, sources: Iterable[ImageSource]) -> Iterator[ImageResult | FailedImage]:
@@ -95,7 +107,7 @@ class ExpressionPipeline:
         """
         held: list[tuple[str | None, ByteArray | FailedImage]] = []
         for source in sources:
-            held.append((describe_source(source), _load_or_fail(source)))
+            held.append((describe_source(source), _load_or_fail(source, self.max_pixels)))
             pixels = sum(item.shape[0] * item.shape[1] for _, item in held if isinstance(item, np.ndarray))
             if len(held) == PICTURES_AT_A_TIME or pixels >= PIXELS_AT_A_TIME:
                 yield from self._read_and_let_go(held)
@@ -113,7 +125,9 @@ class ExpressionPipeline:
             yield failure or results.pop()
 
     def _read_together(self, sources: Sequence[ImageSource], color: ColorOrder) -> list[ImageResult]:
-        return self._read_pictures([(describe_source(s), load_image(s, color=color)) for s in sources])
+        return self._read_pictures(
+            [(describe_source(s), load_image(s, color=color, max_pixels=self.max_pixels)) for s in sources]
+        )
 
     def _read_pictures(self, pictures: Sequence[tuple[str | None, ByteArray]]) -> list[ImageResult]:
         """Find all faces, then read them together; (source, image) pairs become results in the same order."""
@@ -166,6 +180,7 @@ def load(  # noqa: PLR0913 - the front door; its options are keywords
     labels: LabelConvention = PERCEIVED,
     prior: Prior | None = None,
     decision: Decision = "rule",
+    max_pixels: int = MAX_PIXELS,
 ) -> ExpressionPipeline:
     """A pipeline of a shipped model or a file, and a detector by name.
 
@@ -185,6 +200,7 @@ def load(  # noqa: PLR0913 - the front door; its options are keywords
         prior: Base rates of the expressions to answer under: ``balanced``, a JSON file, or rates by name; None keeps
             those that the model learned.
         decision: ``rule`` names expressions by the model's decision rule, ``argmax`` the most probable one.
+        max_pixels: Pictures with more pixels are refused before they are decoded.
 
     Raises:
         ConfigError: A number is out of range, the detector file is missing or not wanted, or the model
@@ -199,7 +215,7 @@ def load(  # noqa: PLR0913 - the front door; its options are keywords
     recognizer = load_recognizer(named, threads=threads, labels=labels, prior=prior, decision=decision)
     wanted = SearchSettings(search, min_face, max_faces, min_detector_score)
     found_by = build_detector(detector, file=detector_file, search=wanted, threads=threads)
-    return ExpressionPipeline(found_by, recognizer, min_confidence=min_confidence)
+    return ExpressionPipeline(found_by, recognizer, min_confidence=min_confidence, max_pixels=max_pixels)
 
 
 def _parts(sources: Iterable[ImageSource]) -> Iterator[list[ImageSource]]:
@@ -207,8 +223,8 @@ def _parts(sources: Iterable[ImageSource]) -> Iterator[list[ImageSource]]:
     return iter(lambda: list(islice(waiting, PICTURES_AT_A_TIME)), [])
 
 
-def _load_or_fail(source: ImageSource) -> ByteArray | FailedImage:
+def _load_or_fail(source: ImageSource, max_pixels: int) -> ByteArray | FailedImage:
     try:
-        return load_image(source)
+        return load_image(source, max_pixels=max_pixels)
     except (SourceError, ImageDecodeError) as err:
         return FailedImage(describe_source(source), err)
