@@ -63,7 +63,7 @@ def test_show_and_check_tell_what_the_data_hold(
     assert run("data", "check", prepared, "--json") == 0
     assert json.loads(capsys.readouterr().out)["leaked"] == {"train": 0, "validation": 1, "test": 1}
     assert run("data", "check", prepared) == 0
-    assert "sound" in capsys.readouterr().out
+    assert "the data match their manifest" in capsys.readouterr().out
 
 
 def test_the_layers_of_the_capstone_are_printed_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

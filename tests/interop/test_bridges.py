@@ -28,6 +28,8 @@ def _values(result: ImageResult) -> Iterator[float]:
 
 
 def test_data_frames_have_a_row_for_each_face(two: ImageResult, none: ImageResult) -> None:
+    for library in ("pandas", "polars"):
+        pytest.importorskip(library, reason="needs mien[bridges]")
     for frame in (to_pandas([two, none]), two.to_pandas()):
         assert list(frame["face"]) == [1, 2]
         assert list(frame["expression"]) == [str(face.expression) for face in two.faces]

@@ -196,7 +196,9 @@ def test_without_pyav_the_answer_says_what_to_install(model: Path, tmp_path: Pat
 def test_where_the_system_tells_neither_cores_nor_locks_pictures_are_read(
     model: Path, tmp_path: Path, photo: bytes
 ) -> None:
-    program = without("import os, sys; del os.sched_getaffinity; sys.modules['fcntl'] = None")
+    program = without(
+        "import os, sys; del os.sched_getaffinity; os.process_cpu_count = os.cpu_count; sys.modules['fcntl'] = None"
+    )
     with running(tmp_path, model, program=program) as server:
         assert httpx.post(f"{server.url}/v1/predict", content=photo).status_code == 200
         assert httpx.post(f"{server.url}/v1/video", content=b"x").status_code == 404
