@@ -59,28 +59,33 @@ def out_of_fold(
         CheckpointError: ``folder`` holds runs of other data or another recipe.
         MissingDependencyError: Training needs an extra that is not installed.
     """
-    with learning():
-        from mien.training.recipes import load_config  # noqa: PLC0415 - torch is loaded when it is used
-        from mien.training.run import train  # noqa: PLC0415
-    config = load_config(recipe)
     fold_of = assign_folds(dataset, folds)
     trainable = dataset.splits < SPLITS.index("test")
     probabilities = np.zeros((len(dataset), 8), np.float32)
     for fold in range(folds):
-        kept = folder / f"fold{fold}.npy"
+        splits = np.array(dataset.splits)
+        splits[trainable] = np.where(fold_of[trainable] == fold, _VALIDATION, _TRAIN)
+        part = _with_splits(dataset, splits)
+        # What is kept belongs to one recipe and one division of these very votes.
+        key = hashlib.sha256(recipe.read_bytes() + part.manifest_sha256.encode()).hexdigest()[:12]
+        kept = folder / f"fold{fold}-{key}.npy"
         if not kept.exists():
             told(f"fold {fold + 1} of {folds}")
-            splits = np.array(dataset.splits)
-            splits[trainable] = np.where(fold_of[trainable] == fold, _VALIDATION, _TRAIN)
-            run = folder / f"fold{fold}"
-            train(config, _with_splits(dataset, splits), run, resume=run.exists())
-            answers = RunPredictor(run).predict_proba(dataset.images)
-            save_probabilities(answers, kept)
+            save_probabilities(_train_and_ask(part, recipe, kept.with_suffix("")), kept)
         answers = load_probabilities(kept, len(dataset))
         left_out = trainable & (fold_of == fold)
         probabilities[left_out] = answers[left_out]
         probabilities[~trainable] += answers[~trainable] / folds
     return probabilities
+
+
+def _train_and_ask(dataset: FerDataset, recipe: Path, run: Path) -> npt.NDArray[np.float32]:
+    """Train on the train split, or go on with it, and let the best network answer for every image, float32 (N, 8)."""
+    with learning():
+        from mien.training.recipes import load_config  # noqa: PLC0415 - torch is loaded when it is used
+        from mien.training.run import train  # noqa: PLC0415
+    train(load_config(recipe), dataset, run, resume=run.exists())
+    return RunPredictor(run).predict_proba(dataset.images)
 
 
 def mean_of_models(models: list[Predictor], images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
