@@ -16,7 +16,7 @@ import mien
 #: Types of optional libraries that hints name as text.
 _FRAMES = {"pd": pytest.importorskip("pandas"), "pl": pytest.importorskip("polars")}
 #: Plain JSON is what these give; their layout is documented in docs/reference/results.md.
-_JSON = {"to_dict", "to_json", "to_records", "from_dict", "from_json"}
+_JSON = {"to_dict", "to_json", "to_records", "to_columns", "from_dict", "from_json"}
 _PUBLIC = {name: getattr(mien, name) for name in mien.__all__}
 #: Types among them; aliases of typing have no name of their own and are known by what they stand for.
 _TYPES = [value for value in _PUBLIC.values() if inspect.isclass(value) or typing.get_origin(value)]

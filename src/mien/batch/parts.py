@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
 
-import numpy as np
-
 from mien.batch.entries import Part
 from mien.batch.manifest import JobFolder
 from mien.batch.payloads import Task, tasks
@@ -20,7 +18,6 @@ from mien.batch.settings import BatchSettings
 from mien.batch.worker import FindFaces, Found
 from mien.errors import MienError
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.recognition.results import ExpressionProbabilities, FaceExpression
 from mien.runtime.workers import WorkerPool
 
 Outcome = Found | MienError
@@ -74,7 +71,9 @@ def _finish(
     told: Told,
 ) -> None:
     """Ask the network for all faces of a part and write its files; the rows last, since they make the part whole."""
-    faces = iter(_read(outcomes, pipeline))
+    found = [outcome for outcome in outcomes if isinstance(outcome, Found)]
+    detections = [face for one in found for face in one.faces]
+    faces = iter(pipeline.read_crops(detections, [crop for one in found for crop in one.crops]))
     rows: list[Row] = []
     for entry, outcome in zip(part.entries, outcomes, strict=True):
         count = len(outcome.faces) if isinstance(outcome, Found) else 0
@@ -84,19 +83,6 @@ def _finish(
     if settings.thumbnails:
         _write_pictures(folder, part, outcomes, "thumbnails")
     told(write_part(folder.part(part.number), part, rows, pipeline.recognizer.labels))
-
-
-def _read(outcomes: Sequence[Outcome], pipeline: ExpressionPipeline) -> Iterator[FaceExpression]:
-    """Every face of every picture, in order, through the network's batches."""
-    found = [outcome for outcome in outcomes if isinstance(outcome, Found) and outcome.faces]
-    side, labels = pipeline.recognizer.metadata.input.size, pipeline.recognizer.labels
-    crops = np.concatenate([one.crops for one in found]) if found else np.empty((0, side, side), np.float32)
-    rows = pipeline.recognizer.predict_proba(crops)  # (faces of the part, labels)
-    detections = (face for one in found for face in one.faces)
-    for detection, row in zip(detections, rows, strict=True):
-        probabilities = ExpressionProbabilities.from_row(labels, row)
-        decision = pipeline.recognizer.decision
-        yield FaceExpression(detection, probabilities, None, pipeline.min_confidence, decision)
 
 
 def _write_pictures(folder: JobFolder, part: Part, outcomes: Sequence[Outcome], kind: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.batch.entries import Entry, Part
-from mien.batch.worker import Found, error_name
+from mien.batch.worker import Found
 from mien.errors import DatasetFormatError, MienError
 from mien.expressions import LabelSet
 from mien.recognition.results import FaceExpression
@@ -66,7 +66,7 @@ def entry_rows(entry: Entry, outcome: Found | MienError, faces: Sequence[FaceExp
     """The rows of one entry: of a picture's ``faces``, of a video's frames, or of an error."""
     source = _plain(entry.name)
     if isinstance(outcome, MienError):
-        yield {"source": source, "error_type": error_name(outcome), "error": _plain(str(outcome))}
+        yield {"source": source, "error_type": type(outcome).__name__, "error": _plain(str(outcome))}
         return
     start = {"source": source, "width": outcome.size[0], "height": outcome.size[1]}
     if entry.kind == "image":
@@ -84,16 +84,7 @@ def _face_rows(start: Row, faces: Sequence[FaceExpression]) -> Iterator[Row]:
     if not faces:
         yield start
     for number, face in enumerate(faces, 1):
-        yield {
-            **start,
-            "face": number,
-            "track_id": face.track_id,
-            **face.detection.box.to_dict(),
-            "detector_score": face.detection.score,
-            "expression": None if face.expression is None else str(face.expression),
-            "probability": face.probability,
-            **face.probabilities.to_dict(),
-        }
+        yield {**start, "face": number, "track_id": face.track_id, **face.to_columns()}
 
 
 def write_part(path: Path, part: Part, rows: Sequence[Row], labels: LabelSet) -> PartRecord:

@@ -11,7 +11,7 @@ from time import monotonic
 
 from mien.batch.entries import Entry, Part, divide
 from mien.batch.inputs import list_entries
-from mien.batch.manifest import BatchStatus, JobFolder, Manifest, describe
+from mien.batch.manifest import BatchStatus, JobFolder, describe
 from mien.batch.parts import process
 from mien.batch.rows import PartRecord, read_record, read_rows, write_part
 from mien.batch.settings import BatchSettings, Engine
@@ -207,12 +207,3 @@ def _updated(
             rows = [row for some in read_rows(path) for row in some if row["source"] in names_left]
             write_part(path, after, rows, labels)
     return plan
-
-
-def read_manifest(folder: str | Path) -> Manifest:
-    """The record of the job in ``folder``.
-
-    Raises:
-        CheckpointError: There is none, or it is damaged.
-    """
-    return JobFolder(Path(folder)).read()[0]

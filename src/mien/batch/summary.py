@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from mien.batch.entries import Part
@@ -105,9 +104,3 @@ def _bars(counts: Mapping[str, int], whole: int) -> str:
         share = count / whole if whole else 0.0
         rows.append((escape(name), share_bar({name: share}), f"{count:,}", percent(share)))
     return html_table(("", "", "number", "share"), rows)
-
-
-def read_summary(folder: Path) -> dict[str, Any]:
-    """What ``summary.json`` holds."""
-    record: dict[str, Any] = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-    return record

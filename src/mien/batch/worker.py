@@ -16,7 +16,7 @@ from PIL import Image
 from mien.batch.payloads import Task
 from mien.batch.settings import BatchSettings
 from mien.detection.base import FaceDetection
-from mien.errors import LimitError, MienError
+from mien.errors import LimitError
 from mien.geometry import ByteArray, FloatArray
 from mien.imaging import load_image
 from mien.recognition.pipeline import ExpressionPipeline, load
@@ -133,8 +133,3 @@ def _webp(picture: Image.Image) -> bytes:
     out = io.BytesIO()
     picture.save(out, "WEBP", quality=_QUALITY)
     return out.getvalue()
-
-
-def error_name(error: MienError) -> str:
-    """The kind of an error as summaries count it, such as ``ImageDecodeError``."""
-    return type(error).__name__

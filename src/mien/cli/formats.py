@@ -79,18 +79,8 @@ def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:
     start = [outcome.source, *outcome.size]
     if not outcome.faces:
         yield [*start, *empty, ""]
-    for number, face in enumerate(outcome.faces, start=1):
-        box = face.detection.box.to_dict().values()
-        yield [
-            *start,
-            number,
-            *box,
-            face.detection.score,
-            face.expression,
-            face.probability,
-            *face.probabilities.row,
-            "",
-        ]
+    for record in outcome.to_records():
+        yield [*record.values(), ""]
 
 
 def _table(outcome: Outcome) -> str:

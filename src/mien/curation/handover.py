@@ -9,7 +9,6 @@ and ``labels``, a target for each NAME.
 """
 
 import json
-from base64 import b64encode
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +23,7 @@ from mien.data.decisions import Decision
 from mien.data.ferplus import VOTE_COLUMNS
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 from mien.expressions import FERPLUS_LABELS
+from mien.render.html import data_uri
 from mien.runtime.files import atomic_folder, write_text
 
 #: Choices besides the eight: an image that is to be dropped, and one that nobody can name.
@@ -129,7 +129,7 @@ def _task(dataset: FerDataset, at: int, probabilities: npt.NDArray[np.floating])
     best = int(probabilities.argmax())
     return {
         "data": {
-            "image": f"data:image/png;base64,{b64encode(_png(dataset, at)).decode()}",
+            "image": data_uri(_png(dataset, at)),
             "row": int(dataset.rows[at]),
         },
         "predictions": [

@@ -6,7 +6,7 @@ It does not know any particular detector.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import cos, radians, sin
-from typing import Protocol, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from mien.geometry import Box, ByteArray, FaceLandmarks, Point, iou, overlap_share
 
@@ -48,6 +48,24 @@ class Detector(Protocol):
 
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """Faces of an RGB uint8 picture (H, W, 3), from left to right."""
+
+
+Wrapped = TypeVar("Wrapped", bound=Detector)
+
+
+class DetectorWrapper(Generic[Wrapped]):
+    """Around another detector, whose name and files it bears."""
+
+    def __init__(self, detector: Wrapped) -> None:
+        self._detector = detector
+
+    @property
+    def name(self) -> str:
+        return self._detector.name
+
+    @property
+    def files(self) -> Mapping[str, str]:
+        return self._detector.files
 
 
 @runtime_checkable

@@ -9,13 +9,14 @@ A face that lies on its side or upside down is found, but with key points in a h
 Such a face is shown again at four turns, and the one with the highest score is upright.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import hypot, sqrt
 
 import numpy as np
 
 from mien.detection.base import (
+    DetectorWrapper,
     FaceDetection,
     drop_contained,
     in_reading_order,
@@ -57,7 +58,7 @@ _CUTOUT_PX, _CUTOUT_SHARE, _CUTOUTS_A_CALL = 128, 0.42, 32
 _TURNS_DEG = (0.0, 90.0, 180.0, 270.0)
 
 
-class CenterFaceSearch:
+class CenterFaceSearch(DetectorWrapper[CenterFace]):
     """Finds faces of any size and turn with :class:`~mien.detection.centerface.CenterFace`.
 
     Args:
@@ -66,16 +67,9 @@ class CenterFaceSearch:
     """
 
     def __init__(self, detector: CenterFace, settings: SearchSettings = DEFAULT_SEARCH) -> None:
-        self._detector, self.settings = detector, settings
+        super().__init__(detector)
+        self.settings = settings
         self.min_score = _SURE_SCORE if settings.min_score is None else settings.min_score
-
-    @property
-    def name(self) -> str:
-        return self._detector.name
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        return self._detector.files
 
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """Faces of an RGB uint8 picture (H, W, 3), from left to right, each once."""

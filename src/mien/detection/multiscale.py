@@ -8,7 +8,7 @@
 It works with any detector and knows of it only its :class:`SearchTraits`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil
 
 import numpy as np
@@ -17,6 +17,7 @@ from PIL import Image
 from mien.detection.base import (
     MAX_IOU,
     Detector,
+    DetectorWrapper,
     FaceDetection,
     drop_contained,
     in_reading_order,
@@ -37,7 +38,7 @@ _TILE_SHARE = 1 / 3
 _AFAR_PX, _MARGIN_GRAY = 256, 128
 
 
-class MultiscaleDetector:
+class MultiscaleDetector(DetectorWrapper[Detector]):
     """A detector that looks closer where faces are small, or where it saw none at all.
 
     One look at the whole picture is all that a photo with large faces costs. Where that look finds nothing, or
@@ -54,17 +55,10 @@ class MultiscaleDetector:
     """
 
     def __init__(self, detector: Detector, traits: SearchTraits, settings: SearchSettings = DEFAULT_SEARCH) -> None:
-        self._detector, self._traits, self.settings = detector, traits, settings
+        super().__init__(detector)
+        self._traits, self.settings = traits, settings
         self.min_score = traits.min_score if settings.min_score is None else settings.min_score
         self._refiner = Refiner(detector, traits, min_score=self.min_score)
-
-    @property
-    def name(self) -> str:
-        return self._detector.name
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        return self._detector.files
 
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """Faces of an RGB uint8 picture (H, W, 3), from left to right, each once."""

@@ -3,11 +3,11 @@
 It does not search.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from mien.detection.base import Detector, FaceDetection, in_reading_order
+from mien.detection.base import Detector, DetectorWrapper, FaceDetection, in_reading_order
 from mien.errors import ConfigError
 from mien.geometry import ByteArray
 
@@ -69,19 +69,12 @@ class SearchSettings:
 DEFAULT_SEARCH = SearchSettings()
 
 
-class SelectingDetector:
+class SelectingDetector(DetectorWrapper[Detector]):
     """Any detector, of whose faces only the wanted sizes and number are kept."""
 
     def __init__(self, detector: Detector, settings: SearchSettings) -> None:
-        self._detector, self._settings = detector, settings
-
-    @property
-    def name(self) -> str:
-        return self._detector.name
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        return self._detector.files
+        super().__init__(detector)
+        self._settings = settings
 
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """Faces of an RGB uint8 picture (H, W, 3), from left to right."""

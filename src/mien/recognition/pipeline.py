@@ -6,6 +6,7 @@ It does not know how a detector or the network works. Faces of several pictures 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -138,25 +139,31 @@ class ExpressionPipeline:
     ) -> list[ImageResult]:
         """Crop the faces ``found`` in each picture and read them together."""
         crops = [self.crop(image, face) for (_, image), faces in zip(pictures, found, strict=True) for face in faces]
-        side = self.recognizer.metadata.input.size
-        waiting = iter(crops)
-        rows = iter(self.recognizer.predict_proba(np.array(crops, np.float32).reshape(-1, side, side)))
-        results, labels = [], self.recognizer.labels
+        named = zip(self.read_crops([face for faces in found for face in faces], crops), crops, strict=True)
+        results = []
         for (source, image), faces in zip(pictures, found, strict=True):
             size = image.shape[1], image.shape[0]
             read = tuple(
-                FaceExpression(
-                    face,
-                    ExpressionProbabilities.from_row(labels, next(rows)),
-                    None,
-                    self.min_confidence,
-                    self.recognizer.decision,
-                    measure_quality(face, next(waiting), size),
-                )
-                for face in faces
+                replace(face, quality=measure_quality(face.detection, crop, size))
+                for face, crop in islice(named, len(faces))
             )
             results.append(ImageResult(size, read, source, image))
         return results
+
+    def read_crops(self, faces: Sequence[FaceDetection], crops: Sequence[FloatArray]) -> list[FaceExpression]:
+        """The expressions of faces that :meth:`crop` has cropped, (size, size) in [0, 1] each, in their order."""
+        side, labels = self.recognizer.metadata.input.size, self.recognizer.labels
+        rows = self.recognizer.predict_proba(np.array(crops, np.float32).reshape(-1, side, side))  # (faces, labels)
+        return [
+            FaceExpression(
+                face,
+                ExpressionProbabilities.from_row(labels, row),
+                None,
+                self.min_confidence,
+                self.recognizer.decision,
+            )
+            for face, row in zip(faces, rows, strict=True)
+        ]
 
     def crop(self, image: ByteArray, face: FaceDetection) -> FloatArray:
         """A found face as the network sees it: upright, framed as in training, (size, size) in [0, 1]."""

@@ -150,6 +150,16 @@ class FaceExpression:
         }
         return record if self.track_id is None else {"track_id": self.track_id, **record}
 
+    def to_columns(self) -> dict[str, Any]:
+        """The columns of a table that tell of the face itself: box, detector's score, expression and probabilities."""
+        return {
+            **self.detection.box.to_dict(),
+            "detector_score": self.detection.score,
+            "expression": None if self.expression is None else str(self.expression),
+            "probability": self.probability,
+            **self.probabilities.to_dict(),
+        }
+
     def __repr__(self) -> str:
         box = self.detection.box
         track = "" if self.track_id is None else f" track {self.track_id}"
@@ -201,17 +211,7 @@ class ImageResult:
         """One flat dict for each face, with the columns of the CSV; a picture without a face gives an empty list."""
         width, height = self.size
         return [
-            {
-                "source": self.source,
-                "width": width,
-                "height": height,
-                "face": number,
-                **face.detection.box.to_dict(),
-                "detector_score": face.detection.score,
-                "expression": None if face.expression is None else str(face.expression),
-                "probability": face.probability,
-                **face.probabilities.to_dict(),
-            }
+            {"source": self.source, "width": width, "height": height, "face": number, **face.to_columns()}
             for number, face in enumerate(self.faces, start=1)
         ]
 

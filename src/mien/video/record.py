@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 
 from mien.errors import CheckpointError, ConfigError
-from mien.render.plots import load_figure
+from mien.render.plots import load_figure, plot_format
 from mien.runtime.files import check_writable
 from mien.runtime.memory import give_back_freed_memory
 from mien.video.analyzer import FrameAnalyzer
@@ -33,7 +33,6 @@ from mien.video.sinks.base import OpenSinks, Sink
 from mien.video.sinks.table import START_AGAIN, TableFile, read_rows, row_file
 from mien.video.sinks.timeline import Timeline, TrackSummary
 from mien.video.sinks.timeline_files import TimelineFiles
-from mien.video.sinks.timeline_plot import plot_format
 from mien.video.sources.base import VideoSource, files_of
 from mien.video.sources.fingerprint import can_be_read_again
 from mien.video.sources.open import display_name, spare_source

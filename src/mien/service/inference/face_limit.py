@@ -1,25 +1,18 @@
 """A limit of faces in a picture, as a wrapper around a detector."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from mien.detection.base import Detector, FaceDetection, FollowingDetector
+from mien.detection.base import Detector, DetectorWrapper, FaceDetection, FollowingDetector
 from mien.errors import LimitError
 from mien.geometry import ByteArray
 
 
-class LimitedDetector:
+class LimitedDetector(DetectorWrapper[Detector]):
     """A detector that refuses pictures with too many faces before they reach the network."""
 
     def __init__(self, detector: Detector, max_faces: int) -> None:
-        self._detector, self._max_faces = detector, max_faces
-
-    @property
-    def name(self) -> str:
-        return self._detector.name
-
-    @property
-    def files(self) -> Mapping[str, str]:
-        return self._detector.files
+        super().__init__(detector)
+        self._max_faces = max_faces
 
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """Faces of an RGB uint8 picture (H, W, 3), from left to right.

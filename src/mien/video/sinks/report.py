@@ -3,15 +3,14 @@
 It computes no figure: all come from the timeline.
 """
 
-from base64 import b64encode
 from html import escape
-from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 
 from mien.expressions import USE_NOTICE
 from mien.render.faces import track_line
+from mien.render.html import data_uri, picture_uri
 from mien.render.style import EXPRESSION_COLORS
 from mien.runtime.files import write_text
 from mien.video.sinks.timeline import Timeline, TrackSummary
@@ -63,7 +62,7 @@ def report_html(timeline: Timeline, *, title: str, notes: list[str]) -> str:
     """
     summaries = timeline.summaries()
     shown = f", the {MAX_TRACKS} longest drawn" if len(summaries) > MAX_TRACKS else ""
-    picture = b64encode(timeline_png(timeline)).decode()
+    picture = data_uri(timeline_png(timeline))
     parts = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -72,7 +71,7 @@ def report_html(timeline: Timeline, *, title: str, notes: list[str]) -> str:
         f'<p class="notice">{escape(USE_NOTICE)}</p>',
         *(f'<p class="small">Note: {escape(note)}.</p>' for note in notes),
         "<h2>Over time</h2>",
-        f'<img class="wide" alt="Expressions of each face over time" src="data:image/png;base64,{picture}">',
+        f'<img class="wide" alt="Expressions of each face over time" src="{picture}">',
         "<h2>Each face</h2>",
         _table(timeline, summaries),
         f'<p class="small">{_LEGEND}</p></body></html>',
@@ -105,8 +104,6 @@ def _thumbnail(timeline: Timeline, track_id: int) -> str:
     picture = timeline.tracks[track_id].picture
     if picture is None:
         return ""
-    encoded = BytesIO()
-    Image.fromarray(picture).save(encoded, "JPEG", quality=85)
-    data = b64encode(encoded.getvalue()).decode()
+    data = picture_uri(Image.fromarray(picture))
     line = _CSS_LINES[track_line(track_id)]
-    return f'<img alt="face {track_id}" style="border-style:{line}" src="data:image/jpeg;base64,{data}">'
+    return f'<img alt="face {track_id}" style="border-style:{line}" src="{data}">'

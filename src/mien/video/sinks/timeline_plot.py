@@ -3,17 +3,14 @@
 It touches no global state of matplotlib, and loads matplotlib only when something is drawn.
 """
 
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mien.errors import StorageError
 from mien.render.faces import track_line
-from mien.render.plots import load_figure
+from mien.render.plots import load_figure, plot_png, save_plot
 from mien.render.style import EXPRESSION_COLORS, INK
-from mien.runtime.files import atomic_file
 from mien.video.sinks.timeline import Timeline, TrackSummary
 
 if TYPE_CHECKING:
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
 
 #: Tracks beyond these are left out of the picture; the summary names them all.
 MAX_TRACKS = 12
-_DPI = 120
 _ROW_INCHES, _WIDTH_INCHES = 1.3, 11.0
 
 
@@ -33,23 +29,7 @@ def plot_timeline(timeline: Timeline, path: Path) -> None:
         MissingDependencyError: matplotlib is not installed.
         StorageError: The ending names no format, or the place cannot be written.
     """
-    form = plot_format(path)
-    figure = timeline_figure(timeline)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, format=form, dpi=_DPI)
-
-
-def plot_format(path: Path) -> str:
-    """The format of a picture by its name's ending.
-
-    Raises:
-        MissingDependencyError: matplotlib is not installed.
-        StorageError: The ending names no format.
-    """
-    form = path.suffix.lower().lstrip(".")
-    if form not in load_figure()().canvas.get_supported_filetypes():
-        raise StorageError(f"cannot write {path}: no picture format ends in {path.suffix!r}", hint="use .png or .svg")
-    return form
+    save_plot(timeline_figure(timeline), path)
 
 
 def timeline_png(timeline: Timeline) -> bytes:
@@ -58,9 +38,7 @@ def timeline_png(timeline: Timeline) -> bytes:
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    encoded = BytesIO()
-    timeline_figure(timeline).savefig(encoded, format="png", dpi=_DPI)
-    return encoded.getvalue()
+    return plot_png(timeline_figure(timeline))
 
 
 def timeline_figure(timeline: Timeline) -> "Figure":
