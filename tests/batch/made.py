@@ -1,6 +1,7 @@
 """Input of batch jobs that the tests make: small pictures with and without a face, some that cannot be read."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,6 +13,14 @@ from tests.photos import head
 #: Small parts and one worker: several parts from few pictures.
 SETTINGS = BatchSettings(part_size=3, workers=1)
 
+_FORMATS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (".png", {}),
+    (".jpg", {"quality": 95}),
+    (".webp", {"quality": 95}),
+    (".tiff", {}),
+    (".jpeg", {"quality": 95, "progressive": True}),
+)
+
 
 def write_pictures(folder: Path, count: int = 8) -> Path:
     """``count`` pictures: every third shows no face, the others one; each a little different."""
@@ -20,7 +29,9 @@ def write_pictures(folder: Path, count: int = 8) -> Path:
         picture = Image.new("RGB", (240, 240), (90 + number, 120, 125))
         if number % 3 != 2:
             picture.paste(head().resize((200 - number, 200 - number)), (10, 20))
-        picture.save(folder / f"picture{number:03d}.png")
+        # each decoder has its own way to take memory, of which a worker gets little
+        ending, settings = _FORMATS[number % len(_FORMATS)]
+        picture.save(folder / f"picture{number:03d}{ending}", **settings)
     return folder
 
 

@@ -1,6 +1,7 @@
 """Pictures behind addresses: a real S3 server on this machine, and one whose connections are cut."""
 
 import contextlib
+import re
 import socket
 import socketserver
 import threading
@@ -39,6 +40,10 @@ def test_an_address_that_cannot_be_listed_is_told() -> None:
         run(["nosuchprotocol://bucket/x"], Path("unused"))
 
 
+#: How the pictures begin: PNG, JPEG, WebP, TIFF.
+_PICTURE = re.compile(rb"\x89PNG|\xff\xd8\xff|RIFF....WEBP|II\*\x00", re.DOTALL)
+
+
 class _CuttingProxy(socketserver.BaseRequestHandler):
     """Passes bytes on to a server and cuts the first answers that carry a picture in the middle."""
 
@@ -50,9 +55,9 @@ class _CuttingProxy(socketserver.BaseRequestHandler):
             forward = threading.Thread(target=_pump, args=(self.request, server), daemon=True)
             forward.start()
             while answer := server.recv(65536):
-                if type(self).left_to_cut and b"\x89PNG" in answer:
+                if type(self).left_to_cut and (start := _PICTURE.search(answer)):
                     type(self).left_to_cut -= 1
-                    self.request.sendall(answer[: answer.index(b"\x89PNG") + 50])
+                    self.request.sendall(answer[: start.end() + 40])
                     break
                 self.request.sendall(answer)
             with contextlib.suppress(OSError):

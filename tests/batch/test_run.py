@@ -105,8 +105,8 @@ def test_a_changed_input_needs_update_which_reads_the_new_and_drops_the_gone(pic
     source = shutil.copytree(pictures, tmp_path / "source")
     job = tmp_path / "job"
     run([source], job, settings=SETTINGS)
-    (source / "picture001.png").unlink()
-    noise(1).save(source / "picture004.png")
+    (source / "picture001.jpg").unlink()
+    noise(1).save(source / "picture004.jpeg")
     noise(2).save(source / "picture100.png")
     with pytest.raises(CheckpointError, match="2 new or changed, 2 gone or changed"):
         run([source], job, settings=SETTINGS, resume=True)

@@ -87,7 +87,7 @@ def _from_tar(path: Path, max_bytes: int) -> Iterator[tuple[str, bytes | MienErr
             if member.size > max_bytes:
                 yield member.name, _too_large(member.size, max_bytes)
             elif stream := archive.extractfile(member):
-                yield member.name, stream.read(max_bytes + 1)
+                yield member.name, stream.read()  # no more than member.size
 
 
 def _from_zip(path: Path, max_bytes: int) -> Iterator[tuple[str, bytes | MienError]]:

@@ -4,6 +4,7 @@ Pixels are only one cost: a few kilobytes can hold thousands of scans, a million
 does not decode; where a header is damaged it says nothing and leaves the verdict to the decoder.
 """
 
+import io
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -85,8 +86,10 @@ class Count(NamedTuple):
 
 
 def _jpeg(stream: BinaryIO, max_pixels: int) -> Iterator[Count]:
+    size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
-    content = stream.read(max(2**30, 16 * max_pixels))
+    # read(n) reserves n bytes at once, however short the file is: too many for a worker whose memory is limited
+    content = stream.read(min(size, max(2**30, 16 * max_pixels)))
     scans = segments = at = components = 0
     most, is_sequential = MAX_SCANS, False
     while (found := _AFTER_SCAN.search(content, at)) is not None:
