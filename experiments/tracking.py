@@ -1,11 +1,10 @@
 """Our tracker beside those of the package `trackers`, on simulated people whose true numbers are known.
 
     pip install trackers            # in an environment of its own: it brings OpenCV with windows and more
-    PYTHONPATH=src:. python experiments/tracking.py
+    python experiments/tracking.py
 
-Two people of like looks walk past each other, or meet and turn back, a hundred times each; the detector trembles,
-misses one face in twenty and sees one face where they overlap. A switch is a face that bears another number than its
-person did before.
+Two people of similar appearance walk past each other, or meet and turn back, a hundred times each (``walks.py``). A
+switch is a face whose number differs from the one that its person had before.
 """
 
 from collections.abc import Callable
@@ -13,12 +12,12 @@ from time import process_time
 from typing import Any
 
 import numpy as np
-from tests.video.walks import Glance, meeting
+from walks import Glance, meeting
 
 from mien.video.tracking.tracker import Tracker
 
 SEEDS = 100
-#: From what was seen to a number for each face, -1 for none.
+#: From what the detector found to a number for each face, -1 for none.
 Follow = Callable[[Glance], list[int]]
 
 
@@ -28,7 +27,7 @@ def ours() -> Follow:
 
 
 def theirs(kind: type[Any]) -> Callable[[], Follow]:
-    """A tracker of the package, told the frame rate, with a memory of a second and tracks from the first frame on."""
+    """A tracker of the package for 25 frames/s, with a memory of about a second and tracks from the first frame on."""
     import supervision
 
     def make() -> Follow:
@@ -42,6 +41,7 @@ def theirs(kind: type[Any]) -> Callable[[], Follow]:
                 data={"place": np.arange(len(boxes))},
             )
             found = tracker.update(seen)
+            # The package drops faces without a track, so numbers are matched by the place that travels along.
             numbers = dict(zip(found.data.get("place", ()), found.tracker_id, strict=True)) if len(found) else {}
             return [int(numbers.get(place, -1)) for place in range(len(boxes))]
 
@@ -51,23 +51,23 @@ def theirs(kind: type[Any]) -> Callable[[], Follow]:
 
 
 def judge(make: Callable[[], Follow], *, turn_back: bool) -> tuple[int, float, float, float]:
-    """Meetings after which both have their first numbers; switches and numberless faces a meeting; ms a frame."""
-    kept, switches, numberless, frames, seconds = 0, 0, 0, 0, 0.0
+    """Meetings after which both have their first numbers; switches and unnumbered faces per meeting; ms per frame."""
+    kept, switches, unnumbered, frames, seconds = 0, 0, 0, 0, 0.0
     for seed in range(SEEDS):
         follow, first, last = make(), dict[int, int](), dict[int, int]()
         for glance in meeting(seed, turn_back=turn_back):
-            started = process_time()
+            started = process_time()  # of the processor: other programs do not count
             numbers = follow(glance)
             seconds += process_time() - started
             frames += 1
             for who, number in zip(glance.people, numbers, strict=True):
-                numberless += number < 0
+                unnumbered += number < 0
                 if number >= 0:
                     switches += last.get(who, number) != number
                     first.setdefault(who, number)
                     last[who] = number
         kept += first == last
-    return kept, switches / SEEDS, numberless / SEEDS, seconds / frames * 1e3
+    return kept, switches / SEEDS, unnumbered / SEEDS, seconds / frames * 1e3
 
 
 def main() -> None:
@@ -75,12 +75,12 @@ def main() -> None:
 
     kinds = ("SORTTracker", "ByteTrackTracker", "OCSORTTracker")
     makers = {"mien": ours} | {kind: theirs(getattr(trackers, kind)) for kind in kinds}
-    print("| tracker | people | kept of 100 | switches a meeting | faces without a number | ms a frame |")
+    print("| tracker | people | kept of 100 | switches per meeting | faces without a number | ms per frame |")
     print("|---|---|---:|---:|---:|---:|")
     for name, make in makers.items():
         for turn_back, what in ((False, "walk past"), (True, "turn back")):
-            kept, switches, numberless, ms = judge(make, turn_back=turn_back)
-            print(f"| {name} | {what} | {kept} | {switches:.2f} | {numberless:.2f} | {ms:.2f} |", flush=True)
+            kept, switches, unnumbered, ms = judge(make, turn_back=turn_back)
+            print(f"| {name} | {what} | {kept} | {switches:.2f} | {unnumbered:.2f} | {ms:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from mien.video.run import analyze_video
 from mien.video.settings import VideoSettings
 from mien.video.sources.base import VideoFrame
 from mien.video.sources.sequences import ImageSequence
-from mien.video.tracking.schedule import Look, LookSchedule
+from mien.video.tracking.schedule import DetectionPass, PassSchedule
 from mien.video.tracking.smoothing import Smoother
 from tests.photos import Picture, portrait
 from tests.videos import face_box, scene, write_video
@@ -118,7 +118,7 @@ def test_frames_without_faces_are_frames_too(pipeline: ExpressionPipeline) -> No
     assert [(result.index, result.faces) for result in results] == [(n, ()) for n in range(5)]
 
 
-def test_looking_at_every_frame_detects_every_face(pipeline: ExpressionPipeline) -> None:
+def test_detecting_in_every_frame_detects_every_face(pipeline: ExpressionPipeline) -> None:
     pictures = [scene([(100 + 2 * n, 120, 200)]) for n in range(8)]
     results = analyzed(pipeline, pictures, VideoSettings(detect_every=1))
     assert all(result.faces[0].detected for result in results)
@@ -154,33 +154,33 @@ def test_an_analyzer_goes_on_from_its_memory_as_if_it_had_never_stopped(pipeline
     assert [second.analyze(frame) for frame in frames[17:]] == expected[17:]
 
 
-def test_a_calm_scene_is_looked_at_seldom_and_a_cut_at_once() -> None:
-    schedule, calm = LookSchedule(max_gap_s=0.2), scene([(100, 100, 200)])
-    looks = []
+def test_a_calm_scene_gets_few_passes_and_a_cut_one_at_once() -> None:
+    schedule, calm = PassSchedule(max_gap_s=0.2), scene([(100, 100, 200)])
+    passes = []
     for n in range(50):
-        look = schedule.decide(calm, n / 25)
-        if look is not Look.NONE:
+        kind = schedule.decide(calm, n / 25)
+        if kind is not DetectionPass.NONE:
             schedule.judge(1.0)
-        looks.append(look)
-    assert len(looks) - looks.count(Look.NONE) < 16
-    assert schedule.decide(calm // 4, 2.0) is Look.AFTER_CUT
+        passes.append(kind)
+    assert len(passes) - passes.count(DetectionPass.NONE) < 16
+    assert schedule.decide(calm // 4, 2.0) is DetectionPass.AFTER_CUT
 
 
-def test_every_half_second_a_look_is_close() -> None:
-    schedule, calm = LookSchedule(), scene([(100, 100, 200)])
-    closely = []
+def test_every_half_second_a_pass_is_full() -> None:
+    schedule, calm = PassSchedule(), scene([(100, 100, 200)])
+    full = []
     for n in range(100):
-        look = schedule.decide(calm, n / 25)
+        kind = schedule.decide(calm, n / 25)
         schedule.judge(1.0)
-        closely += [n / 25] if look is Look.CLOSE else []
-    assert all(0.5 <= later - sooner <= 0.7 + 1e-6 for sooner, later in pairwise(closely))
-    assert len(closely) >= 6
+        full += [n / 25] if kind is DetectionPass.FULL else []
+    assert all(0.5 <= later - sooner <= 0.7 + 1e-6 for sooner, later in pairwise(full))
+    assert len(full) >= 6
 
 
-def test_a_scene_that_is_not_understood_is_looked_at_in_every_frame() -> None:
-    schedule, calm = LookSchedule(), scene([(100, 100, 200)])
+def test_a_scene_whose_motion_is_not_predicted_gets_a_pass_in_every_frame() -> None:
+    schedule, calm = PassSchedule(), scene([(100, 100, 200)])
     for n in range(10):
-        assert schedule.decide(calm, n / 25) is not Look.NONE
+        assert schedule.decide(calm, n / 25) is not DetectionPass.NONE
         schedule.judge(0.4)
 
 

@@ -1,6 +1,6 @@
 """Where a face will be: a Kalman filter of constant velocity over a box's center and size (Kalman 1960).
 
-It does not know which box belongs to which face. Times are in seconds, so frames may come at any rate.
+Times are in seconds, so frames may come at any rate. Which box belongs to which face is decided in ``tracker``.
 """
 
 from dataclasses import dataclass, replace
@@ -13,20 +13,20 @@ from mien.geometry import Box
 
 Vector = npt.NDArray[np.float64]
 
-#: Standard deviation of a detected center in face sizes, and of the logarithm of its size.
+#: Standard deviation of a detection: its center in face sizes, and the logarithm of its size.
 _MEASURED = np.array([0.03, 0.03, 0.04])
-#: Of the acceleration, in face sizes per second squared; the size's in 1 per second squared.
+#: Standard deviation of the acceleration, in face sizes per second squared; of the log size in 1 per second squared.
 _ACCELERATION = np.array([8.0, 8.0, 3.0])
-#: Of the velocity of a face that was seen once.
+#: Standard deviation of the velocity of a face that was seen once, in the same units per second.
 _FIRST_VELOCITY = np.array([2.0, 2.0, 0.5])
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """A belief about a face's place: center x, center y and log of the size, each with its velocity.
+    """State of the filter: center x, center y and log of the size, each with its velocity.
 
     Attributes:
-        time_s: When the belief holds.
+        time_s: Time of the state.
         place: (3,) means.
         speed: (3,) means, per second.
         spread: (3, 2, 2) covariance of place and speed of each of the three, which move independently.
@@ -39,8 +39,8 @@ class Motion:
 
     @classmethod
     def start(cls, box: Box, time_s: float) -> "Motion":
-        """Of a face that was seen for the first time."""
-        unit = _units(box_size(box))
+        """The state of a face that was seen for the first time."""
+        unit = _units(box_size(box))  # (3,)
         spread = np.zeros((3, 2, 2))
         spread[:, 0, 0] = (_MEASURED * unit) ** 2
         spread[:, 1, 1] = (_FIRST_VELOCITY * unit) ** 2
@@ -56,30 +56,31 @@ class Motion:
         return exp(self.place[2])
 
     def at(self, time_s: float) -> "Motion":
-        """What is believed of a later time."""
+        """The prediction for a later time."""
         step = max(0.0, time_s - self.time_s)
-        move = np.array([[1.0, step], [0.0, 1.0]])
+        move = np.array([[1.0, step], [0.0, 1.0]])  # place += step · speed
+        # Covariance of place and speed after a constant acceleration of unit variance over the step.
         shape = np.array([[step**4 / 4, step**3 / 2], [step**3 / 2, step**2]])
         noise = (_ACCELERATION * _units(self.size)) ** 2
         spread = move @ self.spread @ move.T + noise[:, None, None] * shape
         return Motion(self.time_s + step, self.place + step * self.speed, self.speed, spread)
 
     def updated(self, box: Box, time_s: float) -> "Motion":
-        """The belief after the face was seen in ``box``."""
-        believed = self.at(time_s)
+        """The state after the face was detected in ``box``."""
+        predicted = self.at(time_s)
         noise = (_MEASURED * _units(box_size(box))) ** 2
-        gain = believed.spread[:, :, 0] / (believed.spread[:, 0, 0] + noise)[:, None]
-        missed = _place(box) - believed.place
-        spread = believed.spread - gain[:, :, None] * believed.spread[:, None, 0, :]
+        gain = predicted.spread[:, :, 0] / (predicted.spread[:, 0, 0] + noise)[:, None]  # (3, 2): place, speed
+        error = _place(box) - predicted.place  # (3,)
+        spread = predicted.spread - gain[:, :, None] * predicted.spread[:, None, 0, :]
         return replace(
-            believed,
-            place=believed.place + gain[:, 0] * missed,
-            speed=believed.speed + gain[:, 1] * missed,
+            predicted,
+            place=predicted.place + gain[:, 0] * error,
+            speed=predicted.speed + gain[:, 1] * error,
             spread=spread,
         )
 
     def to_dict(self) -> dict[str, object]:
-        """Plain numbers, exact."""
+        """The state as plain numbers, exact."""
         return {
             "time_s": self.time_s,
             "place": self.place.tolist(),
@@ -94,8 +95,10 @@ def box_size(box: Box) -> float:
 
 
 def _place(box: Box) -> Vector:
+    """Center x, center y and log of the size, (3,)."""
     return np.array([*box.center, log(box_size(box))])
 
 
 def _units(size: float) -> Vector:
+    """What one face size is in each coordinate of the state, (3,): the log size has no unit."""
     return np.array([size, size, 1.0])

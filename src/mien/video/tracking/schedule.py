@@ -1,6 +1,6 @@
-"""When to look for faces: often while the picture changes, seldom while motion alone tells where the faces are.
+"""When the detector runs: often while the picture changes, seldom while motion alone tells where the faces are.
 
-It sees the picture as a thumbnail, and does not know how faces are found.
+It sees a frame as a thumbnail and never a face.
 """
 
 from enum import Enum
@@ -13,87 +13,98 @@ from mien.geometry import ByteArray
 
 Thumbnail = npt.NDArray[np.float32]
 
-#: Mean difference of gray levels between neighboring frames from which it is a cut, and since the last look from
-#: which the picture has moved.
+#: Mean absolute difference in gray levels: between neighboring frames it means a cut from here on, and since the last
+#: pass that the picture has moved.
 _CUT_LEVELS, _MOVED_LEVELS = 28.0, 9.0
-#: Overlap of expected and found boxes from which the motion is understood.
+#: Least overlap (IoU) of predicted and detected boxes at which the motion model counts as right.
 _AGREEMENT = 0.7
-#: The first pause between looks, and by how much it grows with each look that found what was expected.
+#: The first pause between passes, and its growth with each pass that found what was predicted.
 _FIRST_GAP_S, _GROWTH = 0.04, 2.0
-#: Every so often a look is a close one, that finds new faces however small.
-_CLOSE_EVERY_S = 0.5
+#: Longest time between full passes, which find new faces however small.
+_FULL_EVERY_S = 0.5
+#: Timestamps are sums of fractions; a pass that is due is not put off by their rounding.
+_EPSILON_S = 1e-6
 
 
-class Look(Enum):
-    """What a frame asks of the detector: nothing, the large and the expected faces, all faces, all faces anew."""
+class DetectionPass(Enum):
+    """What a frame asks of the detector.
+
+    ``NONE``: nothing; ``QUICK``: large faces and those that are expected; ``FULL``: small new faces too; ``AFTER_CUT``:
+    all faces, without regard to earlier ones.
+    """
 
     NONE = "none"
-    AGAIN = "again"
-    CLOSE = "close"
+    QUICK = "quick"
+    FULL = "full"
     AFTER_CUT = "after cut"
 
 
-class LookSchedule:
-    """Decides for each frame whether the detector looks.
+class PassSchedule:
+    """Decides for each frame whether the detector runs, and how.
 
     Args:
-        every: Look at every so many frames; None adapts to the scene.
-        max_gap_s: The longest pause between looks.
+        every: Run in every so many frames; None adapts to the scene.
+        max_gap_s: The longest pause between passes.
     """
 
     def __init__(self, *, every: int | None = None, max_gap_s: float = 0.2) -> None:
         self._every, self._max_gap_s = every, max_gap_s
-        self._previous: Thumbnail | None = None
-        self._looked: Thumbnail | None = None
-        self._looked_s, self._close_s, self._gap_s, self._since = 0.0, 0.0, 0.0, 0
+        self._previous: Thumbnail | None = None  # of the last frame
+        self._passed: Thumbnail | None = None  # of the last frame with a pass
+        self._pass_s, self._full_s, self._gap_s = 0.0, 0.0, 0.0
+        self._since = 0  # frames since the last pass
 
-    def decide(self, image: ByteArray, time_s: float) -> Look:
+    def decide(self, image: ByteArray, time_s: float) -> DetectionPass:
         """What to do with a frame, RGB uint8 (H, W, 3); frames come in order."""
         small = thumbnail(image)
-        cut = self._previous is not None and difference(small, self._previous) > _CUT_LEVELS
-        look = Look.AFTER_CUT if cut else self._due(small, time_s)
+        is_cut = self._previous is not None and difference(small, self._previous) > _CUT_LEVELS
+        kind = DetectionPass.AFTER_CUT if is_cut else self._due(small, time_s)
         self._previous = small
         self._since += 1
-        if look is not Look.NONE:
-            self._looked, self._looked_s, self._since = small, time_s, 0
-            self._close_s = self._close_s if look is Look.AGAIN else time_s
-        return look
+        if kind is not DetectionPass.NONE:
+            self._passed, self._pass_s, self._since = small, time_s, 0
+            self._full_s = self._full_s if kind is DetectionPass.QUICK else time_s
+        return kind
 
     def judge(self, agreement: float) -> None:
-        """Tell how well the look fitted the expectation: the least overlap, 0 where a face came or went."""
-        understood = agreement >= _AGREEMENT
-        self._gap_s = min(max(_FIRST_GAP_S, self._gap_s * _GROWTH), self._max_gap_s) if understood else 0.0
+        """Adapt the pause to the last pass: the least overlap of prediction and detection, 0 if a face came or went."""
+        fits = agreement >= _AGREEMENT
+        # Doubling finds the longest safe pause in a few passes; one misprediction starts over with every frame.
+        self._gap_s = min(max(_FIRST_GAP_S, self._gap_s * _GROWTH), self._max_gap_s) if fits else 0.0
 
-    def _due(self, small: Thumbnail, time_s: float) -> Look:
-        if self._looked is None:
-            return Look.CLOSE
+    def _due(self, small: Thumbnail, time_s: float) -> DetectionPass:
+        if self._passed is None:
+            return DetectionPass.FULL
         if self._every is not None:
-            return Look.CLOSE if self._since + 1 >= self._every else Look.NONE
-        waited = time_s - self._looked_s >= self._gap_s - 1e-6
-        if not waited and difference(small, self._looked) <= _MOVED_LEVELS:
-            return Look.NONE
-        return Look.CLOSE if time_s - self._close_s >= _CLOSE_EVERY_S - 1e-6 else Look.AGAIN
+            return DetectionPass.FULL if self._since + 1 >= self._every else DetectionPass.NONE
+        has_waited = time_s - self._pass_s >= self._gap_s - _EPSILON_S
+        if not has_waited and difference(small, self._passed) <= _MOVED_LEVELS:
+            return DetectionPass.NONE
+        is_full_due = time_s - self._full_s >= _FULL_EVERY_S - _EPSILON_S
+        return DetectionPass.FULL if is_full_due else DetectionPass.QUICK
 
     def to_dict(self) -> dict[str, Any]:
-        """All that is remembered, as plain numbers, exact."""
-        thumbs = [None if small is None else small.tolist() for small in (self._previous, self._looked)]
-        times = {"looked_s": self._looked_s, "close_s": self._close_s, "gap_s": self._gap_s}
+        """The state between two frames as plain numbers, exact."""
+        thumbs = [None if small is None else small.tolist() for small in (self._previous, self._passed)]
+        # The keys are those of progress files that exist.
+        times = {"looked_s": self._pass_s, "close_s": self._full_s, "gap_s": self._gap_s}
         return {"thumbnails": thumbs, **times, "since": self._since}
 
     def restore(self, record: dict[str, Any]) -> None:
-        """Go on from what :meth:`to_dict` gave."""
+        """Continue from what :meth:`to_dict` gave."""
         small = [None if values is None else np.array(values, np.float32) for values in record["thumbnails"]]
-        self._previous, self._looked = small
-        self._looked_s, self._close_s, self._gap_s = record["looked_s"], record["close_s"], record["gap_s"]
+        self._previous, self._passed = small
+        self._pass_s, self._full_s, self._gap_s = record["looked_s"], record["close_s"], record["gap_s"]
         self._since = record["since"]
 
 
 def thumbnail(image: ByteArray) -> Thumbnail:
-    """A small gray picture of at most 48 × 48 means of the green channel."""
+    """A small gray picture, about 48 × 48 means of the green channel, which carries most of the brightness."""
+    # Pixels are skipped first: four samples along each side of a cell suffice, whatever the size of the frame.
     rows, columns = (max(1, side // 48) for side in image.shape[:2])
-    green = image[:: max(1, rows // 4), :: max(1, columns // 4), 1].astype(np.float32)
+    green = image[:: max(1, rows // 4), :: max(1, columns // 4), 1].astype(np.float32)  # (H', W')
     rows, columns = (max(1, side // 48) for side in green.shape)
-    kept = green[: green.shape[0] // rows * rows, : green.shape[1] // columns * columns]
+    kept = green[: green.shape[0] // rows * rows, : green.shape[1] // columns * columns]  # whole cells
     means = kept.reshape(kept.shape[0] // rows, rows, kept.shape[1] // columns, columns).mean(axis=(1, 3))
     return np.asarray(np.rint(means), np.float32)
 

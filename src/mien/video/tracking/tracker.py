@@ -1,4 +1,6 @@
-"""Following faces: which face of this frame is which of the frames before, by motion and by look.
+"""Following faces: which face of this frame is which of the frames before, by motion and by appearance.
+
+    faces, crops → cost of each (track, face) → assignment → updated and new tracks
 
 It does not know detectors or networks: it is given boxes, and the crops that the network reads anyway.
 """
@@ -18,19 +20,19 @@ from mien.video.tracking.motion import Motion, Vector, box_size
 _REACH, _REACH_PER_S, _REACH_LIMIT = 0.6, 2.0, 2.0
 #: A face may be so much larger or smaller than expected (logarithm; 0.5 is a factor of 1.65).
 _SIZE_LIMIT = 0.5
-#: What a wholly different look costs, in face sizes of distance. Of 100 simulated pairs that meet and turn back, 5 keep
-#: their numbers at 0, 68 at 1, 94 at 2 and 95 at 3; of pairs that walk past each other 96 at any of these.
-_LOOK_COST = 3.0
-#: A face further from its place than the first, in face sizes, must look at least so much alike: one that was there at
-#: the last look, and one that comes back, which may be half hidden by what it comes back from behind.
+#: What a wholly different appearance costs, in face sizes of distance. Of 100 simulated pairs that meet and turn back,
+#: 5 keep their numbers at 0, 68 at 1, 94 at 2 and 95 at 3; of pairs that walk past each other 96 at any of these.
+_APPEARANCE_COST = 3.0
+#: A face further from its place than the first, in face sizes, must correlate with its track by at least the second:
+#: one that the last pass saw, and one that comes back, which may be half hidden by what it comes back from behind.
 _STAYING, _COMING_BACK = (0.3, 0.5), (0.8, 0.4)
-#: How fast the remembered look follows the seen one.
-_LOOK_RATE = 0.2
-#: After a cut only a face at the same place that looks like this (correlation) is the same; 17 photographed faces of
+#: Weight of the newest crop in a track's appearance.
+_APPEARANCE_RATE = 0.2
+#: After a cut only a face at the same place whose crop correlates by this is the same; 17 photographed faces of
 #: different people correlate by 0.25 in the median, by 0.88 at most.
-_SAME_LOOK = 0.85
-#: Side of a remembered look in pixels.
-_LOOK_SIDE = 16
+_SAME_APPEARANCE = 0.85
+#: Side of an appearance in pixels.
+_APPEARANCE_SIDE = 16
 
 
 @dataclass(slots=True)
@@ -40,15 +42,15 @@ class Track:
     Attributes:
         track_id: From 1, in the order of appearance, never used again.
         face: As it was last detected.
-        motion: Where it goes.
-        look: Its normalized crop, averaged over time, (256,).
-        present: Whether the last look of the detector saw it.
+        motion: State of its motion filter.
+        appearance: Its normalized crop, averaged over time, (256,).
+        present: Whether the last pass of the detector saw it.
     """
 
     track_id: int
     face: FaceDetection
     motion: Motion
-    look: Vector
+    appearance: Vector
     present: bool = True
 
     @property
@@ -57,16 +59,17 @@ class Track:
 
     def expected(self, time_s: float) -> FaceDetection:
         """The face where its motion takes it: the detected box and key points, moved and scaled."""
-        (x, y), believed = self.face.box.center, self.motion.at(time_s)
-        scale = believed.size / self.motion.size
-        (now_x, now_y), (then_x, then_y) = believed.center, self.motion.center
+        (x, y), predicted = self.face.box.center, self.motion.at(time_s)
+        scale = predicted.size / self.motion.size
+        (now_x, now_y), (then_x, then_y) = predicted.center, self.motion.center
+        # Scaling is about the picture's origin, so the center's own displacement by it is taken off again.
         return moved(self.face, x + now_x - then_x - x * scale, y + now_y - then_y - y * scale, scale)
 
 
 class Tracker:
     """Gives each face its number; a face that is gone for longer than ``max_lost_s`` comes back as a new one.
 
-    Gone is what a look missed: a face that the last look saw is followed however long ago that was.
+    Only a face that a pass missed is gone: one that the last pass saw is followed however long ago that was.
     """
 
     def __init__(self, *, max_lost_s: float = 1.0) -> None:
@@ -75,7 +78,7 @@ class Tracker:
         self._next_id = 1
 
     def expected(self, time_s: float) -> list[tuple[int, FaceDetection]]:
-        """The faces that the last look saw, where they should be now."""
+        """The faces that the last pass saw, where they should be now."""
         return [(track.track_id, track.expected(time_s)) for track in self.tracks if track.present]
 
     def update(
@@ -84,47 +87,49 @@ class Tracker:
         """The track of each detected face; unknown ones begin a track.
 
         Args:
-            faces: All that the detector saw.
-            crops: Of each the gray crop (size, size).
-            time_s: Of the frame.
+            faces: All that the detector found.
+            crops: The gray crop (size, size) of each.
+            time_s: Time of the frame.
             after_cut: The picture changed as a whole: only a face that looks the same at its place goes on.
         """
+        # A track that is gone stays for a while, so that its face can come back under its number.
         self.tracks = [track for track in self.tracks if track.present or time_s - track.seen_s <= self.max_lost_s]
-        looks = [remembered_look(crop) for crop in crops]
-        matched = {
-            column: self.tracks[row] for row, column in assign(self._costs(faces, looks, time_s, after_cut=after_cut))
-        }
+        appearances = [appearance_of(crop) for crop in crops]  # (256,) each
+        costs = self._costs(faces, appearances, time_s, after_cut=after_cut)  # (tracks, faces)
+        matched = {column: self.tracks[row] for row, column in assign(costs)}
         for track in self.tracks:
             track.present = False
         ids = []
-        for position, (face, look) in enumerate(zip(faces, looks, strict=True)):
-            track = matched.get(position) or self._begin(face, look, time_s)
+        for position, (face, appearance) in enumerate(zip(faces, appearances, strict=True)):
+            track = matched.get(position) or self._begin(face, appearance, time_s)
+            # A new track holds this box already; counted twice, the filter would be too sure of it.
             track.motion = track.motion.updated(face.box, time_s) if position in matched else track.motion
-            track.look = track.look + _LOOK_RATE * (look - track.look)
+            track.appearance = track.appearance + _APPEARANCE_RATE * (appearance - track.appearance)
             track.face, track.present = face, True
             ids.append(track.track_id)
-        if after_cut:
+        if after_cut:  # a face of the scene before does not come back
             self.tracks = [track for track in self.tracks if track.present]
         return ids
 
-    def _begin(self, face: FaceDetection, look: Vector, time_s: float) -> Track:
-        track = Track(self._next_id, face, Motion.start(face.box, time_s), look)
+    def _begin(self, face: FaceDetection, appearance: Vector, time_s: float) -> Track:
+        track = Track(self._next_id, face, Motion.start(face.box, time_s), appearance)
         self._next_id += 1
         self.tracks.append(track)
         return track
 
     def _costs(
-        self, faces: Sequence[FaceDetection], looks: Sequence[Vector], time_s: float, *, after_cut: bool
+        self, faces: Sequence[FaceDetection], appearances: Sequence[Vector], time_s: float, *, after_cut: bool
     ) -> Vector:
+        """What it costs to take each face for each track, (tracks, faces); ``FORBIDDEN`` where it cannot be."""
         costs = np.full((len(self.tracks), len(faces)), FORBIDDEN)
         for row, track in enumerate(self.tracks):
-            believed = track.motion.at(time_s)
-            for column, (face, look) in enumerate(zip(faces, looks, strict=True)):
-                costs[row, column] = _cost(track, believed, face, look, after_cut=after_cut)
+            predicted = track.motion.at(time_s)
+            for column, (face, appearance) in enumerate(zip(faces, appearances, strict=True)):
+                costs[row, column] = _cost(track, predicted, face, appearance, after_cut=after_cut)
         return costs
 
     def to_dict(self) -> dict[str, Any]:
-        """All that is remembered, as plain numbers, exact."""
+        """The state between two frames as plain numbers, exact."""
         tracks = [
             {
                 "track_id": track.track_id,
@@ -132,7 +137,7 @@ class Tracker:
                 "box": list(track.face.box.to_dict().values()),
                 "landmarks": _points(track.face.landmarks),
                 "motion": track.motion.to_dict(),
-                "look": track.look.tolist(),
+                "look": track.appearance.tolist(),  # the key of progress files that exist
                 "present": track.present,
             }
             for track in self.tracks
@@ -140,38 +145,41 @@ class Tracker:
         return {"next_id": self._next_id, "tracks": tracks}
 
     def restore(self, record: dict[str, Any]) -> None:
-        """Go on from what :meth:`to_dict` gave."""
+        """Continue from what :meth:`to_dict` gave."""
         self._next_id = record["next_id"]
         self.tracks = [_track_from(entry) for entry in record["tracks"]]
 
 
-def remembered_look(crop: FloatArray) -> Vector:
+def appearance_of(crop: FloatArray) -> Vector:
     """A gray crop (size, size) as 16 × 16 means, without its brightness and contrast, (256,)."""
-    edges = np.linspace(0, len(crop), _LOOK_SIDE + 1).astype(int)[:-1]
-    small = np.add.reduceat(np.add.reduceat(crop.astype(np.float64), edges, 0), edges, 1).ravel()
+    edges = np.linspace(0, len(crop), _APPEARANCE_SIDE + 1).astype(int)[:-1]  # first pixel of each cell, (16,)
+    # Sums in place of means: cells are equally large up to a pixel, and the norm goes below.
+    small = np.add.reduceat(np.add.reduceat(crop.astype(np.float64), edges, 0), edges, 1).ravel()  # (256,)
     centered = small - small.mean()
     return np.asarray(centered / max(float(np.linalg.norm(centered)), 1e-9))
 
 
 def likeness(first: Vector, second: Vector) -> float:
-    """Correlation of two looks, in [-1, 1]."""
+    """Correlation of two appearances, in [-1, 1]."""
     return float(first @ second / max(float(np.linalg.norm(first) * np.linalg.norm(second)), 1e-9))
 
 
-def _cost(track: Track, believed: Motion, face: FaceDetection, look: Vector, *, after_cut: bool) -> float:
-    """Distance in face sizes, difference of size, and of look; of a face and what is ``believed`` of the track now."""
+def _cost(track: Track, predicted: Motion, face: FaceDetection, appearance: Vector, *, after_cut: bool) -> float:
+    """Distance in face sizes, plus difference in size, plus difference in appearance."""
     size = box_size(face.box)
-    (x0, y0), (x1, y1) = believed.center, face.box.center
-    distance = float(np.hypot(x0 - x1, y0 - y1)) / max(size, believed.size)
-    resized = abs(float(np.log(size)) - float(believed.place[2]))
-    lost_s = believed.time_s - track.seen_s
-    alike = likeness(track.look, look)
+    (x0, y0), (x1, y1) = predicted.center, face.box.center
+    distance = float(np.hypot(x0 - x1, y0 - y1)) / max(size, predicted.size)
+    resized = abs(float(np.log(size)) - float(predicted.place[2]))
+    lost_s = predicted.time_s - track.seen_s
+    alike = likeness(track.appearance, appearance)
     near, least_alike = _STAYING if track.present else _COMING_BACK
-    stranger = distance > near and alike < least_alike
-    far = distance > min(_REACH + _REACH_PER_S * lost_s, _REACH_LIMIT) and iou(track.face.box, face.box) <= 0
-    if far or stranger or resized > _SIZE_LIMIT or (after_cut and (alike < _SAME_LOOK or distance > _REACH)):
+    # Each of these alone rules the pair out: too far for the time that passed, another person, another size.
+    is_far = distance > min(_REACH + _REACH_PER_S * lost_s, _REACH_LIMIT) and iou(track.face.box, face.box) <= 0
+    is_stranger = distance > near and alike < least_alike
+    is_new_after_cut = after_cut and (alike < _SAME_APPEARANCE or distance > _REACH)
+    if is_far or is_stranger or resized > _SIZE_LIMIT or is_new_after_cut:
         return FORBIDDEN
-    return distance + resized + _LOOK_COST * (1 - alike) / 2
+    return distance + resized + _APPEARANCE_COST * (1 - alike) / 2  # (1 - alike) / 2 lies in [0, 1]
 
 
 def _points(marks: FaceLandmarks | None) -> list[Any] | None:
