@@ -29,7 +29,8 @@ def _commands() -> str:
 
     def describe(command: Any, name: str) -> None:
         context = Context(command, info_name=name)
-        children = getattr(command, "commands", {})
+        names = command.list_commands(context) if hasattr(command, "list_commands") else []
+        children = {child: command.get_command(context, child) for child in names}
         if not children:
             parts.append(f"## {name}\n\n```text\n{_help(command, context)}\n```\n")
         for child, inner in sorted(children.items()):

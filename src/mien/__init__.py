@@ -8,53 +8,44 @@
 
 ``analyze_video`` reads videos and cameras and needs ``pip install 'mien[video]'``; the learning side
 (``open_dataset``, ``build_network``, ``train``, ``evaluate``, ``export_onnx``) needs ``pip install 'mien[train]'``.
-Both are imported on their first use.
+Everything is imported on its first use.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mien.base_rates import BaseRates
-from mien.decision import DecisionRule
-from mien.detection.base import Detector, FaceDetection
-from mien.detection.registry import build_detector, list_detectors
-from mien.detection.settings import SearchMode, SearchSettings
-from mien.errors import MienError
-from mien.expressions import (
-    AFFECTNET_LABELS,
-    FER2013_LABELS,
-    FERPLUS_LABELS,
-    USE_NOTICE,
-    Expression,
-    LabelSet,
-)
-from mien.geometry import Box, CropFrame, FaceLandmarks
-from mien.imaging import load_image
-from mien.json_object import JsonObject
-from mien.metadata import HeadSpec, InputSpec, ModelMetadata
-from mien.preprocessing import crop_face, to_model_input
-from mien.recognition.answers import AnswerOptions
-from mien.recognition.explanation import Explanation, explain
-from mien.recognition.pipeline import ExpressionPipeline, load
-from mien.recognition.quality import FaceQuality
-from mien.recognition.recognizer import Recognizer, load_recognizer
-from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
-from mien.render.faces import FaceMark
-from mien.weights import WeightFile, list_weights
-
 if TYPE_CHECKING:
     from mien.adaptation.judging import AdaptationMetrics, Measured
     from mien.adaptation.run import AdaptationResult, adapt
+    from mien.base_rates import BaseRates
     from mien.curation.importing import ImportOptions, import_dataset
     from mien.data.augmentation import Augmentation
     from mien.data.dataset import FerDataset, open_dataset
+    from mien.decision import DecisionRule
+    from mien.detection.base import Detector, FaceDetection
+    from mien.detection.registry import build_detector, list_detectors
+    from mien.detection.settings import SearchMode, SearchSettings
+    from mien.errors import MienError
     from mien.evaluation.bootstrap import Interval
     from mien.evaluation.comparison import Comparison, Difference, compare
     from mien.evaluation.groups import GroupResult, evaluate_groups
     from mien.evaluation.predictors import EvaluationOptions, Predictor
     from mien.evaluation.results import EvaluationResult
     from mien.evaluation.run import evaluate
+    from mien.expressions import AFFECTNET_LABELS, FER2013_LABELS, FERPLUS_LABELS, USE_NOTICE, Expression, LabelSet
+    from mien.geometry import Box, CropFrame, FaceLandmarks
+    from mien.imaging import load_image
+    from mien.json_object import JsonObject
+    from mien.metadata import HeadSpec, InputSpec, ModelMetadata
     from mien.networks.registry import build_network
+    from mien.preprocessing import crop_face, to_model_input
+    from mien.recognition.answers import AnswerOptions
+    from mien.recognition.explanation import Explanation, explain
+    from mien.recognition.pipeline import ExpressionPipeline, load
+    from mien.recognition.quality import FaceQuality
+    from mien.recognition.recognizer import Recognizer, load_recognizer
+    from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
+    from mien.render.faces import FaceMark
     from mien.training.config import FurtherData, TrainingConfig
     from mien.training.export.onnx_export import ExportResult, export_onnx, export_run
     from mien.training.history import EpochMetrics
@@ -71,6 +62,7 @@ if TYPE_CHECKING:
     from mien.video.sources.base import VideoFrame, VideoInfo, VideoSource
     from mien.video.sources.open import open_video
     from mien.video.sources.sampling import Sampling
+    from mien.weights import WeightFile, list_weights
 
 __all__ = [
     "AFFECTNET_LABELS",
@@ -162,59 +154,106 @@ __all__ = [
     "train",
 ]
 
-_LAZY = {
-    "Interval": "mien.evaluation.bootstrap",
-    "CheckpointState": "mien.training.runs",
-    "FirstWeights": "mien.training.initialization",
-    "Difference": "mien.evaluation.comparison",
+#: The module of each name, imported when the name is first used: `import mien` itself costs next to nothing.
+_MODULES = {
+    "AFFECTNET_LABELS": "mien.expressions",
+    "FER2013_LABELS": "mien.expressions",
+    "FERPLUS_LABELS": "mien.expressions",
+    "USE_NOTICE": "mien.expressions",
     "AdaptationMetrics": "mien.adaptation.judging",
     "AdaptationResult": "mien.adaptation.run",
-    "Measured": "mien.adaptation.judging",
-    "adapt": "mien.adaptation.run",
-    "ImportOptions": "mien.curation.importing",
-    "import_dataset": "mien.curation.importing",
-    "Comparison": "mien.evaluation.comparison",
-    "GroupResult": "mien.evaluation.groups",
-    "compare": "mien.evaluation.comparison",
-    "evaluate_groups": "mien.evaluation.groups",
+    "AnswerOptions": "mien.recognition.answers",
     "Augmentation": "mien.data.augmentation",
+    "BaseRates": "mien.base_rates",
+    "Box": "mien.geometry",
+    "CheckpointState": "mien.training.runs",
+    "Comparison": "mien.evaluation.comparison",
+    "CropFrame": "mien.geometry",
     "DataHashes": "mien.training.records",
+    "DecisionRule": "mien.decision",
+    "Detector": "mien.detection.base",
+    "Difference": "mien.evaluation.comparison",
     "EpochMetrics": "mien.training.history",
     "EvaluationOptions": "mien.evaluation.predictors",
     "EvaluationResult": "mien.evaluation.results",
+    "Explanation": "mien.recognition.explanation",
     "ExportResult": "mien.training.export.onnx_export",
+    "Expression": "mien.expressions",
+    "ExpressionPipeline": "mien.recognition.pipeline",
+    "ExpressionProbabilities": "mien.recognition.results",
+    "FaceDetection": "mien.detection.base",
+    "FaceExpression": "mien.recognition.results",
+    "FaceLandmarks": "mien.geometry",
+    "FaceMark": "mien.render.faces",
+    "FaceQuality": "mien.recognition.quality",
+    "FailedImage": "mien.recognition.results",
     "FerDataset": "mien.data.dataset",
+    "FirstWeights": "mien.training.initialization",
     "FrameResult": "mien.video.results",
     "FurtherData": "mien.training.config",
+    "GroupResult": "mien.evaluation.groups",
+    "HeadSpec": "mien.metadata",
+    "ImageResult": "mien.recognition.results",
+    "ImportOptions": "mien.curation.importing",
     "Initialization": "mien.training.initialization",
+    "InputSpec": "mien.metadata",
+    "Interval": "mien.evaluation.bootstrap",
+    "JsonObject": "mien.json_object",
+    "LabelSet": "mien.expressions",
     "Listener": "mien.training.progress",
+    "Measured": "mien.adaptation.judging",
+    "MienError": "mien.errors",
+    "ModelMetadata": "mien.metadata",
     "Predictor": "mien.evaluation.predictors",
+    "Recognizer": "mien.recognition.recognizer",
     "RunFolder": "mien.training.runs",
     "RunRecord": "mien.training.records",
     "RunResult": "mien.training.run",
-    "TrainingConfig": "mien.training.config",
-    "WeightsSource": "mien.training.records",
-    "__version__": "mien.version",
     "Sampling": "mien.video.sources.sampling",
+    "SearchMode": "mien.detection.settings",
+    "SearchSettings": "mien.detection.settings",
     "TrackedFace": "mien.video.results",
+    "TrainingConfig": "mien.training.config",
     "VideoFrame": "mien.video.sources.base",
     "VideoInfo": "mien.video.sources.base",
     "VideoSettings": "mien.video.settings",
     "VideoSource": "mien.video.sources.base",
-    "open_video": "mien.video.sources.open",
+    "WeightFile": "mien.weights",
+    "WeightsSource": "mien.training.records",
+    "__version__": "mien.version",
+    "adapt": "mien.adaptation.run",
     "analyze_video": "mien.video.run",
+    "build_detector": "mien.detection.registry",
     "build_network": "mien.networks.registry",
+    "compare": "mien.evaluation.comparison",
+    "crop_face": "mien.preprocessing",
     "evaluate": "mien.evaluation.run",
+    "evaluate_groups": "mien.evaluation.groups",
+    "explain": "mien.recognition.explanation",
     "export_onnx": "mien.training.export.onnx_export",
     "export_run": "mien.training.export.onnx_export",
+    "import_dataset": "mien.curation.importing",
+    "list_detectors": "mien.detection.registry",
+    "list_weights": "mien.weights",
+    "load": "mien.recognition.pipeline",
     "load_config": "mien.training.recipes",
+    "load_image": "mien.imaging",
+    "load_recognizer": "mien.recognition.recognizer",
     "open_dataset": "mien.data.dataset",
+    "open_video": "mien.video.sources.open",
+    "to_model_input": "mien.preprocessing",
     "train": "mien.training.run",
 }
 
 
 def __getattr__(name: str) -> object:
-    """A name of the learning or the video side, or the version, imported on its first use."""
-    if name not in _LAZY:
+    """A public name, whose module is imported on its first use."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LAZY[name]), name)
+    found = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return sorted({*globals(), *__all__})

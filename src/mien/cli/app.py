@@ -1,74 +1,91 @@
 """The ``mien`` command: its sub-commands, and the door where errors become exit codes.
 
-It does not know what the commands do.
+A command's module is imported when the command is called or told of, so that each pays for itself alone. This one does
+not know what the commands do.
 """
 
 import sys
 import traceback
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from mien.cli import (
-    adapt,
-    batch,
-    card,
-    compare,
-    curation,
-    data,
-    decision,
-    doctor,
-    evaluate,
-    explain,
-    models,
-    predict,
-    recipes,
-    report,
-    serve,
-    train,
-    video,
-    webcam,
-)
 from mien.cli.streams import guarded_streams
 from mien.errors import MienError
 from mien.expressions import USE_NOTICE
 from mien.text import printable
-from mien.version import __version__
+
+#: Where each command is, ``module:name`` below ``mien.cli``: a function, or a Typer application with commands of its
+#: own.
+COMMANDS = {
+    "predict": "predict:predict",
+    "explain": "explain:explain",
+    "video": "video:video",
+    "webcam": "webcam:webcam",
+    "batch": "batch:app",
+    "serve": "serve:serve",
+    "data": "curation:data_app",
+    "recipes": "recipes:app",
+    "train": "train:train",
+    "average": "train:average",
+    "export": "train:export",
+    "fit-decision": "decision:fit_decision",
+    "adapt": "adapt:adapt",
+    "evaluate": "evaluate:evaluate",
+    "compare": "compare:compare",
+    "card": "card:card",
+    "report": "report:report",
+    "models": "models:models",
+    "doctor": "doctor:doctor",
+}
+
+
+class LazyGroup(TyperGroup):
+    """The commands of :data:`COMMANDS`, each imported when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer brings its own click, or not
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """The command, or None where there is none of that name."""
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            self.commands[cmd_name] = _built(cmd_name)
+        return self.commands.get(cmd_name)
+
+
+def _built(name: str) -> Any:
+    module, attribute = COMMANDS[name].split(":")
+    found = import_module(f"mien.cli.{module}")
+    command = getattr(found, attribute)
+    holder = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    holder.callback()(lambda: None)  # a single command without a callback would have no name
+    if isinstance(command, typer.Typer):
+        holder.add_typer(command, name=name)
+    else:
+        # its options are all that a command is registered with, but for one whose settings read them
+        holder.command(name, **getattr(found, "REGISTRATION", {}))(command)
+    built: Any = get_command(holder)
+    return built.commands[name]
+
 
 app = typer.Typer(
     name="mien",
+    cls=LazyGroup,
     help=f"Read the expression on every face of a picture; train and judge the network that does it.\n\n{USE_NOTICE}",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.add_typer(data.app, name="data")
-data.app.command("import")(curation.import_)
-data.app.command("audit")(curation.audit)
-data.app.command("select")(curation.select)
-data.app.command("decide")(curation.decide)
-app.add_typer(recipes.app, name="recipes")
-app.add_typer(batch.app, name="batch")
-app.command("predict")(predict.predict)
-app.command("explain")(explain.explain)
-app.command("video")(video.video)
-app.command("webcam")(webcam.webcam)
-app.command("serve", context_settings=serve.CONTEXT, add_help_option=False)(serve.serve)
-app.command("models")(models.models)
-app.command("train")(train.train)
-app.command("average")(train.average)
-app.command("export")(train.export)
-app.command("fit-decision")(decision.fit_decision)
-app.command("adapt")(adapt.adapt)
-app.command("evaluate")(evaluate.evaluate)
-app.command("card")(card.card)
-app.command("compare")(compare.compare)
-app.command("report")(report.report)
-app.command("doctor")(doctor.doctor)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from mien.version import __version__
+
         print(f"mien {__version__}")
         raise typer.Exit
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
+from mien.cli.data import app as data_app
 from mien.cli.data import tell_prepared
 from mien.errors import ConfigError
 
@@ -19,6 +20,7 @@ LAYOUT_NAMES = (
 )
 
 
+@data_app.command("import")
 def import_(  # noqa: PLR0917 - options of a command
     source: Annotated[Path, typer.Argument(help="Folder or file as the publisher's archive unpacks.")],
     layout: Annotated[str, typer.Option(help=f"Its layout: {', '.join(LAYOUT_NAMES)}.")],
@@ -72,6 +74,7 @@ def _pairs(texts: list[str] | None) -> dict[str, str]:
     return pairs
 
 
+@data_app.command()
 def audit(
     data: Annotated[Path, typer.Argument(help="The prepared data set.")],
     out: Annotated[
@@ -138,6 +141,7 @@ def _model(name: str) -> "Predictor":
     return load_recognizer(name)
 
 
+@data_app.command()
 def select(
     data: Annotated[Path, typer.Argument(help="The prepared data set.")],
     out: Annotated[Path, typer.Option(help="Folder for tasks.json and labeling_config.xml, and FiftyOne's data set.")],
@@ -173,6 +177,7 @@ def select(
     print(f"wrote {len(chosen):,} tasks to {out / 'tasks.json'} and {out / 'labeling_config.xml'}")
 
 
+@data_app.command()
 def decide(
     export: Annotated[Path, typer.Argument(help="Label Studio's export of the tasks, as JSON.")],
     out: Annotated[Path, typer.Option(help="decisions.csv for mien data prepare --decisions.")],

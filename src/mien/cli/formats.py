@@ -11,9 +11,8 @@ from typing import Any, Literal, get_args
 from mien.errors import ConfigError
 from mien.expressions import LabelSet
 from mien.recognition.results import FailedImage, ImageResult
-from mien.render.text import counted, rounded
+from mien.render.text import counted, csv_line, rounded
 from mien.text import printable
-from mien.video.sinks.rows import csv_line
 
 Format = Literal["json", "jsonl", "csv", "table"]
 Outcome = ImageResult | FailedImage

@@ -9,6 +9,7 @@ from mien.decision import Decision
 from mien.detection.registry import list_detectors
 from mien.detection.settings import SearchMode
 from mien.metadata import LabelConvention
+from mien.runtime.devices import Device
 
 ModelOption = Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")]
 DetectorOption = Annotated[str, typer.Option(help=f"One of {', '.join(list_detectors())}.")]
@@ -24,6 +25,9 @@ MinDetectorScoreOption = Annotated[
     float | None, typer.Option(help="Leave out faces that the detector is less sure of, 0 to 1.")
 ]
 SmoothingOption = Annotated[float, typer.Option(help="Time constant of smoothing in seconds; 0 is off.")]
+DeviceOption = Annotated[
+    Device, typer.Option(help="What networks run on; auto takes a graphics card where onnxruntime has one.")
+]
 ThreadsOption = Annotated[int, typer.Option(help="Threads of each network.")]
 LabelsOption = Annotated[
     LabelConvention,

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from mien.cli.drawings import Drawings
 from mien.cli.formats import Format, Outcome, choose_format, chunks
@@ -20,6 +18,7 @@ from mien.cli.options import (
     DecisionOption,
     DetectorFileOption,
     DetectorOption,
+    DeviceOption,
     LabelsOption,
     MaxFacesOption,
     MaxPixelsOption,
@@ -80,6 +79,7 @@ def predict(
     prior: PriorOption = None,
     decision: DecisionOption = "rule",
     max_pixels: MaxPixelsOption = MAX_PIXELS,
+    device: DeviceOption = "auto",
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Name no expression where the named one is less probable than this.")
     ] = 0.0,
@@ -104,6 +104,7 @@ def predict(
         prior=prior,
         decision=decision,
         max_pixels=max_pixels,
+        device=device,
     )
     single = is_single(sources)
     tally = _Tally()
@@ -145,6 +146,9 @@ def _read(pipeline: ExpressionPipeline, items: Sequence[Item], *, quiet: bool) -
     with contextlib.ExitStack() as stack:
         steps: Iterable[Item] = items
         if not quiet:
+            from rich.console import Console
+            from rich.progress import Progress
+
             progress = stack.enter_context(Progress(console=Console(stderr=True), transient=True))
             steps = progress.track(items, description="Reading faces")
         for item in steps:

@@ -7,8 +7,11 @@ import typer
 
 from mien.runtime.optional import extra
 
-#: The settings read the options themselves, ``--help`` included.
-CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+#: How the command is registered: the settings read the options themselves, ``--help`` included.
+REGISTRATION = {
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    "add_help_option": False,
+}
 
 
 def serve(context: typer.Context) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from mien.detection.base import FaceDetection, in_reading_order, moved
 from mien.detection.traits import SearchTraits
 from mien.geometry import Box, ByteArray, FaceLandmarks, FloatArray, corner_ious
+from mien.runtime.devices import Device
 from mien.runtime.files import sha256_of
 from mien.runtime.onnx import open_session
 from mien.weights import weight_path
@@ -50,14 +51,17 @@ class BlazeFace:
         min_score: Faces below this confidence are left out.
         path: Another ONNX file of the same network; None takes the shipped one.
         threads: Threads within one call; None leaves it to onnxruntime.
+        device: What the network runs on.
     """
 
     name = "blazeface"
 
-    def __init__(self, *, min_score: float = 0.5, path: Path | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self, *, min_score: float = 0.5, path: Path | None = None, threads: int | None = None, device: Device = "auto"
+    ) -> None:
         self.min_score = min_score
         self._path = path or weight_path("blazeface", kind="detector")
-        self._session = open_session(self._path, threads=threads)
+        self._session = open_session(self._path, threads=threads, device=device)
         self._anchors = anchor_centers()
 
     @property

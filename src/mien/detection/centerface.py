@@ -15,6 +15,7 @@ from PIL import Image
 from mien.detection.base import FaceDetection, in_reading_order, moved
 from mien.errors import ModelFileError
 from mien.geometry import Box, ByteArray, FaceLandmarks, FloatArray, corner_ious
+from mien.runtime.devices import Device
 from mien.runtime.files import sha256_of
 from mien.runtime.onnx import open_session
 from mien.weights import weight_path
@@ -34,6 +35,7 @@ class CenterFace:
         max_side: Larger pictures are shrunk to this long side first; None shows them as they are.
         path: Another ONNX file of the same network; None takes the shipped one.
         threads: Threads within one call; None leaves it to onnxruntime.
+        device: What the network runs on.
 
     Raises:
         ModelFileError: The file is not there, or is no CenterFace.
@@ -48,10 +50,11 @@ class CenterFace:
         max_side: int | None = 1280,
         path: Path | None = None,
         threads: int | None = None,
+        device: Device = "auto",
     ) -> None:
         self.min_score, self.max_side = min_score, max_side
         self._path = path or weight_path("centerface", kind="detector")
-        self._session = open_session(self._path, threads=threads)
+        self._session = open_session(self._path, threads=threads, device=device)
         missing = {*_OUTPUTS} - {output.name for output in self._session.get_outputs()}
         if missing:
             raise ModelFileError(f"{self._path}: not a CenterFace detector, it lacks the outputs {sorted(missing)}")

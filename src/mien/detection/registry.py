@@ -1,22 +1,17 @@
 """The detectors by name: the one list that the command line, the library and its errors read.
 
-It makes none until asked, so that an absent extra matters only to who wants it.
+It imports and makes none until asked, so that an absent extra matters only to who wants it.
 """
 
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
 from mien.detection.base import Detector
-from mien.detection.blazeface import BLAZEFACE_TRAITS, BlazeFace
-from mien.detection.centerface import CenterFace
-from mien.detection.centersearch import DOUBTFUL_SCORE, CenterFaceSearch
-from mien.detection.haar import HaarCascade
-from mien.detection.multiscale import MultiscaleDetector
 from mien.detection.settings import DEFAULT_SEARCH, SearchSettings, SelectingDetector
-from mien.detection.whole import WholePicture
-from mien.detection.yunet import YuNet
 from mien.errors import ConfigError, UnknownDetectorError
+from mien.runtime.devices import Device
 
 _WITHOUT_FILE = ("haar", "whole")
 
@@ -30,6 +25,7 @@ def build_detector(
     file: Path | None = None,
     search: SearchSettings = DEFAULT_SEARCH,
     threads: int | None = None,
+    device: Device = "auto",
 ) -> Detector:
     """The detector called ``name``.
 
@@ -39,10 +35,11 @@ def build_detector(
         search: How thoroughly, for which faces. ``haar``, ``whole`` and ``yunet`` know one way of looking: of them
             only size, number and score are chosen.
         threads: Threads within one call of the detector's network; None leaves it to the engine.
+        device: What that network runs on; ``haar`` and ``whole`` have none.
 
     Raises:
         UnknownDetectorError: There is no such detector; near names are given.
-        ConfigError: ``yunet`` without a file, or a file for one that takes none.
+        ConfigError: ``yunet`` without a file, a file for one that takes none, or the device is not there.
         MissingDependencyError: ``haar`` without OpenCV.
         ModelFileError: The file cannot be read.
     """
@@ -51,7 +48,7 @@ def build_detector(
         raise UnknownDetectorError(f"no detector {name!r}; did you mean {', '.join(near)}?")
     if file is not None and name in _WITHOUT_FILE:
         raise ConfigError(f"the detector {name} takes no file, got {file}", hint="--detector-file belongs to yunet")
-    return _BUILDERS[name](file, search, threads)
+    return _BUILDERS[name](file, search, _Engine(threads, device))
 
 
 def list_detectors() -> tuple[str, ...]:
@@ -59,33 +56,52 @@ def list_detectors() -> tuple[str, ...]:
     return tuple(sorted(_BUILDERS))
 
 
-def _blazeface(file: Path | None, search: SearchSettings, threads: int | None) -> Detector:
+class _Engine(NamedTuple):
+    """How a detector's network is run."""
+
+    threads: int | None
+    device: Device
+
+
+def _blazeface(file: Path | None, search: SearchSettings, engine: _Engine) -> Detector:
+    from mien.detection.blazeface import BLAZEFACE_TRAITS, BlazeFace
+    from mien.detection.multiscale import MultiscaleDetector
+
     least = BLAZEFACE_TRAITS.min_score if search.min_score is None else search.min_score
-    looker = BlazeFace(min_score=min(BLAZEFACE_TRAITS.doubtful_score, least), path=file, threads=threads)
+    looker = BlazeFace(min_score=min(BLAZEFACE_TRAITS.doubtful_score, least), path=file, **engine._asdict())
     return MultiscaleDetector(looker, BLAZEFACE_TRAITS, search)
 
 
-def _centerface(file: Path | None, search: SearchSettings, threads: int | None) -> Detector:
+def _centerface(file: Path | None, search: SearchSettings, engine: _Engine) -> Detector:
+    from mien.detection.centerface import CenterFace
+    from mien.detection.centersearch import DOUBTFUL_SCORE, CenterFaceSearch
+
     least = DOUBTFUL_SCORE if search.min_score is None else min(DOUBTFUL_SCORE, search.min_score)
-    return CenterFaceSearch(CenterFace(min_score=least, path=file, threads=threads), search)
+    return CenterFaceSearch(CenterFace(min_score=least, path=file, **engine._asdict()), search)
 
 
-def _haar(_: Path | None, search: SearchSettings, __: int | None) -> Detector:
+def _haar(_: Path | None, search: SearchSettings, __: _Engine) -> Detector:
+    from mien.detection.haar import HaarCascade
+
     plain = HaarCascade() if search.min_score is None else HaarCascade(min_score=search.min_score)
     return _selecting(plain, search)
 
 
-def _whole(_: Path | None, search: SearchSettings, __: int | None) -> Detector:
+def _whole(_: Path | None, search: SearchSettings, __: _Engine) -> Detector:
+    from mien.detection.whole import WholePicture
+
     return _selecting(WholePicture(), search)
 
 
-def _yunet(file: Path | None, search: SearchSettings, threads: int | None) -> Detector:
+def _yunet(file: Path | None, search: SearchSettings, engine: _Engine) -> Detector:
+    from mien.detection.yunet import YuNet
+
     if file is None:
         raise ConfigError(
             "the detector yunet needs its ONNX file", hint="--detector-file face_detection_yunet.onnx (OpenCV Zoo)"
         )
     least = search.min_score
-    plain = YuNet(file, threads=threads) if least is None else YuNet(file, min_score=least, threads=threads)
+    plain = YuNet(file, **engine._asdict()) if least is None else YuNet(file, min_score=least, **engine._asdict())
     return _selecting(plain, search)
 
 
@@ -94,7 +110,7 @@ def _selecting(detector: Detector, search: SearchSettings) -> Detector:
     return SelectingDetector(detector, search) if is_choosing else detector
 
 
-_BUILDERS: dict[str, Callable[[Path | None, SearchSettings, int | None], Detector]] = {
+_BUILDERS: dict[str, Callable[[Path | None, SearchSettings, _Engine], Detector]] = {
     "blazeface": _blazeface,
     "centerface": _centerface,
     "haar": _haar,

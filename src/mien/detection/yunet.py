@@ -12,6 +12,7 @@ from PIL import Image
 from mien.detection.base import FaceDetection, in_reading_order, merge_overlapping, moved
 from mien.errors import ModelFileError
 from mien.geometry import Box, ByteArray, FaceLandmarks, FloatArray
+from mien.runtime.devices import Device
 from mien.runtime.files import sha256_of
 from mien.runtime.onnx import open_session
 
@@ -27,6 +28,7 @@ class YuNet:
         min_score: Faces below this confidence are left out.
         max_side: Larger pictures are shrunk to this long side first.
         threads: Threads within one call; None leaves it to onnxruntime.
+        device: What the network runs on.
 
     Raises:
         ModelFileError: The file is not there, or is no YuNet.
@@ -34,8 +36,16 @@ class YuNet:
 
     name = "yunet"
 
-    def __init__(self, path: Path, *, min_score: float = 0.7, max_side: int = 1280, threads: int | None = None) -> None:
-        self._path, self._session = path, open_session(path, threads=threads)
+    def __init__(
+        self,
+        path: Path,
+        *,
+        min_score: float = 0.7,
+        max_side: int = 1280,
+        threads: int | None = None,
+        device: Device = "auto",
+    ) -> None:
+        self._path, self._session = path, open_session(path, threads=threads, device=device)
         self._outputs = [f"{kind}_{stride}" for stride in _STRIDES for kind in _KINDS]
         missing = set(self._outputs) - {output.name for output in self._session.get_outputs()}
         if missing:

@@ -6,6 +6,7 @@ It does not know how a detector or the network works. Faces of several pictures 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from os import PathLike
@@ -28,6 +29,7 @@ from mien.recognition.answers import AnswerOptions
 from mien.recognition.quality import measure_quality
 from mien.recognition.recognizer import Recognizer, load_recognizer
 from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
+from mien.runtime.devices import Device
 
 #: So many pictures, or pixels of them, are held at a time while their faces go through the network together; a picture
 #: with more pixels is held alone.
@@ -188,6 +190,7 @@ def load(  # noqa: PLR0913 - the front door; its options are keywords
     prior: Prior | None = None,
     decision: Decision = "rule",
     max_pixels: int = MAX_PIXELS,
+    device: Device = "auto",
 ) -> ExpressionPipeline:
     """A pipeline of a shipped model or a file, and a detector by name.
 
@@ -208,10 +211,12 @@ def load(  # noqa: PLR0913 - the front door; its options are keywords
             those that the model learned.
         decision: ``rule`` names expressions by the model's decision rule, ``argmax`` the most probable one.
         max_pixels: Pictures with more pixels are refused before they are decoded.
+        device: What both networks run on: ``auto`` (a graphics card where onnxruntime has one, else the processor),
+            ``cpu``, ``cuda``, ``coreml``, ``directml`` or ``openvino``.
 
     Raises:
-        ConfigError: A number is out of range, the detector file is missing or not wanted, or the model
-            cannot answer so: it has no such head, or its base rates are not known.
+        ConfigError: A number is out of range, the detector file is missing or not wanted, the device is not there, or
+            the model cannot answer so: it has no such head, or its base rates are not known.
         SourceError: The file of base rates cannot be read.
         UnknownModelError: No such model ships.
         UnknownDetectorError: There is no such detector.
@@ -219,9 +224,15 @@ def load(  # noqa: PLR0913 - the front door; its options are keywords
         MissingDependencyError: The detector needs an extra that is not installed.
     """
     named = model if isinstance(model, str) else Path(model)
-    recognizer = load_recognizer(named, threads=threads, labels=labels, prior=prior, decision=decision)
     wanted = SearchSettings(search, min_face, max_faces, min_detector_score)
-    found_by = build_detector(detector, file=detector_file, search=wanted, threads=threads)
+    with ThreadPoolExecutor(1) as beside:  # both sessions are opened side by side
+        finder = beside.submit(
+            build_detector, detector, file=detector_file, search=wanted, threads=threads, device=device
+        )
+        recognizer = load_recognizer(
+            named, threads=threads, labels=labels, prior=prior, decision=decision, device=device
+        )
+        found_by = finder.result()
     return ExpressionPipeline(found_by, recognizer, min_confidence=min_confidence, max_pixels=max_pixels)
 
 

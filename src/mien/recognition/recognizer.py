@@ -19,6 +19,7 @@ from mien.metadata import INPUT_NAME, METADATA_KEY, PERCEIVED, LabelConvention, 
 from mien.preprocessing import to_model_input
 from mien.recognition.answers import AnswerOptions, Answers
 from mien.recognition.model_checks import check_metadata, check_network, check_probabilities
+from mien.runtime.devices import Device
 from mien.runtime.onnx import open_session
 from mien.weights import weight_path
 
@@ -35,21 +36,29 @@ class Recognizer:
         batch_size: At most so many faces go through the network at once.
         threads: Threads within one call; None leaves it to onnxruntime (all cores).
         options: Which head answers, under which base rates, and how an expression is named.
+        device: What the network runs on.
 
     Raises:
         ModelFileError: The file is not there, is damaged, carries no metadata of this package, or its network does not
             do what they say; one gray face is tried.
-        ConfigError: ``batch_size`` is not positive, or the model cannot answer as ``options`` ask.
+        ConfigError: ``batch_size`` is not positive, the model cannot answer as ``options`` ask, or the device is not
+            there.
         SourceError: A file of base rates cannot be read.
     """
 
     def __init__(
-        self, path: Path, *, batch_size: int = 64, threads: int | None = None, options: AnswerOptions = _DEFAULT
+        self,
+        path: Path,
+        *,
+        batch_size: int = 64,
+        threads: int | None = None,
+        options: AnswerOptions = _DEFAULT,
+        device: Device = "auto",
     ) -> None:
         if batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size}, expected at least 1")
         self.path, self.batch_size = path, batch_size
-        self._session = open_session(path, threads=threads)
+        self._session = open_session(path, threads=threads, device=device)
         self.metadata = _read_metadata(self._session.strings, path)
         check_metadata(self.metadata, path)
         check_network(self._session, self.metadata, path)
@@ -82,6 +91,11 @@ class Recognizer:
     def providers(self) -> tuple[str, ...]:
         """What onnxruntime really runs the network on, first choice first."""
         return tuple(self._session.get_providers())
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The same in the names of :data:`~mien.runtime.devices.Device`, such as ``("cuda", "cpu")``."""
+        return self._session.devices
 
     def predict_proba(self, images: npt.NDArray[Any]) -> FloatArray:
         """Probabilities of each face, float32 (N, classes); rows sum to one.
@@ -135,6 +149,7 @@ def load_recognizer(
     labels: LabelConvention = PERCEIVED,
     prior: Prior | None = None,
     decision: Decision = "rule",
+    device: Device = "auto",
 ) -> Recognizer:
     """The recognizer of a shipped model by name, or of an ONNX file by its path.
 
@@ -145,15 +160,17 @@ def load_recognizer(
         labels: ``perceived`` or ``intended``, see :class:`AnswerOptions`.
         prior: Base rates to answer under: ``balanced``, a JSON file, or rates by name; None keeps the model's.
         decision: ``rule`` or ``argmax``.
+        device: What the network runs on; ``auto`` takes a graphics card where onnxruntime has one, else the processor.
 
     Raises:
         UnknownModelError: No such model ships.
         ModelFileError: The file is not there, is damaged, or carries no metadata of this package.
-        ConfigError: The model cannot answer so: it has no such head, or its base rates are not known.
+        ConfigError: The model cannot answer so: it has no such head, or its base rates are not known; or the device is
+            not there.
         SourceError: The file of base rates cannot be read.
     """
     options = AnswerOptions(labels, prior, decision)
-    return Recognizer(model_path(model), batch_size=batch_size, threads=threads, options=options)
+    return Recognizer(model_path(model), batch_size=batch_size, threads=threads, options=options, device=device)
 
 
 def model_path(model: str | Path) -> Path:

@@ -21,7 +21,6 @@ from mien.geometry import ByteArray, FloatArray
 from mien.recognition.quality import FaceQuality
 from mien.render.canvas import save_picture
 from mien.render.faces import FaceMark
-from mien.render.html import html_table, picture_uri
 from mien.render.panels import render_panels
 from mien.render.text import percent
 from mien.runtime.optional import extra
@@ -241,6 +240,8 @@ class ImageResult:
 
     def _repr_html_(self) -> str:
         """For notebooks: the picture with boxes and bars; the probabilities as a table where no picture was kept."""
+        from mien.render.html import html_table, picture_uri  # noqa: PLC0415 - tables are Rich's, which takes a while
+
         if self.image is not None:
             return f'<img alt="{escape(repr(self))}" style="max-width:100%" src="{picture_uri(self.plot())}">'
         labels = [] if not self.faces else [str(label) for label in self.faces[0].probabilities.labels]

@@ -1,10 +1,11 @@
 """Tables of text: one type that Markdown, pages and the command line all show."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
 
 #: Columns of a table that goes to a file or a pipe.
 _PIPE_WIDTH = 140
@@ -33,8 +34,11 @@ class Table:
         note = f"\n{self.note}\n" if self.note else ""
         return f"### {self.title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in cells) + note
 
-    def to_rich(self) -> RichTable:
+    def to_rich(self) -> "RichTable":
         """For a console; the cells are plain text."""
+        from rich.table import Table as RichTable  # noqa: PLC0415 - not for pages of HTML
+        from rich.text import Text  # noqa: PLC0415
+
         shown = RichTable(title=Text(self.title), title_justify="left", caption_justify="left")
         if self.note:
             shown.caption = Text(self.note)
@@ -45,7 +49,9 @@ class Table:
         return shown
 
 
-def table_console() -> Console:
+def table_console() -> "Console":
     """A console as wide as the terminal; wide enough for every table where there is none."""
+    from rich.console import Console  # noqa: PLC0415
+
     console = Console()
     return console if console.is_terminal else Console(width=_PIPE_WIDTH)

@@ -1,5 +1,8 @@
-"""Numbers in words and signs."""
+"""Numbers in words and signs, and rows as lines of CSV."""
 
+import csv
+import io
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -40,3 +43,10 @@ def rounded(record: Any, digits: int = 6) -> Any:
     if isinstance(record, list | tuple):
         return [rounded(value, digits) for value in record]
     return significant(record, digits) if isinstance(record, float) else record
+
+
+def csv_line(values: Iterable[Any]) -> str:
+    """One line of CSV; numbers in full."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()

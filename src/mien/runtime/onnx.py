@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from mien.errors import ModelFileError
+from mien.runtime.devices import Device, DeviceChoice, choose_device, devices_of
 from mien.runtime.translation import translate_errors
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _OF_PARENTS: "list[InferenceSession]" = []
 
 
 class OnnxSession:
-    """An ONNX file, opened on the processor; ``run`` may be called from several threads at once.
+    """An ONNX file, opened on a device; ``run`` may be called from several threads at once.
 
     It is pickled by its path and opened anew where it is unpickled; a process that was forked opens it anew at its
     first run, since threads do not live on in a fork. A copy is the same session.
@@ -44,13 +45,15 @@ class OnnxSession:
     Args:
         path: The ONNX file.
         threads: Threads within one call; None leaves it to onnxruntime (all cores).
+        device: What it runs on.
 
     Raises:
         ModelFileError: The file is not there or is no ONNX network.
+        ConfigError: The device is not there, or does not start.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None) -> None:
-        self.path, self.threads = path.absolute(), threads
+    def __init__(self, path: Path, *, threads: int | None = None, device: Device = "auto") -> None:
+        self.path, self.threads, self.device = path.absolute(), threads, device
         self._lock = Lock()
         self._open()
 
@@ -60,12 +63,14 @@ class OnnxSession:
         options.log_severity_level = 4  # what is wrong comes as an exception
         if self.threads is not None:
             options.intra_op_num_threads = self.threads
+        # waiting threads would else turn in a loop: twice the processor time for a network of milliseconds
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if not self.path.is_file():
             raise ModelFileError(f"{self.path}: no such model file")
+        choice = choose_device(self.device, onnxruntime.get_available_providers())
         with translate_errors(lambda why: ModelFileError(f"{self.path}: not a readable ONNX network ({why})")):
-            self._session: InferenceSession = onnxruntime.InferenceSession(
-                str(self.path), options, providers=["CPUExecutionProvider"]
-            )
+            self._session: InferenceSession = _session(onnxruntime, self.path, options, choice)
+        choice.check(self._session.get_providers())
         self._process = os.getpid()
 
     def run(
@@ -115,12 +120,17 @@ class OnnxSession:
         return list(self._session.get_providers())
 
     @property
+    def devices(self) -> tuple[str, ...]:
+        """What it runs on in the names of :data:`~mien.runtime.devices.Device`, first choice first."""
+        return devices_of(self.get_providers())
+
+    @property
     def strings(self) -> dict[str, str]:
         """The metadata strings of the file."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(OnnxSession, threads=self.threads), (self.path,)
+        return partial(OnnxSession, threads=self.threads, device=self.device), (self.path,)
 
     def __copy__(self) -> "OnnxSession":
         return self
@@ -129,10 +139,30 @@ class OnnxSession:
         return self
 
 
-def open_session(path: Path, *, threads: int | None = None) -> OnnxSession:
-    """A session on the processor, see :class:`OnnxSession`.
+def open_session(path: Path, *, threads: int | None = None, device: Device = "auto") -> OnnxSession:
+    """A session, see :class:`OnnxSession`.
 
     Raises:
         ModelFileError: The file is not there or is no ONNX network.
+        ConfigError: The device is not there, or does not start.
     """
-    return OnnxSession(path, threads=threads)
+    return OnnxSession(path, threads=threads, device=device)
+
+
+def available_devices() -> tuple[str, ...]:
+    """The devices that onnxruntime was built with here; whether one starts shows when a session is opened."""
+    return devices_of(load_onnxruntime().get_available_providers())
+
+
+def _session(onnxruntime: ModuleType, path: Path, options: Any, choice: DeviceChoice) -> "InferenceSession":
+    """A session on the processor alone where the chosen device does not start; onnxruntime would print that."""
+    cpu = choice.providers[-1:]
+    for providers in dict.fromkeys((choice.providers, cpu)):
+        try:
+            return onnxruntime.InferenceSession(  # type: ignore[no-any-return]
+                str(path), options, providers=list(providers), enable_fallback=0
+            )
+        except Exception:  # of a device any kind may come, of the file too: then the processor raises it again
+            if providers == cpu:
+                raise
+    raise AssertionError

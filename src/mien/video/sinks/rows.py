@@ -3,13 +3,11 @@
 It does not know files that grow.
 """
 
-import csv
-import io
 import json
-from collections.abc import Iterable
 from typing import Any, TextIO
 
 from mien.expressions import LabelSet
+from mien.render.text import csv_line
 from mien.video.results import FrameResult
 from mien.video.sinks.base import Ending
 from mien.video.sources.base import VideoInfo
@@ -40,13 +38,6 @@ def rows_text(result: FrameResult, labels: LabelSet, form: str) -> str:
     if form == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     return "".join(csv_line([_cell(value) for value in row.values()]) for row in rows)
-
-
-def csv_line(values: Iterable[Any]) -> str:
-    """One line of CSV; numbers in full."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue()
 
 
 def _cell(value: Any) -> Any:

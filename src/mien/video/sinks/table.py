@@ -12,10 +12,11 @@ from typing import Any, BinaryIO, Literal
 
 from mien.errors import CheckpointError, ConfigError, StorageError, missing_extra
 from mien.expressions import LabelSet
+from mien.render.text import csv_line
 from mien.runtime.files import atomic_file
 from mien.video.results import FrameResult, Row, table_columns
 from mien.video.sinks.base import Ending
-from mien.video.sinks.rows import csv_line, rows_text
+from mien.video.sinks.rows import rows_text
 from mien.video.sources.base import VideoInfo
 
 TableFormat = Literal["csv", "jsonl", "parquet"]
