@@ -10,6 +10,7 @@ photo, scikit-image's public-domain portrait is enlarged to 2100 × 1700.
 import argparse
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -28,16 +29,10 @@ session.run(None, {"images": numpy.asarray(face, numpy.float32)[None, None] / 25
 
 
 def cost(command: list[str]) -> tuple[float, float]:
-    """Processor seconds and peak megabytes of a command on one core; what it prints is thrown away."""
-    child = os.fork()
-    if child == 0:
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, 1)
-        os.dup2(nothing, 2)
-        os.execv(command[0], command)
-    _, status, usage = os.wait4(child, 0)
+    """Processor seconds and peak megabytes of a command; what it prints is thrown away."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
     if status:
         raise SystemExit(f"failed: {' '.join(command)}")
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
@@ -70,6 +65,8 @@ def measure(photo: Path) -> dict[str, tuple[float, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photo", nargs="?", type=Path)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # the commands inherit it
     with tempfile.TemporaryDirectory() as folder:
         found = measure(parser.parse_args().photo or made_photo(Path(folder)))
     print("| command | processor time | peak memory |\n|---|---:|---:|")

@@ -34,6 +34,7 @@ def test_the_public_names_are_these() -> None:
         "DataHashes",
         "DecisionRule",
         "Detector",
+        "Device",
         "Difference",
         "EpochMetrics",
         "EvaluationOptions",
@@ -124,8 +125,13 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         _ = mien.analyze
 
 
-def test_importing_leaves_the_heavy_libraries_alone() -> None:
-    loaded = set(run_python("import sys, mien; print(*sys.modules)").split())
+def test_importing_the_package_loads_nothing_else() -> None:
+    loaded = run_python("import sys, mien; print(*(n for n in sys.modules if n.startswith(('mien', 'numpy', 'PIL'))))")
+    assert loaded.split() == ["mien"]
+
+
+def test_inference_leaves_the_heavy_libraries_alone() -> None:
+    loaded = set(run_python("import sys, mien; mien.load; print(*sys.modules)").split())
     assert "mien.recognition.pipeline" in loaded
     assert not HEAVY & loaded
     assert not any(

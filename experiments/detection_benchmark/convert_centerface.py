@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import ModelProto, numpy_helper, version_converter
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -104,6 +105,25 @@ def in_8_bit(model: ModelProto, sources: Sources) -> ModelProto:
         return onnx.load(target)
 
 
+def optimized(model: ModelProto) -> ModelProto:
+    """What onnxruntime would work out anew at each start (constants, doubled nodes), worked out once.
+
+    The level is the basic one, whose nodes are those of ONNX itself, so that every provider still takes the file.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = (Path(folder) / f"{name}.onnx" for name in ("source", "target"))
+        onnx.save(model, source)
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(target)
+        onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
+        found = onnx.load(target)
+    used = [item for item in found.opset_import if item.domain in {node.domain for node in found.graph.node}]
+    del found.opset_import[:]
+    found.opset_import.extend(used)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path)
@@ -115,7 +135,7 @@ def main() -> None:
     model = cleaned(onnx.load(given.source))
     if not given.float:
         model = in_8_bit(model, Sources(given.london, given.backgrounds, "tune"))
-    onnx.save(model, given.out)
+    onnx.save(optimized(model), given.out)
 
 
 if __name__ == "__main__":

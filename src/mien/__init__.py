@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from mien.recognition.recognizer import Recognizer, load_recognizer
     from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
     from mien.render.faces import FaceMark
+    from mien.runtime.devices import Device
     from mien.training.config import FurtherData, TrainingConfig
     from mien.training.export.onnx_export import ExportResult, export_onnx, export_run
     from mien.training.history import EpochMetrics
@@ -81,6 +82,7 @@ __all__ = [
     "DataHashes",
     "DecisionRule",
     "Detector",
+    "Device",
     "Difference",
     "EpochMetrics",
     "EvaluationOptions",
@@ -172,6 +174,7 @@ _MODULES = {
     "DataHashes": "mien.training.records",
     "DecisionRule": "mien.decision",
     "Detector": "mien.detection.base",
+    "Device": "mien.runtime.devices",
     "Difference": "mien.evaluation.comparison",
     "EpochMetrics": "mien.training.history",
     "EvaluationOptions": "mien.evaluation.predictors",

@@ -10,6 +10,8 @@ from importlib.util import find_spec
 from mien.detection.registry import list_detectors
 from mien.errors import ModelFileError
 from mien.recognition.recognizer import load_recognizer
+from mien.runtime.devices import INSTALL
+from mien.runtime.onnx import available_devices
 from mien.version import __version__
 from mien.weights import WeightFile, list_weights
 
@@ -41,12 +43,20 @@ def doctor() -> None:
     for weight in weights:
         print(_weight_line(weight, whole=weight.name not in broken))
     if list_weights() and not broken:
-        print("runs on: " + ", ".join(load_recognizer().providers))
+        print("runs on: " + ", ".join(load_recognizer().devices))
+    print("devices: " + _devices())
     print("detectors: " + ", ".join(list_detectors()))
     for extra, module in _EXTRAS.items():
         print(f"extra {extra}: " + ("installed" if find_spec(module) else f"absent, pip install 'mien[{extra}]'"))
     if broken:
         raise ModelFileError(f"weights missing or changed: {', '.join(broken)}", hint="install the package again")
+
+
+def _devices() -> str:
+    """Which are there, and what would install the others."""
+    there = available_devices()
+    absent = (f"{name} absent ({hint})" for name, hint in INSTALL.items() if name not in there)
+    return ", ".join([*there, *absent])
 
 
 def _weight_line(weight: WeightFile, *, whole: bool) -> str:

@@ -11,6 +11,7 @@ from mien.cli.options import (
     DecisionOption,
     DetectorFileOption,
     DetectorOption,
+    DeviceOption,
     LabelsOption,
     MaxPixelsOption,
     ModelOption,
@@ -37,6 +38,7 @@ def explain(
     prior: PriorOption = None,
     decision: DecisionOption = "rule",
     max_pixels: MaxPixelsOption = MAX_PIXELS,
+    device: DeviceOption = "auto",
 ) -> None:
     """Draw for each face, from left to right, which parts speak for its expression (red) and against it (blue).
 
@@ -56,6 +58,7 @@ def explain(
         prior=prior,
         decision=decision,
         max_pixels=max_pixels,
+        device=device,
     )
     result = pipeline.predict(photo)
     wanted = None if expression is None else pipeline.recognizer.labels[pipeline.recognizer.labels.index(expression)]

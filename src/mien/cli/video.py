@@ -16,6 +16,7 @@ from mien.cli.options import (
     DecisionOption,
     DetectorFileOption,
     DetectorOption,
+    DeviceOption,
     LabelsOption,
     MaxFacesOption,
     MaxPixelsOption,
@@ -96,6 +97,7 @@ def video(
     decision: DecisionOption = "rule",
     max_pixels: MaxPixelsOption = MAX_PIXELS,
     threads: ThreadsOption = 1,
+    device: DeviceOption = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     to_stdout = out == Path("-")
@@ -112,6 +114,7 @@ def video(
         max_faces=max_faces,
         min_detector_score=min_detector_score,
         threads=threads,
+        device=device,
         labels=labels,
         prior=prior,
         decision=decision,

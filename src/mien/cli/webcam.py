@@ -18,6 +18,7 @@ from mien.cli.options import (
     DecisionOption,
     DetectorFileOption,
     DetectorOption,
+    DeviceOption,
     LabelsOption,
     MaxFacesOption,
     MinDetectorScoreOption,
@@ -87,6 +88,7 @@ def webcam(
     prior: PriorOption = None,
     decision: DecisionOption = "rule",
     threads: ThreadsOption = 1,
+    device: DeviceOption = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", help="No display in the terminal.")] = False,
 ) -> None:
     source = _open(camera)
@@ -100,6 +102,7 @@ def webcam(
         max_faces=max_faces,
         min_detector_score=min_detector_score,
         threads=threads,
+        device=device,
         labels=labels,
         prior=prior,
         decision=decision,

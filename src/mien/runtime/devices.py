@@ -3,7 +3,6 @@
 It opens no session.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,20 +25,20 @@ PROVIDERS: Final[Mapping[str, str]] = MappingProxyType(
         "openvino": "OpenVINOExecutionProvider",
     }
 )
-_INSTALL = {
-    "cuda": "pip uninstall onnxruntime && pip install 'onnxruntime-gpu[cuda,cudnn]'",
-    "coreml": "onnxruntime for macOS has it: pip install onnxruntime",
-    "directml": "on Windows: pip uninstall onnxruntime && pip install onnxruntime-directml",
-    "openvino": "pip uninstall onnxruntime && pip install onnxruntime-openvino",
-}
+#: What brings each of them.
+INSTALL: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "cuda": "pip uninstall onnxruntime && pip install 'onnxruntime-gpu[cuda,cudnn]'",
+        "coreml": "on macOS: pip install onnxruntime",
+        "directml": "on Windows: pip uninstall onnxruntime && pip install onnxruntime-directml",
+        "openvino": "pip uninstall onnxruntime && pip install onnxruntime-openvino",
+    }
+)
 #: What ``auto`` tries before the processor. CoreML and OpenVINO are for whoever asks: for networks this small they gain
 #: nothing until batches are large, and CoreML rounds to 16 bits.
 _AUTOMATIC = ("cuda", "directml")
 #: There when NVIDIA's driver is loaded.
 _NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
-
-#: Who falls back to the processor says so here, as a warning.
-_log = logging.getLogger("mien.devices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class DeviceChoice:
             return
         raise ConfigError(
             f"the device {name} does not start here",
-            hint=f"its driver or libraries are missing or do not fit; or take --device cpu; {_INSTALL.get(name, '')}",
+            hint=f"its driver or libraries are missing or do not fit; or take --device cpu; {INSTALL.get(name, '')}",
         )
 
 
@@ -88,11 +87,11 @@ def choose_device(device: Device, available: Sequence[str]) -> DeviceChoice:
     if device == "auto":
         found = next((PROVIDERS[name] for name in _AUTOMATIC if PROVIDERS[name] in available), None)
         if found is None and _NVIDIA_DRIVER.exists():
-            _warn_once(f"there is an NVIDIA card, but networks run on the processor ({_INSTALL['cuda']})")
+            _warn_once(f"there is an NVIDIA card, but networks run on the processor ({INSTALL['cuda']})")
         return DeviceChoice(device, (found, cpu) if found else (cpu,))
     if PROVIDERS[device] not in available:
         there = ", ".join(devices_of(available))
-        raise ConfigError(f"the device {device} is not there; onnxruntime here has {there}", hint=_INSTALL[device])
+        raise ConfigError(f"the device {device} is not there; onnxruntime here has {there}", hint=INSTALL[device])
     return DeviceChoice(device, (PROVIDERS[device], cpu) if device != "cpu" else (cpu,))
 
 
@@ -104,5 +103,10 @@ def devices_of(providers: Sequence[str]) -> tuple[str, ...]:
 
 @cache
 def _warn_once(message: str) -> None:
-    """A pipeline opens two sessions, and a service more."""
-    _log.warning(message)
+    """Tell the logger ``mien.devices``, once, since a pipeline opens two sessions and a service more.
+
+    Python shows warnings on standard error where the program sets up no logging, as the commands do not.
+    """
+    import logging  # noqa: PLC0415 - hardly ever
+
+    logging.getLogger("mien.devices").warning(message)

@@ -159,9 +159,7 @@ def _session(onnxruntime: ModuleType, path: Path, options: Any, choice: DeviceCh
     cpu = choice.providers[-1:]
     for providers in dict.fromkeys((choice.providers, cpu)):
         try:
-            return onnxruntime.InferenceSession(  # type: ignore[no-any-return]
-                str(path), options, providers=list(providers), enable_fallback=0
-            )
+            return onnxruntime.InferenceSession(str(path), options, providers=list(providers), enable_fallback=0)
         except Exception:  # of a device any kind may come, of the file too: then the processor raises it again
             if providers == cpu:
                 raise

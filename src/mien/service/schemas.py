@@ -139,6 +139,7 @@ class ModelSchema(Schema):
     sha256: str
     labels: list[Expression]
     input: InputSchema
+    devices: list[str] = Field(description="What the networks run on, first choice first")
     detector: str
     detector_files: dict[str, str] = Field(description="SHA-256 of each file of the detector")
     models: list[str] = Field(description="What the parameter model may name; the first is the default")

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from mien.detection.registry import DEFAULT_DETECTOR, list_detectors
 from mien.detection.settings import SearchMode
 from mien.errors import ConfigError
+from mien.runtime.devices import Device
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")
 
@@ -41,6 +42,7 @@ class ServiceSettings(BaseSettings):
     search: SearchMode = Field("default", description="Look once, closer where faces may hide, or closer everywhere")
     min_face: float | None = Field(None, description="Smallest face: pixels, or below 1 a share of the long side")
     min_detector_score: float | None = Field(None, description="Leave out faces that the detector is less sure of")
+    device: Device = Field("auto", description="What the models run on; auto takes a graphics card where there is one")
     threads: int = Field(1, ge=1, le=256, description="Threads of each model")
     concurrency: int = Field(0, ge=0, le=256, description="Pictures processed at a time; 0 is two for each core")
     batch_size: int = Field(64, ge=1, le=1024, description="Faces, of all clients, that go through the network at once")

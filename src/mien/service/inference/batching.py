@@ -17,6 +17,7 @@ import numpy as np
 from mien.errors import MienError, ModelFileError
 from mien.geometry import FloatArray
 from mien.recognition.recognizer import Recognizer
+from mien.runtime.devices import Device
 
 _LOG = logging.getLogger("mien.service")
 #: Probabilities are float32: eight of them sum to one within this.
@@ -44,6 +45,7 @@ class BatchingRecognizer(Recognizer):
         wait_s: Longest wait for other callers.
         on_batch: Called with the number of faces of each batch.
         threads: Threads of the network; None leaves it to onnxruntime.
+        device: What it runs on.
     """
 
     def __init__(
@@ -55,8 +57,9 @@ class BatchingRecognizer(Recognizer):
         wait_s: float = 0.002,
         on_batch: Callable[[int], None] = lambda _: None,
         threads: int | None = None,
+        device: Device = "auto",
     ) -> None:
-        super().__init__(path, batch_size=batch_size, threads=threads)
+        super().__init__(path, batch_size=batch_size, threads=threads, device=device)
         self._active, self._wait_s, self._on_batch = active, wait_s, on_batch
         self._failure: str | None = None
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()  # None asks the thread to stop

@@ -55,8 +55,13 @@ class ImageReader:
             workers=settings.pool_size, timeout_s=settings.decode_timeout_s, max_pixels=settings.max_pixels
         )
         search = SearchSettings(settings.search, settings.min_face, None, settings.min_detector_score)
-        file, threads = settings.detector_file, settings.threads
-        detector = build_detector(settings.detector, file=file, search=search, threads=threads)
+        detector = build_detector(
+            settings.detector,
+            file=settings.detector_file,
+            search=search,
+            threads=settings.threads,
+            device=settings.device,
+        )
         self.recognizers = {name: self._load(name) for name in (settings.model, *settings.more_models)}
         self.recognizer = self.recognizers[settings.model]
         self.pipeline = ExpressionPipeline(limit_faces(detector, settings.max_faces), self.recognizer)
@@ -73,6 +78,7 @@ class ImageReader:
             wait_s=self._settings.batch_wait_ms / 1000,
             on_batch=self._metrics.batch_faces.observe,
             threads=self._settings.threads,
+            device=self._settings.device,
         )
         recognizer.probe()
         return recognizer

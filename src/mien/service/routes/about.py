@@ -55,6 +55,7 @@ async def model(engine: TheEngine) -> ModelSchema:
         sha256=_sha256(recognizer.path),
         labels=list(metadata.labels),
         input=InputSchema(size=shape.size, channels=shape.channels, low=shape.low, high=shape.high),
+        devices=list(recognizer.devices),
         detector=engine.reader.pipeline.detector.name,
         detector_files=dict(engine.reader.pipeline.detector.files),
         models=list(engine.reader.recognizers),
