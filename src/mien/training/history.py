@@ -81,6 +81,21 @@ class EpochMetrics:
         return cls(int(float(row["epoch"])), **known, best=bool(float(row.get("best", 0))), set_accuracy=sets)
 
 
+def whole_history(state: Mapping[str, Any], *, most: int) -> list[EpochMetrics]:
+    """The epochs of a checkpoint, from the first on, without a gap.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: They are not that.
+    """
+    history = [EpochMetrics.from_dict(row) for row in state["history"]]
+    if [metrics.epoch for metrics in history] != list(range(1, len(history) + 1)) or not 0 < len(history) <= most:
+        raise ValueError(f"history holds {len(history)} epochs, expected 1 to {most} in order")
+    gains = [metrics.epoch for metrics in history if metrics.best]
+    if not gains or state["epochs_without_gain"] != len(history) - gains[-1]:
+        raise ValueError("history does not fit the epochs without a gain")
+    return history
+
+
 def read_history(path: Path) -> tuple[EpochMetrics, ...]:
     """The rows that :func:`write_history` wrote.
 

@@ -11,19 +11,20 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from mien.errors import ConfigError
+from mien.errors import CheckpointError, ConfigError
 from mien.training.batches import Batch, ImageBatches
+from mien.training.checkpoints import first_difference
 from mien.training.distillation import Teachers, teachers_distribution
 from mien.training.faces import TrainingFaces, ValidationFaces
 from mien.training.heads import CLASSES, intended, perceived
-from mien.training.history import EpochMetrics
+from mien.training.history import EpochMetrics, whole_history
 from mien.training.interpolation import StartShare
 from mien.training.losses import cross_entropy, expected_hits
 from mien.training.mixing import mix
-from mien.training.optim import LearningRate, build_optimizer, running_mean
+from mien.training.optim import LearningRate, build_optimizer, moments_of, running_mean
 from mien.training.progress import Listener
 from mien.training.records import RunRecord
-from mien.training.runs import RunFolder
+from mien.training.runs import LAST, WITHOUT_LAST, RunFolder
 
 
 class Run:
@@ -189,15 +190,7 @@ class Run:
     def _save(self, *, gained: bool) -> None:
         if gained:
             self.folder.save_best(self.kept.state_dict(), epoch=len(self.history))
-        state = {
-            "network": self.network.module.state_dict(),
-            "mean": None if self.mean is None else self.mean.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "learning_rate": self.learning_rate.state_dict(),
-            "history": [metrics.to_dict() for metrics in self.history],
-            "epochs_without_gain": self.epochs_without_gain,
-        }
-        self.folder.save_last(state)
+        self.folder.save_last(self._state())
         self._report()
 
     def _report(self) -> None:
@@ -205,11 +198,40 @@ class Run:
         self.folder.write_history(self.history)
         self.folder.write_record(replace(self.record, epochs=len(self.history), best=self.best))
 
+    def _state(self) -> dict[str, Any]:
+        """All that decides the next epoch."""
+        return {
+            "network": self.network.module.state_dict(),
+            "mean": None if self.mean is None else self.mean.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "learning_rate": self.learning_rate.state_dict(),
+            "history": [metrics.to_dict() for metrics in self.history],
+            "epochs_without_gain": self.epochs_without_gain,
+        }
+
     def _restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint.
+
+        Raises:
+            CheckpointError: It is not one of this run; nothing was taken from it.
+        """
+        moments = moments_of(self.optimizer.optimizer)
+        try:
+            history = whole_history(state, most=self.config.epochs)
+            # parameters that had no gradient yet have no moments
+            met = {at: moments[at] for at in state["optimizer"]["state"]}
+            made = self._state() | {"history": state["history"]}
+            difference = first_difference(state, made | {"optimizer": made["optimizer"] | {"state": met}})
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as err:
+            difference = f"{type(err).__name__}: {err}"[:120]
+        if difference is not None:
+            raise CheckpointError(
+                f"{self.folder.path / LAST}: not a state of this run: {difference.lstrip('.')}", hint=WITHOUT_LAST
+            )
         self.network.module.load_state_dict(state["network"])
         if self.mean is not None:
             self.mean.load_state_dict(state["mean"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.learning_rate.load_state_dict(state["learning_rate"])
-        self.history = [EpochMetrics.from_dict(row) for row in state["history"]]
+        self.history = history
         self.epochs_without_gain = state["epochs_without_gain"]

@@ -1,5 +1,6 @@
 """Optimizers, learning rates and running means of weights, as a configuration names them."""
 
+import torch
 from torch import Tensor, nn, optim
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel
@@ -19,6 +20,15 @@ def build_optimizer(network: nn.Module, config: TrainingConfig) -> optim.Optimiz
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     kind = optim.AdamW if config.optimizer == "adamw" else optim.Adam
     return kind(groups, lr=config.learning_rate, eps=1e-7, fused=True)  # Keras' epsilon
+
+
+def moments_of(optimizer: optim.Optimizer) -> dict[int, dict[str, Tensor]]:
+    """What Adam remembers of each parameter after its first step, by the parameter's number in ``state_dict``."""
+    parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
+    return {
+        number: {"step": torch.tensor(0.0), "exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+        for number, p in enumerate(parameters)
+    }
 
 
 class LearningRate:

@@ -27,7 +27,7 @@ from mien.networks.mirrored import Mirrored
 from mien.networks.registry import build_network
 from mien.render.plots import save_plot
 from mien.runtime.files import write_text
-from mien.training.checkpoints import load_state, save_state
+from mien.training.checkpoints import first_difference, load_state, save_state
 from mien.training.config import TrainingConfig
 from mien.training.curves import history_figure
 from mien.training.history import EpochMetrics, read_history, write_history
@@ -36,6 +36,10 @@ from mien.version import __version__
 
 RECORD, HISTORY, CURVES = "run.json", "history.csv", "curves.png"
 LAST, BEST, ANSWERS = "last.pt", "best.pt", "teachers.pt"
+#: What to do where the state to go on from cannot be used.
+WITHOUT_LAST = f"remove it to start afresh; the best weights so far are in {BEST}"
+
+_ASK_AGAIN = "remove it and resume: the teachers are asked again"
 
 #: What a checkpoint holds: tensors, numbers and nested mappings of them, by name.
 CheckpointState = MutableMapping[str, Any]
@@ -103,7 +107,7 @@ class RunFolder:
         Raises:
             CheckpointError: The file is absent, damaged or cut short.
         """
-        return load_state(self.path / LAST, hint=f"remove it to start afresh; the best weights so far are in {BEST}")
+        return load_state(self.path / LAST, hint=WITHOUT_LAST)
 
     def save_last(self, state: CheckpointState) -> None:
         """Write the state to go on from, all or nothing."""
@@ -115,7 +119,10 @@ class RunFolder:
         Raises:
             CheckpointError: The file is absent, damaged or cut short.
         """
-        return load_state(self.path / BEST)
+        best = load_state(self.path / BEST)
+        if not isinstance(best.get("network"), dict) or not isinstance(best.get("epoch"), int):
+            raise CheckpointError(f"{self.path / BEST}: holds no weights and their epoch")
+        return best
 
     def save_best(self, weights: Mapping[str, Tensor], *, epoch: int) -> None:
         """Write the best weights, all or nothing."""
@@ -130,7 +137,9 @@ class RunFolder:
         path = self.path / ANSWERS
         if not path.exists():
             return None
-        answers: Tensor = load_state(path, hint="remove it and resume: the teachers are asked again")["probabilities"]
+        answers = load_state(path, hint=_ASK_AGAIN).get("probabilities")
+        if not isinstance(answers, Tensor) or answers.ndim != 2:  # noqa: PLR2004 - faces, expressions
+            raise CheckpointError(f"{path}: holds no probabilities", hint=_ASK_AGAIN)
         return answers
 
     def save_answers(self, probabilities: Tensor) -> None:
@@ -148,7 +157,10 @@ class RunFolder:
         """
         config = self.read_record().config
         network = build_network(config.network, classes=config.classes)
-        network.load_state_dict(self.load_best()["network"])
+        weights = self.load_best()["network"]
+        if difference := first_difference(weights, network.state_dict(), at="network"):
+            raise CheckpointError(f"{self.path / BEST}: not the weights of {config.network}: {difference}")
+        network.load_state_dict(weights)
         return (Mirrored(network) if mirror else network).eval()
 
     def source(self) -> WeightsSource:
