@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mien.data.dataset import FerDataset, open_dataset, split_sha256, write_dataset
+from mien.data.dataset import FerDataset, open_dataset, open_unchanged, split_sha256, write_dataset
 from mien.errors import ConfigError, DatasetFormatError
 
 
@@ -93,3 +93,28 @@ def test_arrays_and_manifests_of_strangers_are_refused(
     damage(tmp_path / "copy")
     with pytest.raises(DatasetFormatError, match=message):
         open_dataset(tmp_path / "copy")
+
+
+@pytest.mark.parametrize(("name", "at"), [("images.npy", 0.5), ("images.npy", 0.999), ("votes.npy", 0.9)])
+def test_a_flipped_byte_is_refused_before_numbers_are_made_from_it(
+    prepared: Path, tmp_path: Path, name: str, at: float
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(prepared, folder)
+    assert len(open_unchanged(folder, "all")) == len(open_dataset(prepared))
+    content = bytearray((folder / name).read_bytes())
+    content[int(len(content) * at)] ^= 1
+    (folder / name).write_bytes(content)
+    assert len(open_dataset(folder)) == len(open_dataset(prepared))  # which looks at no pixel
+    with pytest.raises(DatasetFormatError, match="pixels or votes of .* are not those that the manifest vouches for"):
+        open_unchanged(folder, "all")
+
+
+def test_images_that_moved_to_another_split_are_refused(prepared: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(prepared, folder)
+    splits = np.load(folder / "splits.npy")
+    splits[np.flatnonzero(splits == 2)[0]] = 0  # a judged image among those that are learned from
+    np.save(folder / "splits.npy", splits)
+    with pytest.raises(DatasetFormatError, match="pixels or votes of train are not"):
+        open_unchanged(folder, "train", "validation")

@@ -156,15 +156,15 @@ def _judge(
     resamples: int,
     seed: int,
 ) -> "EvaluationReport":
-    from mien.data.dataset import open_dataset
+    from mien.data.dataset import open_dataset, open_unchanged
     from mien.evaluation.groups import evaluate_groups
     from mien.evaluation.predictors import EvaluationOptions
     from mien.evaluation.report import EvaluationReport, compare_with_naive
     from mien.evaluation.run import default_split
     from mien.evaluation.run import evaluate as judge
 
-    dataset = open_dataset(data)
-    split = split or default_split(dataset)
+    split = split or default_split(open_dataset(data))
+    dataset = open_unchanged(data, split)
     protocols = chosen_protocols(protocol, dataset, split)
     named = [name.strip() for name in (by or "").split(",") if name.strip()]
     with progress() as told:

@@ -131,14 +131,14 @@ class _Changes:
 def _open_data(given: Sequence[str], *, smoke: bool) -> tuple["FerDataset", Mapping[str, "FerDataset"]]:
     """The main data set and the further ones by name."""
     with learning():
-        from mien.data.dataset import open_dataset
+        from mien.data.dataset import open_unchanged
         from mien.training.smoke import smoke_dataset
     main: list[FerDataset] = []
     sets: dict[str, FerDataset] = {}
     for text in given:
         name, equals, folder = text.partition("=")
         named = bool(equals) and not Path(text).exists()
-        dataset = open_dataset(folder if named else text)
+        dataset = open_unchanged(folder if named else text, "train", "validation")
         dataset = smoke_dataset(dataset) if smoke else dataset
         if named:
             sets[name] = dataset
