@@ -57,7 +57,7 @@ def test_files_of_earlier_versions_are_read_and_flipped_weights_in_them_refused(
     content = path.read_bytes()
     at = content.index(torch.arange(64.0).numpy().tobytes()) + 100
     path.write_bytes(content[:at] + b"\xff" + content[at + 1 :])
-    with pytest.raises(CheckpointError, match="checksum of .* does not fit"):
+    with pytest.raises(CheckpointError, match=r"checksum of .* does not fit"):
         load_state(path)
 
 

@@ -138,7 +138,7 @@ class RunFolder:
         if not path.exists():
             return None
         answers = load_state(path, hint=_ASK_AGAIN).get("probabilities")
-        if not isinstance(answers, Tensor) or answers.ndim != 2:  # noqa: PLR2004 - faces, expressions
+        if not isinstance(answers, Tensor) or answers.ndim != 2:
             raise CheckpointError(f"{path}: holds no probabilities", hint=_ASK_AGAIN)
         return answers
 
