@@ -77,9 +77,21 @@ def test_the_rule_drops_pools_and_softens_and_leaves_the_test_split(doubtful: Fe
     assert decisions[2].votes == (0, 0, 10, 10, 0, 0, 0, 0, 0, 0)
     assert decisions[3].action == decisions[4].action == "drop"
     assert int(doubtful.rows[test]) not in decisions
-    chance = random_decisions(doubtful, decisions.values(), seed=1)
-    assert sorted(d.action for d in chance) == sorted(d.action for d in decisions.values())
+
+
+def test_random_decisions_do_as_much_to_other_rows(doubtful: FerDataset) -> None:
+    probabilities = believing(doubtful)
+    probabilities[0] = np.eye(8)[5]
+    audit = audit_labels(doubtful, probabilities)
+    by_rule, chance = automatic_decisions(doubtful, audit), random_decisions(doubtful, audit, seed=1)
+    assert sorted(d.action for d in chance) == sorted(d.action for d in by_rule)
+    assert min(d.why for d in chance) == "drop at random"
     assert len({d.row for d in chance}) == len(chance)
+    assert not {d.row for d in chance} & set(doubtful.rows[doubtful.split_rows("test")].tolist())
+    softened = next(d for d in chance if d.why == "soften at random")
+    at = int(np.flatnonzero(doubtful.rows == softened.row)[0])
+    assert softened.votes is not None
+    assert np.argmax(softened.votes) in {doubtful.votes[at].argmax(), audit.probabilities[at].argmax()}
 
 
 def test_the_table_has_a_row_a_finding(tmp_path: Path, doubtful: FerDataset) -> None:

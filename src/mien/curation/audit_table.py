@@ -6,8 +6,9 @@ shared between what people said and what networks say, half and half.
 """
 
 import csv
-from collections.abc import Iterable
+from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,8 @@ from mien.expressions import FERPLUS_LABELS
 from mien.runtime.files import atomic_file
 
 _DROP_FROM, _POOL_FROM, _SOFTEN_FROM = 0.5, 0.5, 0.9
+#: What the rule does with an image.
+Measure = Literal["drop", "pool", "soften"]
 _VOTES = 10
 _MOST_VOTES = 255
 
@@ -55,32 +58,59 @@ def write_table(dataset: FerDataset, audit: Audit, path: Path) -> None:
 
 def automatic_decisions(dataset: FerDataset, audit: Audit) -> tuple[Decision, ...]:
     """Decisions by the stated rule, in the order of rows; rows of the test split have none."""
-    decided = (_decide(dataset, audit, at) for at in np.flatnonzero(dataset.splits < SPLITS.index("test")).tolist())
+    decided = (_decide(dataset, audit, at) for at in _decidable(dataset).tolist())
     return tuple(decision for decision in decided if decision is not None)
 
 
-def random_decisions(dataset: FerDataset, like: Iterable[Decision], seed: int) -> tuple[Decision, ...]:
-    """As many decisions of each action on rows chosen at random: what an audit has to beat."""
-    rng = np.random.default_rng(seed)
-    like = tuple(like)
-    rows = rng.permutation(dataset.rows[dataset.splits < SPLITS.index("test")])[: len(like)]
-    return tuple(
-        Decision(int(row), d.action, d.votes, "at random") for row, d in zip(rows.tolist(), like, strict=False)
-    )
+def random_decisions(dataset: FerDataset, audit: Audit, seed: int) -> tuple[Decision, ...]:
+    """As many drops, pooled panels and softened votes as the rule makes, each on a row chosen at random.
+
+    A row that is softened takes what networks say of that very row, so that the two differ in the choice of rows alone:
+    this is what the audit has to beat.
+    """
+    wanted = Counter(measure for at in _decidable(dataset).tolist() if (measure := _measure(dataset, audit, at)))
+    measures = [measure for measure, count in sorted(wanted.items()) for _ in range(count)]
+    at_random = np.random.default_rng(seed).permutation(_decidable(dataset))[: len(measures)]
+    pairs = zip(at_random.tolist(), measures, strict=True)
+    return tuple(_decision(dataset, audit, at, measure, f"{measure} at random") for at, measure in pairs)
+
+
+def _decidable(dataset: FerDataset) -> npt.NDArray[np.int64]:
+    """Positions of the rows that may be changed: those of the test split never are."""
+    return np.flatnonzero(dataset.splits < SPLITS.index("test"))
+
+
+def _measure(dataset: FerDataset, audit: Audit, at: int) -> Measure | None:
+    """What the rule does with the image at a position; None leaves it as it is."""
+    if max(audit.scores["not a face"][at], audit.scores["blank"][at]) >= _DROP_FROM:
+        return "drop"
+    if dataset.panel_votes is not None and audit.scores["panels disagree"][at] >= _POOL_FROM:
+        return "pool"
+    return "soften" if audit.scores["mislabeled"][at] >= _SOFTEN_FROM else None
 
 
 def _decide(dataset: FerDataset, audit: Audit, at: int) -> Decision | None:
-    row, score = int(dataset.rows[at]), {kind: float(audit.scores[kind][at]) for kind in KINDS}
-    if max(score["not a face"], score["blank"]) >= _DROP_FROM:
-        return Decision(row, "drop", None, f"not a face {score['not a face']:.2f}, blank {score['blank']:.2f}")
-    votes = np.asarray(dataset.votes[at], np.int64)
-    if score["panels disagree"] >= _POOL_FROM and dataset.panel_votes is not None:
+    measure = _measure(dataset, audit, at)
+    if measure is None:
+        return None
+    score = {kind: float(audit.scores[kind][at]) for kind in KINDS}
+    why = {
+        "drop": f"not a face {score['not a face']:.2f}, blank {score['blank']:.2f}",
+        "pool": f"panels pooled, {score['panels disagree']:.2f} apart",
+        "soften": f"softened, mislabeled {score['mislabeled']:.2f}",
+    }
+    return _decision(dataset, audit, at, measure, why[measure])
+
+
+def _decision(dataset: FerDataset, audit: Audit, at: int, measure: Measure, why: str) -> Decision:
+    row, votes = int(dataset.rows[at]), np.asarray(dataset.votes[at], np.int64)
+    if measure == "drop":
+        return Decision(row, "drop", None, why)
+    if measure == "pool" and dataset.panel_votes is not None:
         pooled = np.minimum(votes + dataset.panel_votes[at], _MOST_VOTES)
-        return Decision(row, "relabel", tuple(pooled.tolist()), f"panels pooled, {score['panels disagree']:.2f} apart")
-    if score["mislabeled"] >= _SOFTEN_FROM:
-        shares = (distribution(votes[None].astype(np.uint8))[0] + audit.probabilities[at]) / 2
-        return Decision(row, "relabel", _whole_votes(shares), f"softened, mislabeled {score['mislabeled']:.2f}")
-    return None
+        return Decision(row, "relabel", tuple(pooled.tolist()), why)
+    shares = (distribution(votes[None].astype(np.uint8))[0] + audit.probabilities[at]) / 2
+    return Decision(row, "relabel", _whole_votes(shares), why)
 
 
 def _whole_votes(shares: npt.NDArray[np.floating]) -> tuple[int, ...]:

@@ -24,6 +24,7 @@ _BUILDERS: dict[str, Callable[[int], nn.Module]] = {
     "densenet": DenseNet,
     "inception": Inception,
     "vit": VisionTransformer,
+    "resnet-small": partial(ResNet, widths=(32, 64, 128), blocks=(1, 1, 1), halved=True),
     "resnet": partial(ResNet, widths=(48, 96, 192, 384), blocks=(1, 1, 1, 1)),
     "resnet-wide": partial(ResNet, widths=(64, 128, 256, 512), blocks=(1, 1, 1, 1)),
     "resnet-wide-deep": partial(ResNet, widths=(64, 128, 256, 512), blocks=(1, 1, 2, 1)),

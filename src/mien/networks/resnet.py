@@ -59,13 +59,23 @@ class ResNet(nn.Module):
         widths: Channels of each stage; the first one keeps the stem's 24×24, each other halves it.
         blocks: Blocks of each stage.
         dropout: Probability before the dense layer.
+        halved: Average faces to 24×24 first, for a quarter of the work.
 
     Attributes:
         depths: Blocks of each stage; :attr:`blocks` holds them one after the other.
     """
 
-    def __init__(self, classes: int = 8, *, widths: Sequence[int], blocks: Sequence[int], dropout: float = 0.3) -> None:
+    def __init__(
+        self,
+        classes: int = 8,
+        *,
+        widths: Sequence[int],
+        blocks: Sequence[int],
+        dropout: float = 0.3,
+        halved: bool = False,
+    ) -> None:
         super().__init__()
+        self.reduce = nn.AvgPool2d(2) if halved else nn.Identity()  # without weights: state dicts are the same
         self.stem = nn.Sequential(
             nn.Conv2d(1, widths[0], 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
         )
@@ -84,6 +94,6 @@ class ResNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map float32 (N, 1, 48, 48) in [0, 1] to logits (N, classes)."""
         standardized = (images - 0.5) * 4.0  # gray faces have a mean near .5 and a deviation near .25
-        features = self.blocks(self.stem(standardized))  # (N, widths[0], 24, 24) to (N, widths[-1], 3, 3)
+        features = self.blocks(self.stem(self.reduce(standardized)))  # (N, widths[0], 24, 24) to (N, widths[-1], 3, 3)
         logits: Tensor = self.head(features)
         return logits

@@ -1,0 +1,144 @@
+"""What a change of the training data is worth: decisions of an audit, or another set beside FER+, against neither.
+
+    python experiments/training_data.py DATA OUT --audit AUDIT [--lfw LFW] [--seeds 0 1 2] [--epochs 3] [--judge]
+
+AUDIT is the folder that `mien data audit DATA --recipe ferplus-audit --out AUDIT` wrote. Networks are trained by the
+recipe `ferplus-audit` in the ways below, one of each for every seed; all are judged on the same validation faces with
+the votes as published.
+
+    none    the training split as it is
+    rule    drop, pool and soften training rows by the audit's stated rule
+    random  the same number of each on training rows chosen at random
+    lfw     as it is, with LFW's training part by the recipe `ferplus-audit-lfw`
+
+--judge reads LFW's judged part, once, for a comparison that is finished; without it LFW's validation part is read.
+Networks that are trained are not trained again, and a run that was killed goes on. The table goes to OUT/table.md.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mien.curation.audit import Audit, audit_labels
+from mien.curation.audit_table import automatic_decisions, random_decisions
+from mien.curation.folds import RunPredictor, load_probabilities
+from mien.data.dataset import FerDataset, open_dataset
+from mien.data.decisions import Decision, apply_decisions
+from mien.data.protocols import select
+from mien.data.splits import Split
+from mien.evaluation.bootstrap import resample_weights
+from mien.evaluation.metrics import FloatArray, kl_divergence
+from mien.evaluation.predictors import predict_rows
+from mien.runtime.files import write_text
+from mien.training.recipes import load_config
+from mien.training.run import train
+
+RESAMPLES = 2000
+#: Faces of a class that mean recall asks for.
+ENOUGH = 20
+
+
+def decisions_of(way: str, dataset: FerDataset, audit: Audit, seed: int) -> tuple[Decision, ...]:
+    """Those of one way; they are made for the training rows alone."""
+    rows = dataset.split_rows("train")
+    training = replace(dataset, splits=np.where(np.isin(np.arange(len(dataset)), rows), 0, 2).astype(np.uint8))
+    if way == "rule":
+        return automatic_decisions(training, audit)
+    return random_decisions(training, audit, seed) if way == "random" else ()
+
+
+def per_image(dataset: FerDataset, run: Path) -> dict[str, FloatArray]:
+    """Figures of each validation face of FER+: KL to its votes (n,), and whether the majority's label is named (m,)."""
+    votes, majority = select(dataset, "votes", "validation"), select(dataset, "majority", "validation")
+    said = predict_rows(RunPredictor(run), dataset.images, votes.indices)  # (n, 8)
+    named = said.argmax(axis=1)[np.searchsorted(votes.indices, majority.indices)]  # (m,)
+    return {"KL": kl_divergence(votes.targets, said), "majority": (named == majority.labels).astype(np.float64)}
+
+
+def per_face(lfw: FerDataset, run: Path, split: Split) -> dict[str, FloatArray]:
+    """Figures of each face of LFW: accuracy, and recall averaged over the classes by a weight for each face."""
+    rows = select(lfw, "labels", split)
+    said = predict_rows(RunPredictor(run), lfw.images, rows.indices)
+    right = (said.argmax(axis=1) == rows.labels).astype(np.float64)  # (n,)
+    counts = np.bincount(rows.labels, minlength=8)
+    share = np.where(counts >= ENOUGH, 1 / np.maximum(counts, 1), 0) / (counts >= ENOUGH).sum()  # of a face of a class
+    return {f"LFW {split}": right, f"LFW {split}, mean recall": right * share[rows.labels] * len(right)}
+
+
+def spread(gains: FloatArray) -> tuple[float, float]:
+    """The middle 95 % of mean gains where both the faces and the seeds are drawn anew; gains (seeds, n)."""
+    rng = np.random.default_rng(0)
+    means = []
+    for weights in resample_weights(gains.shape[1], resamples=RESAMPLES, seed=0):  # (b, n)
+        of_seeds = weights @ gains.T / gains.shape[1]  # (b, seeds)
+        chosen = rng.integers(0, len(gains), of_seeds.shape)
+        means.append(np.take_along_axis(of_seeds, chosen, axis=1).mean(axis=1))
+    low, high = np.quantile(np.concatenate(means), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def table(found: dict[str, dict[int, dict[str, FloatArray]]]) -> str:
+    """A row for each way and figure, compared with `none` over the seeds that both have."""
+    lines = [
+        "| figure | data | seeds | mean | by seed | gain over none | 95 % interval |",
+        "|---|---|---:|---:|---|---:|---|",
+    ]
+    for figure in next(iter(found["none"].values())):
+        for way, runs in found.items():
+            seeds = sorted(runs.keys() & found["none"].keys())
+            if not seeds:
+                continue
+            values = np.stack([runs[seed][figure] for seed in seeds])  # (seeds, n)
+            gains = values - np.stack([found["none"][seed][figure] for seed in seeds])
+            by_seed = " ".join(f"{value:.4f}" for value in values.mean(axis=1))
+            low, high = spread(gains)
+            gain = "" if way == "none" else f"{gains.mean():+.4f} | [{low:+.4f}, {high:+.4f}]"
+            lines.append(f"| {figure} | {way} | {len(seeds)} | {values.mean():.4f} | {by_seed} | {gain or ' | '} |")
+    return "\n".join(lines) + "\n"
+
+
+def runs(given: argparse.Namespace, dataset: FerDataset, lfw: FerDataset | None) -> Iterator[tuple[str, int, Path]]:
+    """Train what is lacking, seed by seed, so that a stopped experiment has compared as many of each."""
+    audit = audit_labels(dataset, load_probabilities(given.audit / "probabilities.npy", len(dataset)))
+    for seed in given.seeds:
+        for way in ("none", "rule", "random", *(["lfw"] if lfw is not None else [])):
+            decided = decisions_of(way, dataset, audit, seed)
+            changed = apply_decisions(dataset, decided) if decided else dataset
+            recipe = load_config("ferplus-audit-lfw" if way == "lfw" else "ferplus-audit")
+            config = replace(recipe, seed=seed, epochs=given.epochs or recipe.epochs)
+            folder = given.out / f"{way}-{seed}"
+            sets = {"lfw": lfw} if way == "lfw" and lfw is not None else {}
+            train(config, changed, folder, sets=sets, resume=True, precision="32-true")
+            print(f"{way}, seed {seed}: {len(decided):,} decisions", flush=True)
+            yield way, seed, folder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--audit", type=Path, required=True)
+    parser.add_argument("--lfw", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--judge", action="store_true")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    dataset, lfw = open_dataset(given.data), None if given.lfw is None else open_dataset(given.lfw)
+    found: dict[str, dict[int, dict[str, FloatArray]]] = {}
+    for way, seed, folder in runs(given, dataset, lfw):
+        figures = per_image(dataset, folder)
+        if lfw is not None:
+            figures |= per_face(lfw, folder, "test" if given.judge else "validation")
+        found.setdefault(way, {})[seed] = figures
+        write_text(given.out / "table.md", table(found))
+    print((given.out / "table.md").read_text())
+
+
+if __name__ == "__main__":
+    main()
