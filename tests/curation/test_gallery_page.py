@@ -53,18 +53,45 @@ def test_decisions_by_keyboard_survive_a_reload_and_are_saved(
     driver.get((tmp_path / "gallery.html").as_uri())
     press(chromium, "adr4s")
     assert "5 decided" in driver.find_element("id", "count").text
+    assert chromium.barriers() == []
     driver.refresh()
     assert "80 of 80 findings, 5 decided" in driver.find_element("id", "count").text
     driver.execute_script("document.getElementById('kind').value = 'blank'; document.getElementById('kind').onchange()")
     shown = driver.find_elements("css selector", ".row .kind")
     assert shown
     assert all("blank" in row.text for row in shown)
-    table = tmp_path / "decisions.csv"
-    table.write_text(driver.execute_script("return table()"))
+    table = chromium.downloads / "decisions.csv"
+    chromium.one("#save").click()
+    chromium.wait(table.exists)
     decisions = {d.row: d for d in read_decisions(table)}
     assert [decisions[row].action for row in range(5)] == ["accept", "drop", "relabel", "relabel", "skip"]
     assert decisions[2].votes == (0, 0, 10, 0, 0, 0, 0, 0, 0, 0)
     assert decisions[3].votes == (0, 0, 0, 10, 0, 0, 0, 0, 0, 0)
+    driver.execute_script("localStorage.clear()")
+
+
+def test_a_phone_decides_by_buttons_and_nothing_is_wider_than_its_screen(
+    chromium: Browser, tmp_path: Path, made_dataset: FerDataset
+) -> None:
+    driver = chromium.driver
+    write_gallery(grown(made_dataset, 80), audit_of(80), tmp_path / "gallery.html")
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    driver.get((tmp_path / "gallery.html").as_uri())
+    for button in ("drop", "relabel", "accept", "undo"):  # undo takes back the next, which is open
+        chromium.one(f"#{button}").click()
+    driver.execute_script("const as = document.getElementById('as'); as.value = 'fear'; as.onchange()")
+    assert driver.execute_script("return document.documentElement.scrollWidth") == 390
+    assert driver.execute_script("return table()").splitlines()[1:] == [
+        "0,drop,,looked at in the gallery",
+        "1,relabel,surprise=10,looked at in the gallery",
+        "2,accept,,looked at in the gallery",
+        "3,relabel,fear=10,looked at in the gallery",
+    ]
+    for row in chromium.all(".row")[:5]:  # the decision stands below the votes and inside its row
+        inside = "const r = arguments[0]; return r.scrollHeight <= r.clientHeight + 1 && r.scrollWidth <= r.clientWidth"
+        assert driver.execute_script(inside, row)
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     driver.execute_script("localStorage.clear()")
 
 

@@ -1,5 +1,6 @@
 """``mien data import``, ``audit`` and ``select``: other sets, doubtful labels, and what to ask people."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,10 @@ from mien.cli.data import tell_prepared
 from mien.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from mien.data.dataset import FerDataset
     from mien.evaluation.predictors import Predictor
 
 #: Names of the layouts; a test compares them with the readers, which are loaded when one is used.
@@ -81,7 +86,8 @@ def audit(
         Path, typer.Option(help="Folder for findings.csv, gallery.html, probabilities.npy and decisions.csv.")
     ],
     recipe: Annotated[
-        Path | None, typer.Option(help="Recipe to train on the other folds; resumes where it ended.")
+        str | None,
+        typer.Option(help="Recipe to train on the other folds, by name or TOML file; resumes where it ended."),
     ] = None,
     folds: Annotated[int, typer.Option(help="Parts that are left out in turn.")] = 4,
     probabilities: Annotated[
@@ -91,35 +97,28 @@ def audit(
         list[str] | None,
         typer.Option(help="Finished runs or models instead; of images they trained on they are no second opinion."),
     ] = None,
+    framing: Annotated[
+        bool, typer.Option("--framing/--no-framing", help="Look for badly framed faces: about 4 ms each.")
+    ] = True,
 ) -> None:
     """Rank the labels that look wrong, and write a table and a page to look at them.
 
     Examples:
-        mien data audit data/ferplus --recipe short.toml --out audit
+        mien data audit data/ferplus --recipe ferplus-audit --out audit
         mien data audit data/lfw --runs resnet-wide --out audit-lfw
     """
-    from collections import Counter
-
     from mien.curation.audit import audit_labels
     from mien.curation.audit_table import automatic_decisions, write_table
-    from mien.curation.folds import load_probabilities, mean_of_models, out_of_fold, save_probabilities
+    from mien.curation.folds import save_probabilities
+    from mien.curation.framing import misframed
     from mien.curation.gallery import write_gallery
     from mien.data.dataset import open_dataset
     from mien.data.decisions import write_decisions
 
     dataset = open_dataset(data)
-    if sum(way is not None for way in (recipe, probabilities, runs or None)) != 1:
-        raise ConfigError(
-            "give one of --recipe, --probabilities and --runs", hint="--recipe trains out-of-fold networks"
-        )
-    if recipe is not None:
-        answers = out_of_fold(dataset, recipe, out / "folds", folds=folds, told=print)
-    elif probabilities is not None:
-        answers = load_probabilities(probabilities, len(dataset))
-    else:
-        answers = mean_of_models([_model(name) for name in runs or []], dataset.images)
-    result = audit_labels(dataset, answers)
+    answers = _answers(dataset, out, recipe, folds, probabilities, runs or [])
     save_probabilities(answers, out / "probabilities.npy")
+    result = audit_labels(dataset, answers, framing=misframed(dataset.images) if framing else None)
     write_table(dataset, result, out / "findings.csv")
     write_gallery(dataset, result, out / "gallery.html")
     automatic = automatic_decisions(dataset, result)
@@ -128,6 +127,23 @@ def audit(
     for kind, count in Counter(finding.kind for finding in result.findings).most_common():
         print(f"  {kind}: {count:,}")
     print(f"wrote {out / 'findings.csv'}, {out / 'gallery.html'} and {len(automatic):,} decisions by rule")
+
+
+def _answers(
+    dataset: "FerDataset", out: Path, recipe: str | None, folds: int, probabilities: Path | None, runs: list[str]
+) -> "npt.NDArray[np.float32]":
+    """What networks say of each image (N, 8), in the one way that was asked for."""
+    from mien.curation.folds import load_probabilities, mean_of_models, out_of_fold
+
+    if sum(way is not None for way in (recipe, probabilities, runs or None)) != 1:
+        raise ConfigError(
+            "give one of --recipe, --probabilities and --runs", hint="--recipe trains out-of-fold networks"
+        )
+    if recipe is not None:
+        return out_of_fold(dataset, recipe, out / "folds", folds=folds, told=print)
+    if probabilities is not None:
+        return load_probabilities(probabilities, len(dataset))
+    return mean_of_models([_model(name) for name in runs], dataset.images)
 
 
 def _model(name: str) -> "Predictor":

@@ -9,6 +9,8 @@ It reads votes and out-of-fold probabilities, see :mod:`mien.curation.folds`. Th
     copies differ     largest distance between the votes of images that are equal byte for byte
     not a face        share of votes for it
     blank             1 for one gray value all over, less for little contrast
+    badly framed      one minus the overlap of the picture with the crop that recognition would take of its face, see
+                      :mod:`mien.curation.framing`; 0 where that was not measured
 
 cleanlab's multi-annotator mode wants to know which annotator gave which label; FER+ publishes counts of ten taggers
 without names, so it does not fit.
@@ -28,7 +30,9 @@ from mien.errors import ShapeError
 from mien.expressions import FERPLUS_LABELS
 from mien.runtime.optional import extra
 
-FindingKind = Literal["mislabeled", "ambiguous", "panels disagree", "copies differ", "not a face", "blank"]
+FindingKind = Literal[
+    "mislabeled", "ambiguous", "panels disagree", "copies differ", "not a face", "blank", "badly framed"
+]
 KINDS: tuple[FindingKind, ...] = get_args(FindingKind)
 _CLASSES = len(FERPLUS_LABELS)
 #: From which score on a figure is a finding.
@@ -39,6 +43,7 @@ _LEAST: dict[FindingKind, float] = {
     "copies differ": 0.4,
     "not a face": 0.3,
     "blank": 0.5,
+    "badly framed": 0.5,
 }
 #: Standard deviation of gray values below which a picture shows next to nothing.
 _LITTLE_CONTRAST = 8.0
@@ -83,19 +88,24 @@ class Audit:
         return tuple(sorted(found, key=lambda finding: -finding.kinds[kind]))
 
 
-def audit_labels(dataset: FerDataset, probabilities: npt.NDArray[np.float32]) -> Audit:
+def audit_labels(
+    dataset: FerDataset, probabilities: npt.NDArray[np.float32], *, framing: _Scores | None = None
+) -> Audit:
     """Score every image of a data set under every kind and rank what is found.
 
     Args:
         dataset: A prepared data set.
         probabilities: float (N, 8) in FER+ order, of networks that did not train on the image.
+        framing: How badly each picture is framed, float (N,) in [0, 1]; None leaves that kind out.
 
     Raises:
-        ShapeError: There is not a row of eight probabilities for each image.
+        ShapeError: There is not a row of eight probabilities for each image, or not a value of ``framing``.
         MissingDependencyError: cleanlab is not installed.
     """
     if probabilities.shape != (len(dataset), _CLASSES):
         raise ShapeError(f"probabilities of shape {probabilities.shape}, expected ({len(dataset)}, {_CLASSES})")
+    if framing is not None and framing.shape != (len(dataset),):
+        raise ShapeError(f"framing of shape {framing.shape}, expected ({len(dataset)},)")
     shares = distribution(np.asarray(dataset.votes))  # (N, 8)
     scores: dict[FindingKind, _Scores] = {
         "mislabeled": mislabeled(shares, probabilities),
@@ -104,6 +114,7 @@ def audit_labels(dataset: FerDataset, probabilities: npt.NDArray[np.float32]) ->
         "copies differ": _copy_distance(dataset, shares),
         "not a face": _not_a_face(np.asarray(dataset.votes)),
         "blank": _blankness(dataset.images),
+        "badly framed": np.zeros(len(dataset)) if framing is None else np.asarray(framing, np.float64),
     }
     return Audit(tuple(_rank(scores)), scores, probabilities)
 

@@ -82,7 +82,7 @@ def build_cropper(crop: Crop, side: int) -> Cropper:
         return AsIs(side)
     if crop != "detected":
         raise ConfigError(f"crop is {crop!r}, expected as-is or detected")
-    detector, metadata = build_detector("blazeface"), load_recognizer().metadata
+    detector, metadata = build_detector(), load_recognizer().metadata
     frame = metadata.frames.get(detector.name) or DEFAULT_FRAMES.get(detector.name, WHOLE_FRAME)
     return Detected(side, detector, frame, metadata.upright_from_deg, AsIs(side))
 

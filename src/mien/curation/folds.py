@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from mien.errors import ConfigError, DatasetFormatError
 from mien.evaluation.predictors import Predictor
 from mien.runtime.files import atomic_file
 from mien.runtime.optional import learning
+
+if TYPE_CHECKING:
+    from mien.training.config import TrainingConfig
 
 FOLDS = 4
 _BATCH = 256
@@ -40,7 +44,12 @@ def assign_folds(dataset: FerDataset, folds: int) -> npt.NDArray[np.int64]:
 
 
 def out_of_fold(
-    dataset: FerDataset, recipe: Path, folder: Path, *, folds: int = FOLDS, told: Callable[[str], None] = lambda _: None
+    dataset: FerDataset,
+    recipe: str | Path,
+    folder: Path,
+    *,
+    folds: int = FOLDS,
+    told: Callable[[str], None] = lambda _: None,
 ) -> npt.NDArray[np.float32]:
     """Train a network a fold on the other folds and let it say what the left-out images show, float32 (N, 8).
 
@@ -49,7 +58,7 @@ def out_of_fold(
 
     Args:
         dataset: A prepared data set.
-        recipe: TOML file of the recipe to train each fold by.
+        recipe: To train each fold by; a TOML file, or the name of a recipe in the package such as ``ferplus-audit``.
         folder: Where runs and arrays are kept.
         folds: How many.
         told: Is called with a line of progress.
@@ -59,6 +68,9 @@ def out_of_fold(
         CheckpointError: ``folder`` holds runs of other data or another recipe.
         MissingDependencyError: Training needs an extra that is not installed.
     """
+    with learning():
+        from mien.training.recipes import load_config  # noqa: PLC0415 - torch is loaded when it is used
+    config = load_config(recipe)
     fold_of = assign_folds(dataset, folds)
     trainable = dataset.splits < SPLITS.index("test")
     probabilities = np.zeros((len(dataset), 8), np.float32)
@@ -66,12 +78,12 @@ def out_of_fold(
         splits = np.array(dataset.splits)
         splits[trainable] = np.where(fold_of[trainable] == fold, _VALIDATION, _TRAIN)
         part = _with_splits(dataset, splits)
-        # What is kept belongs to one recipe and one division of these very votes.
-        key = hashlib.sha256(recipe.read_bytes() + part.manifest_sha256.encode()).hexdigest()[:12]
+        # What is kept belongs to one recipe, with what it extends, and one division of these very votes.
+        key = hashlib.sha256(f"{config.sha256} {part.manifest_sha256}".encode()).hexdigest()[:12]
         kept = folder / f"fold{fold}-{key}.npy"
         if not kept.exists():
             told(f"fold {fold + 1} of {folds}")
-            save_probabilities(_train_and_ask(part, recipe, kept.with_suffix("")), kept)
+            save_probabilities(_train_and_ask(part, config, kept.with_suffix("")), kept)
         answers = load_probabilities(kept, len(dataset))
         left_out = trainable & (fold_of == fold)
         probabilities[left_out] = answers[left_out]
@@ -79,12 +91,11 @@ def out_of_fold(
     return probabilities
 
 
-def _train_and_ask(dataset: FerDataset, recipe: Path, run: Path) -> npt.NDArray[np.float32]:
+def _train_and_ask(dataset: FerDataset, config: "TrainingConfig", run: Path) -> npt.NDArray[np.float32]:
     """Train on the train split, or go on with it, and let the best network answer for every image, float32 (N, 8)."""
     with learning():
-        from mien.training.recipes import load_config  # noqa: PLC0415 - torch is loaded when it is used
-        from mien.training.run import train  # noqa: PLC0415
-    train(load_config(recipe), dataset, run, resume=run.exists())
+        from mien.training.run import train  # noqa: PLC0415 - torch is loaded when it is used
+    train(config, dataset, run, resume=run.exists())
     return RunPredictor(run).predict_proba(dataset.images)
 
 
