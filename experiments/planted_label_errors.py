@@ -2,16 +2,19 @@
 
     python experiments/planted_label_errors.py DATA --way unseen
     python experiments/planted_label_errors.py DATA --way heads
-    python experiments/planted_label_errors.py DATA --way folds --recipe tiny.toml --out DIR
+    python experiments/planted_label_errors.py DATA --way gradients
+    python experiments/planted_label_errors.py DATA --way folds --recipe ferplus-audit --out DIR
 
 Errors are planted in 5 % of all images of a split: half get the votes of an image of another, random expression, half
-those of one that the votes themselves confuse with theirs. Three ways to probabilities:
+those of one that the votes themselves confuse with theirs. Four ways to probabilities:
 
-    unseen  errors in the validation split, which the shipped default never trained on: full-strength networks, but
-            trained on labels without planted errors.
-    heads   errors in the training split; k-fold logistic regression on what the shipped networks say. Cheap, but those
-            networks learned from the true votes of these very images: an upper bound.
-    folds   errors in the training split; k-fold training of a recipe from scratch on the votes with errors.
+    unseen     errors in the validation split, which the shipped default never trained on: full-strength networks, but
+               trained on labels without planted errors.
+    heads      errors in the training split; k-fold logistic regression on what the shipped networks say. Cheap, but
+               those networks learned from the true votes of these very images: an upper bound.
+    gradients  errors in the training split; k-fold training from scratch, on the votes with errors, of the learner of
+               gradient_learner.py, which takes seconds and knows much less than a network.
+    folds      errors in the training split; k-fold training of a recipe from scratch on the votes with errors.
 """
 
 import argparse
@@ -21,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from gradient_learner import gradient_features, out_of_fold_answers
 
 from mien.curation.audit import mislabeled
 from mien.curation.folds import assign_folds, mean_of_models, out_of_fold
@@ -92,8 +96,8 @@ def report(dataset: FerDataset, answers: npt.NDArray[np.float32], planted: npt.N
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--way", choices=("unseen", "heads", "folds"), default="unseen")
-    parser.add_argument("--recipe", type=Path)
+    parser.add_argument("--way", choices=("unseen", "heads", "gradients", "folds"), default="unseen")
+    parser.add_argument("--recipe", default="ferplus-audit")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
@@ -106,6 +110,9 @@ def main() -> None:
     print(f"{planted.sum():,} errors planted in {len(dataset):,} images")
     if given.way == "folds":
         report(dataset, out_of_fold(dataset, given.recipe, given.out, told=print), planted)
+    elif given.way == "gradients":
+        shares = distribution(np.asarray(dataset.votes))
+        report(dataset, out_of_fold_answers(dataset, gradient_features(dataset.images), shares), planted)
     elif given.way == "heads":
         report(dataset, heads(dataset), planted)
     else:

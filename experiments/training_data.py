@@ -1,42 +1,48 @@
 """What a change of the training data is worth: decisions of an audit, or another set beside FER+, against neither.
 
     python experiments/training_data.py DATA OUT --audit AUDIT [--lfw LFW] [--seeds 0 1 2] [--epochs 3] [--judge]
+    python experiments/training_data.py DATA OUT --gradients [--lfw LFW] …
 
-AUDIT is the folder that `mien data audit DATA --recipe ferplus-audit --out AUDIT` wrote. Networks are trained by the
-recipe `ferplus-audit` in the ways below, one of each for every seed; all are judged on the same validation faces with
-the votes as published.
+AUDIT is the folder that `mien data audit DATA --recipe ferplus-audit --out AUDIT` wrote, and networks are trained by
+the recipe `ferplus-audit`. With --gradients audit and trainings are by the learner of gradient_learner.py instead,
+which takes seconds for what networks take minutes for. There is one training of each way and seed; all are judged on
+the same validation faces with the votes as published.
 
     none    the training split as it is
     rule    drop, pool and soften training rows by the audit's stated rule
     random  the same number of each on training rows chosen at random
-    lfw     as it is, with LFW's training part by the recipe `ferplus-audit-lfw`
+    lfw     as it is, with LFW's training part as the recipe `ferplus-audit-lfw` has it
 
 --judge reads LFW's judged part, once, for a comparison that is finished; without it LFW's validation part is read.
 Networks that are trained are not trained again, and a run that was killed goes on. The table goes to OUT/table.md.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from gradient_learner import gradient_features, learn, out_of_fold_answers
 
 from mien.curation.audit import Audit, audit_labels
 from mien.curation.audit_table import automatic_decisions, random_decisions
 from mien.curation.folds import RunPredictor, load_probabilities
 from mien.data.dataset import FerDataset, open_dataset
 from mien.data.decisions import Decision, apply_decisions
-from mien.data.protocols import select
-from mien.data.splits import Split
+from mien.data.protocols import distribution, select
+from mien.data.splits import SPLITS, Split
 from mien.evaluation.bootstrap import resample_weights
-from mien.evaluation.metrics import FloatArray, kl_divergence
+from mien.evaluation.metrics import FloatArray, IntArray, kl_divergence
 from mien.evaluation.predictors import predict_rows
 from mien.runtime.files import write_text
 from mien.training.recipes import load_config
 from mien.training.run import train
 
+#: Of a data set and rows of it, probabilities (n, 8).
+Answer = Callable[[FerDataset, IntArray], FloatArray]
 RESAMPLES = 2000
 #: Faces of a class that mean recall asks for.
 ENOUGH = 20
@@ -51,19 +57,18 @@ def decisions_of(way: str, dataset: FerDataset, audit: Audit, seed: int) -> tupl
     return random_decisions(training, audit, seed) if way == "random" else ()
 
 
-def per_image(dataset: FerDataset, run: Path) -> dict[str, FloatArray]:
+def per_image(dataset: FerDataset, answer: Answer) -> dict[str, FloatArray]:
     """Figures of each validation face of FER+: KL to its votes (n,), and whether the majority's label is named (m,)."""
     votes, majority = select(dataset, "votes", "validation"), select(dataset, "majority", "validation")
-    said = predict_rows(RunPredictor(run), dataset.images, votes.indices)  # (n, 8)
+    said = answer(dataset, votes.indices)  # (n, 8)
     named = said.argmax(axis=1)[np.searchsorted(votes.indices, majority.indices)]  # (m,)
     return {"KL": kl_divergence(votes.targets, said), "majority": (named == majority.labels).astype(np.float64)}
 
 
-def per_face(lfw: FerDataset, run: Path, split: Split) -> dict[str, FloatArray]:
+def per_face(lfw: FerDataset, answer: Answer, split: Split) -> dict[str, FloatArray]:
     """Figures of each face of LFW: accuracy, and recall averaged over the classes by a weight for each face."""
     rows = select(lfw, "labels", split)
-    said = predict_rows(RunPredictor(run), lfw.images, rows.indices)
-    right = (said.argmax(axis=1) == rows.labels).astype(np.float64)  # (n,)
+    right = (answer(lfw, rows.indices).argmax(axis=1) == rows.labels).astype(np.float64)  # (n,)
     counts = np.bincount(rows.labels, minlength=8)
     share = np.where(counts >= ENOUGH, 1 / np.maximum(counts, 1), 0) / (counts >= ENOUGH).sum()  # of a face of a class
     return {f"LFW {split}": right, f"LFW {split}, mean recall": right * share[rows.labels] * len(right)}
@@ -101,27 +106,77 @@ def table(found: dict[str, dict[int, dict[str, FloatArray]]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def runs(given: argparse.Namespace, dataset: FerDataset, lfw: FerDataset | None) -> Iterator[tuple[str, int, Path]]:
-    """Train what is lacking, seed by seed, so that a stopped experiment has compared as many of each."""
-    audit = audit_labels(dataset, load_probabilities(given.audit / "probabilities.npy", len(dataset)))
+class Networks:
+    """Trains by the recipes `ferplus-audit` and `ferplus-audit-lfw`."""
+
+    def __init__(self, given: argparse.Namespace, dataset: FerDataset) -> None:
+        self._out, self._epochs = given.out, given.epochs
+        self.opinions = load_probabilities(given.audit / "probabilities.npy", len(dataset))
+
+    def train(self, way: str, seed: int, changed: FerDataset, lfw: FerDataset | None) -> Answer:
+        recipe = load_config("ferplus-audit" if lfw is None else "ferplus-audit-lfw")
+        config = replace(recipe, seed=seed, epochs=self._epochs or recipe.epochs)
+        folder = self._out / f"{way}-{seed}"
+        sets = {} if lfw is None else {"lfw": lfw}
+        train(config, changed, folder, sets=sets, resume=True, precision="32-true")
+        return lambda data, rows: predict_rows(RunPredictor(folder), data.images, rows)
+
+
+class Gradients:
+    """Trains the learner on gradients, with the weights and the smoothing of `ferplus-audit-lfw`."""
+
+    def __init__(self, dataset: FerDataset, lfw: FerDataset | None) -> None:
+        self._dataset = dataset
+        self._features = {id(data): gradient_features(data.images) for data in (dataset, lfw) if data is not None}
+        self.opinions = out_of_fold_answers(dataset, self._features[id(dataset)], both_panels(dataset))
+
+    def train(self, _: str, seed: int, changed: FerDataset, lfw: FerDataset | None) -> Answer:
+        kept = np.flatnonzero(np.isin(self._dataset.rows, changed.rows))  # of the features; a decision may drop rows
+        targets = both_panels(changed)
+        chosen = np.flatnonzero((changed.splits == SPLITS.index("train")) & targets.any(axis=1))
+        features, targets, weights = self._features[id(self._dataset)][:, kept[chosen]], targets[chosen], None
+        if lfw is not None:
+            entry = load_config("ferplus-audit-lfw").data[0]
+            rows = select(lfw, "votes", "train")
+            frequency = rows.targets.mean(axis=0)
+            rare = rows.targets @ np.maximum(frequency, 1e-6) ** -entry.class_weight_power
+            further = entry.weight * rare / rare.mean()
+            smoothed = rows.targets * (1 - entry.label_smoothing) + entry.label_smoothing / 8
+            weights = torch.from_numpy(np.concatenate([np.ones(len(chosen)), further]).astype(np.float32))
+            features = torch.cat([features, self._features[id(lfw)][:, rows.indices]], dim=1)
+            targets = np.concatenate([targets, smoothed])
+        learner = learn(features, targets, seed, weights)
+        return lambda data, rows: learner(self._features[id(data)][0, rows]).astype(np.float64)
+
+
+def both_panels(dataset: FerDataset) -> FloatArray:
+    """Shares of the votes of both panels together (N, 8)."""
+    votes = np.asarray(dataset.votes)
+    return distribution(votes if dataset.panel_votes is None else votes + dataset.panel_votes)
+
+
+def answers(
+    given: argparse.Namespace, dataset: FerDataset, lfw: FerDataset | None
+) -> Iterator[tuple[str, int, Answer]]:
+    """Train seed by seed, so that a stopped experiment has compared as many of each."""
+    trainer = Gradients(dataset, lfw) if given.gradients else Networks(given, dataset)
+    audit = audit_labels(dataset, trainer.opinions)
     for seed in given.seeds:
         for way in ("none", "rule", "random", *(["lfw"] if lfw is not None else [])):
             decided = decisions_of(way, dataset, audit, seed)
             changed = apply_decisions(dataset, decided) if decided else dataset
-            recipe = load_config("ferplus-audit-lfw" if way == "lfw" else "ferplus-audit")
-            config = replace(recipe, seed=seed, epochs=given.epochs or recipe.epochs)
-            folder = given.out / f"{way}-{seed}"
-            sets = {"lfw": lfw} if way == "lfw" and lfw is not None else {}
-            train(config, changed, folder, sets=sets, resume=True, precision="32-true")
-            print(f"{way}, seed {seed}: {len(decided):,} decisions", flush=True)
-            yield way, seed, folder
+            done = Counter(decision.why.split(" ")[0].strip(",") for decision in decided)
+            print(f"{way}, seed {seed}: {dict(done) or 'no decisions'}", flush=True)
+            yield way, seed, trainer.train(way, seed, changed, lfw if way == "lfw" else None)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--audit", type=Path, required=True)
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--audit", type=Path)
+    way.add_argument("--gradients", action="store_true")
     parser.add_argument("--lfw", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int)
@@ -131,11 +186,11 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     dataset, lfw = open_dataset(given.data), None if given.lfw is None else open_dataset(given.lfw)
     found: dict[str, dict[int, dict[str, FloatArray]]] = {}
-    for way, seed, folder in runs(given, dataset, lfw):
-        figures = per_image(dataset, folder)
+    for name, seed, answer in answers(given, dataset, lfw):
+        figures = per_image(dataset, answer)
         if lfw is not None:
-            figures |= per_face(lfw, folder, "test" if given.judge else "validation")
-        found.setdefault(way, {})[seed] = figures
+            figures |= per_face(lfw, answer, "test" if given.judge else "validation")
+        found.setdefault(name, {})[seed] = figures
         write_text(given.out / "table.md", table(found))
     print((given.out / "table.md").read_text())
 

@@ -3,6 +3,7 @@
 import csv
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,11 +11,14 @@ import pytest
 from mien.curation.audit import KINDS, audit_labels, mislabeled
 from mien.curation.audit_table import automatic_decisions, random_decisions, write_table
 from mien.curation.folds import assign_folds, load_probabilities, mean_of_models, out_of_fold, save_probabilities
+from mien.curation.framing import misframed
 from mien.curation.gallery import write_gallery
 from mien.curation.selection import select_images, usefulness
 from mien.data.dataset import FerDataset
 from mien.data.protocols import distribution
+from mien.detection.base import FaceDetection
 from mien.errors import ConfigError, DatasetFormatError, ShapeError
+from mien.geometry import Box, ByteArray
 
 pytest.importorskip("cleanlab")
 
@@ -103,6 +107,41 @@ def test_the_table_has_a_row_a_finding(tmp_path: Path, doubtful: FerDataset) -> 
     assert {row["kind"] for row in rows} <= set(KINDS)
     blank = next(row for row in rows if row["row"] == "4")
     assert (blank["blank"], blank["votes_neutral"], blank["split"]) == ("1.0000", "10", "train")
+
+
+def test_the_table_as_parquet_has_the_same_rows(tmp_path: Path, doubtful: FerDataset) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    audit = audit_labels(doubtful, believing(doubtful))
+    for ending in ("csv", "parquet"):
+        write_table(doubtful, audit, tmp_path / f"findings.{ending}")
+    with (tmp_path / "findings.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    table = parquet.read_table(tmp_path / "findings.parquet").to_pylist()
+    assert [{k: f"{v:.4f}" if isinstance(v, float) else str(v) for k, v in row.items()} for row in table] == rows
+
+
+def test_a_badly_framed_face_is_found_and_a_picture_without_one_is_not(doubtful: FerDataset) -> None:
+    class Finds:
+        """Sees a face where a picture is bright: at its place in the frame, or in the upper left quarter."""
+
+        name = "whole"
+        files: ClassVar[dict[str, str]] = {}
+
+        def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
+            if image.mean() < 50:
+                return ()
+            side = 96 if image.mean() < 150 else 48
+            return (FaceDetection(Box(24, 24, 24 + side, 24 + side), 1.0),)
+
+    images = np.zeros((3, 48, 48, 1), np.uint8) + np.array([0, 100, 200], np.uint8)[:, None, None, None]
+    scores = misframed(images, Finds())
+    assert scores == pytest.approx([0, 0, 0.75])
+    framing = np.zeros(len(doubtful))
+    framing[7] = 0.75
+    audit = audit_labels(doubtful, believing(doubtful), framing=framing)
+    assert [finding.position for finding in audit.of_kind("badly framed")] == [7]
+    with pytest.raises(ShapeError, match=r"framing of shape \(3,\)"):
+        audit_labels(doubtful, believing(doubtful), framing=scores)
 
 
 def test_the_page_holds_every_finding_and_every_picture(tmp_path: Path, doubtful: FerDataset) -> None:

@@ -80,7 +80,7 @@ def _pairs(texts: list[str] | None) -> dict[str, str]:
 
 
 @data_app.command()
-def audit(
+def audit(  # noqa: PLR0917 - options of a command
     data: Annotated[Path, typer.Argument(help="The prepared data set.")],
     out: Annotated[
         Path, typer.Option(help="Folder for findings.csv, gallery.html, probabilities.npy and decisions.csv.")
@@ -100,6 +100,7 @@ def audit(
     framing: Annotated[
         bool, typer.Option("--framing/--no-framing", help="Look for badly framed faces: about 4 ms each.")
     ] = True,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Write findings.parquet too.")] = False,
 ) -> None:
     """Rank the labels that look wrong, and write a table and a page to look at them.
 
@@ -119,7 +120,8 @@ def audit(
     answers = _answers(dataset, out, recipe, folds, probabilities, runs or [])
     save_probabilities(answers, out / "probabilities.npy")
     result = audit_labels(dataset, answers, framing=misframed(dataset.images) if framing else None)
-    write_table(dataset, result, out / "findings.csv")
+    for ending in ("csv", "parquet")[: 1 + parquet]:
+        write_table(dataset, result, out / f"findings.{ending}")
     write_gallery(dataset, result, out / "gallery.html")
     automatic = automatic_decisions(dataset, result)
     write_decisions(automatic, out / "automatic.csv")

@@ -7,6 +7,7 @@ shared between what people said and what networks say, half and half.
 
 import csv
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -21,39 +22,67 @@ from mien.data.protocols import distribution
 from mien.data.splits import SPLITS
 from mien.expressions import FERPLUS_LABELS
 from mien.runtime.files import atomic_file
+from mien.runtime.optional import extra
 
 _DROP_FROM, _POOL_FROM, _SOFTEN_FROM = 0.5, 0.5, 0.9
 #: What the rule does with an image.
 Measure = Literal["drop", "pool", "soften"]
+_LABELS = tuple(str(label) for label in FERPLUS_LABELS)
+_COLUMNS = (
+    *("row", "image", "split", "kind", "score", "most_voted", "networks_say", *KINDS),
+    *(f"votes_{name}" for name in VOTE_COLUMNS),
+    *(f"networks_{label}" for label in _LABELS),
+)
 _VOTES = 10
 _MOST_VOTES = 255
 
 
 def write_table(dataset: FerDataset, audit: Audit, path: Path) -> None:
-    """Write the findings as CSV by falling score: row, image, split, kind, score, every kind's score, votes, networks.
+    """Write the findings by falling score, as Parquet where ``path`` ends in ``.parquet``, else as CSV.
+
+    Columns: row, image, split, kind, score, most_voted, networks_say, the score of every kind, ``votes_…`` and
+    ``networks_…``. CSV has probabilities and scores with four digits.
 
     Raises:
         StorageError: The place cannot be written.
+        MissingDependencyError: Parquet needs pyarrow.
     """
-    labels = [str(label) for label in FERPLUS_LABELS]
-    header = ["row", "image", "split", "kind", "score", "most_voted", "networks_say", *KINDS]
-    header += [*(f"votes_{name}" for name in VOTE_COLUMNS), *(f"networks_{label}" for label in labels)]
+    if path.suffix == ".parquet":
+        _write_parquet(dataset, audit, path)
+        return
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        for finding in audit.findings:
-            at = finding.position
-            votes, said = dataset.votes[at], audit.probabilities[at]
-            name = "" if dataset.names is None else str(dataset.names[at])
-            writer.writerow(
-                [
-                    *(int(dataset.rows[at]), name, SPLITS[dataset.splits[at]], finding.kind, f"{finding.score:.4f}"),
-                    *(labels[int(votes[:8].argmax())], labels[int(said.argmax())]),
-                    *(f"{finding.kinds.get(kind, 0.0):.4f}" for kind in KINDS),
-                    *votes.tolist(),
-                    *(f"{p:.4f}" for p in said.tolist()),
-                ]
-            )
+        writer.writerow(_COLUMNS)
+        for row in _table_rows(dataset, audit):
+            writer.writerow(f"{value:.4f}" if isinstance(value, float) else value for value in row)
+
+
+def _write_parquet(dataset: FerDataset, audit: Audit, path: Path) -> None:
+    with extra("tables"):
+        import pyarrow as pa  # noqa: PLC0415 - an optional package
+        from pyarrow import parquet  # noqa: PLC0415
+    words = {"image", "split", "kind", "most_voted", "networks_say"}
+    whole = {"row", *(f"votes_{name}" for name in VOTE_COLUMNS)}
+    kinds = [pa.string() if n in words else pa.int64() if n in whole else pa.float64() for n in _COLUMNS]
+    schema = pa.schema(list(zip(_COLUMNS, kinds, strict=True)))
+    rows = (dict(zip(_COLUMNS, row, strict=True)) for row in _table_rows(dataset, audit))
+    with atomic_file(path) as temporary:
+        parquet.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary)
+
+
+def _table_rows(dataset: FerDataset, audit: Audit) -> Iterator[tuple[str | int | float, ...]]:
+    """The values of each finding, in the order of ``_COLUMNS``."""
+    for finding in audit.findings:
+        at = finding.position
+        votes, said = dataset.votes[at], audit.probabilities[at]
+        name = "" if dataset.names is None else str(dataset.names[at])
+        yield (
+            *(int(dataset.rows[at]), name, SPLITS[dataset.splits[at]], finding.kind, finding.score),
+            *(_LABELS[int(votes[:8].argmax())], _LABELS[int(said.argmax())]),
+            *(finding.kinds.get(kind, 0.0) for kind in KINDS),
+            *(int(count) for count in votes),
+            *(float(probability) for probability in said),
+        )
 
 
 def automatic_decisions(dataset: FerDataset, audit: Audit) -> tuple[Decision, ...]:

@@ -81,7 +81,12 @@ def read_london(source: Path) -> Rows:
     _, header = next(rows, (1, []))
     if missing := {"face_id", "face_age", "face_gender", "face_eth"} - set(header):
         raise DatasetFormatError(f"{table}:1: no column {', '.join(sorted(missing))}")
-    people = {fields[header.index("face_id")]: dict(zip(header, fields, strict=False)) for _, fields in rows}
+    people: dict[str, dict[str, str]] = {}
+    for line, fields in rows:
+        if len(fields) == len(header):
+            people[fields[header.index("face_id")]] = dict(zip(header, fields, strict=True))
+        else:
+            yield DatasetFormatError(f"{table}:{line}: expected {len(header)} fields, found {len(fields)}")
     for folder in ("neutral", "smiling"):
         if not (source / folder).is_dir():
             raise DatasetNotFoundError(f"{source / folder}: no such folder", hint="expected neutral and smiling")

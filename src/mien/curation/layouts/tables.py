@@ -74,14 +74,15 @@ def read_parquet(source: Path) -> Rows:
     metadata under ``huggingface`` (``info.features.label.names``), or a word. Files are read a few rows at a time.
     """
     with extra("tables"):
-        from pyarrow import parquet  # noqa: PLC0415 - an optional package
+        import pyarrow as pa  # noqa: PLC0415 - an optional package
+        from pyarrow import parquet  # noqa: PLC0415
     files = [source] if source.is_file() else sorted(source.rglob("*.parquet"))
     if not files:
         raise DatasetNotFoundError(f"{source}: no .parquet file below it")
     for path in files:
         try:
             table = parquet.ParquetFile(path)
-        except (OSError, ValueError) as err:
+        except (pa.ArrowException, OSError, ValueError) as err:
             raise DatasetFormatError(f"{path}: not a readable Parquet file ({str(err)[:80]})") from err
         label = next((name for name in _LABEL if name in table.schema_arrow.names), None)
         if label is None or "image" not in table.schema_arrow.names:
@@ -92,19 +93,31 @@ def read_parquet(source: Path) -> Rows:
 def _parquet_rows(path: Path, table: Any, label: str) -> Rows:
     names = _class_names(table.schema_arrow.metadata or {}, label)
     split = split_of(path.name.partition("-")[0]) or split_of(path.parent.name) or split_of(path.stem)
-    row = 0
-    for batch in table.iter_batches(_BATCH, columns=["image", label]):
-        for record in batch.to_pylist():
-            place, image, value = f"{path}: row {row}", record["image"], record[label]
-            name = f"{path.name}#{row}"
-            row += 1
-            content = image.get("bytes") if isinstance(image, dict) else image
-            if not isinstance(content, bytes) or value is None:
-                yield DatasetFormatError(f"{place}: no bytes of a picture, or no label")
-                continue
-            if isinstance(value, int) and 0 <= value < len(names):
-                value = names[value]
-            yield SourceItem(name, place, content, ((str(value), 1),), split=split)
+    for row, record in enumerate(_parquet_records(path, table, label)):
+        place, image, value = f"{path}: row {row}", record["image"], record[label]
+        content = image.get("bytes") if isinstance(image, dict) else image
+        if not isinstance(content, bytes) or value is None:
+            yield DatasetFormatError(f"{place}: no bytes of a picture, or no label")
+            continue
+        if isinstance(value, int) and 0 <= value < len(names):
+            value = names[value]
+        yield SourceItem(f"{path.name}#{row}", place, content, ((str(value), 1),), split=split)
+
+
+def _parquet_records(path: Path, table: Any, label: str) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file; damage shows itself only when a part is unpacked."""
+    from pyarrow import ArrowException  # noqa: PLC0415 - an optional package
+
+    batches = table.iter_batches(_BATCH, columns=["image", label])
+    while True:
+        try:
+            batch = next(batches, None)
+            records = [] if batch is None else batch.to_pylist()
+        except (ArrowException, MemoryError, OSError, ValueError) as err:
+            raise DatasetFormatError(f"{path}: damaged ({str(err)[:80]})") from err
+        if batch is None:
+            return
+        yield from records
 
 
 def _class_names(metadata: Mapping[bytes, bytes], label: str) -> list[str]:
