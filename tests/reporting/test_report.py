@@ -11,6 +11,7 @@ from PIL import Image
 from mien.cli import main
 from mien.data.dataset import FerDataset
 from mien.errors import ConfigError
+from mien.evaluation.peers import PeerResult
 from mien.expressions import USE_NOTICE
 from mien.recognition.pipeline import load
 from mien.render.html import Page
@@ -154,10 +155,13 @@ def test_further_sets_are_rows_and_models_columns(made_dataset: FerDataset, mode
     further = replace(
         made_dataset, labels=(np.arange(n) % 2).astype(np.uint8), groups=groups, panel_votes=None, manifest=manifest
     )
-    options = ReportOptions(split="validation", resamples=5, across={"other": further})
+    peers = (PeerResult("fer 22.5.1", "other", 9, 0.633, 0.41), PeerResult("fer 22.5.1", "elsewhere", 9, 0.5))
+    options = ReportOptions(split="validation", resamples=5, across={"other": further}, peers=peers)
     models = [load(model), load("capstone")]
     page = write_report(made_dataset, models, tmp_path / "out", options).read_text(encoding="utf-8")
     (cells,) = re.findall(r"<tr><td>other</td><td>labels</td><td>test</td><td>(\d+)</td><td>2</td>(.*?)</tr>", page)
     assert int(cells[0]) == len(made_dataset.split_rows("test"))
-    assert cells[1].count("<td>") == 2
+    assert cells[1].count("<td>") == 3
+    assert "<td>0.6330; 0.410 (of 9)</td>" in cells[1] + "</td>"
+    assert "<th>fer 22.5.1</th>" in page
     assert "other: labels by side" in page

@@ -26,6 +26,9 @@ def report(
     across: Annotated[
         list[Path] | None, typer.Option(help="A further prepared set for the table across sets; several times.")
     ] = None,
+    peers: Annotated[
+        Path | None, typer.Option(help="JSON of what other packages reached on these sets, for that table.")
+    ] = None,
     photo: Annotated[list[str] | None, typer.Option(help="A photo, folder or pattern to read; several times.")] = None,
     split: Annotated[Split, typer.Option(help="The test split is for a finished model.")] = "test",
     resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0: no intervals.")] = RESAMPLES,
@@ -43,6 +46,7 @@ def report(
     with learning():
         from mien.reporting.capstone_report import ReportOptions, write_report
     from mien.data.dataset import open_dataset
+    from mien.evaluation.peers import load_peers
     from mien.recognition.pipeline import load
     from mien.weights import list_weights
 
@@ -50,7 +54,8 @@ def report(
     dataset = open_dataset(data)
     further = {folder.name: open_dataset(folder) for folder in across or []}
     photos = _photos(photo or [], leave_out=out)
-    options = ReportOptions(split=split, photos=photos, resamples=resamples, seed=seed, across=further)
+    others = () if peers is None else load_peers(peers)
+    options = ReportOptions(split, photos, resamples, seed, further, others)
     with Console(stderr=True).status(f"judging {', '.join(names)} on the {split} split"):
         page = write_report(dataset, [load(name) for name in names], out, options)
     print(f"wrote {page} ({page.stat().st_size / 1e6:.1f} MB)")

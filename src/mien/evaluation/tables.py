@@ -11,6 +11,7 @@ import numpy as np
 from mien.evaluation.bootstrap import Interval
 from mien.evaluation.comparison import Comparison
 from mien.evaluation.groups import GroupMetrics, GroupResult
+from mien.evaluation.peers import PeerResult
 from mien.evaluation.protocol_metrics import class_path
 from mien.evaluation.published import CAPSTONE_CNN, CAPSTONE_NAIVE, PublishedResult, published_for
 from mien.evaluation.results import FEW_CASES, OF_PROBABILITIES, OVERALL, EvaluationResult
@@ -150,23 +151,35 @@ def group_tables(result: GroupResult) -> Iterator[Table]:
         yield Table(f"{where}: largest differences", header, gaps, note)
 
 
-def across_sets_table(results: Mapping[str, Mapping[str, EvaluationResult]]) -> Table:
+def across_sets_table(results: Mapping[str, Mapping[str, EvaluationResult]], peers: Sequence[PeerResult] = ()) -> Table:
     """One row a set, one column a model: accuracy, and mean recall of expressions with enough images.
 
     Args:
         results: By set, then by model; every set was judged with the same models.
+        peers: Of other packages, a column each behind the models; sets that are not among ``results`` are left out.
     """
     models = list(next(iter(results.values())))
+    packages = list(dict.fromkeys(peer.package for peer in peers if peer.set in results))
+    by_place = {(peer.package, peer.set): peer for peer in peers}
     rows = []
     for name, by_model in results.items():
         first = next(iter(by_model.values()))
-        cells = (
+        cells = [
             f"{with_interval(by_model[model], 'accuracy')}; {_mean_recall(by_model[model]):.3f}" for model in models
-        )
+        ]
+        cells += [_of_peer(by_place.get((package, name)), first.n) for package in packages]
         rows.append((name, first.protocol, first.split, f"{first.n:,}", f"{len(first.per_class)}", *cells))
     note = f"accuracy with its 95 % interval; mean recall of the expressions with at least {FEW_CASES} images"
-    header = ("set", "protocol", "split", "faces", "classes", *models)
+    header = ("set", "protocol", "split", "faces", "classes", *models, *packages)
     return Table("Across sets", header, tuple(rows), note)
+
+
+def _of_peer(peer: PeerResult | None, faces: int) -> str:
+    """Accuracy and mean recall as measured elsewhere, with the number of faces where it was another."""
+    if peer is None:
+        return "—"
+    recall = "" if peer.mean_recall is None else f"; {peer.mean_recall:.3f}"
+    return _number(peer.accuracy) + recall + ("" if peer.faces == faces else f" (of {peer.faces:,})")
 
 
 def _mean_recall(result: EvaluationResult) -> float:

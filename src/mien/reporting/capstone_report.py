@@ -16,6 +16,7 @@ from mien.errors import ConfigError
 from mien.evaluation.baselines import NaiveBaseline
 from mien.evaluation.bootstrap import RESAMPLES
 from mien.evaluation.groups import GroupResult, evaluate_groups
+from mien.evaluation.peers import PeerResult
 from mien.evaluation.plots import save_plots
 from mien.evaluation.predictors import EvaluationOptions, Predictor
 from mien.evaluation.report import TEST_SPLIT_NOTICE, EvaluationReport, details
@@ -62,6 +63,7 @@ class ReportOptions:
         resamples: Of the bootstrap.
         seed: Of the sample faces, the bootstrap and the one draw of labels.
         across: Further data sets by name; each is a row of the table across sets.
+        peers: What other packages reached on these sets, columns of that table.
     """
 
     split: Split = "test"
@@ -69,6 +71,7 @@ class ReportOptions:
     resamples: int = RESAMPLES
     seed: int = 0
     across: Mapping[str, FerDataset] = field(default_factory=dict)
+    peers: tuple[PeerResult, ...] = ()
 
 
 _DEFAULTS = ReportOptions()
@@ -161,7 +164,7 @@ class _Report:
                 options = self._options(pipeline.recognizer.labels)
                 (found,) = evaluate(pipeline.recognizer, dataset, split=split, protocols=(protocol,), options=options)
                 results[name][model] = found
-        self.page.table(across_sets_table(results))
+        self.page.table(across_sets_table(results, self.options.peers))
         last = list(pipelines.values())[-1]
         for name, dataset in self.options.across.items():
             for group in self._groups(last, dataset):

@@ -1,0 +1,103 @@
+"""Every shipped model on sets from elsewhere, whole and by group, and what cropping by the detector changes.
+
+    python experiments/across_sets.py lfw=FOLDER imfdb=FOLDER london=FOLDER [--detected lfw=FOLDER …] [--peers FILE]
+
+Folders are prepared sets. Those of --detected are the same sets imported with `--crop detected`, judged by the default
+model on the same faces. Writes docs/explanation/other-sets.md. The sets are judged parts: read for finished models.
+"""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from mien.data.dataset import FerDataset, open_dataset
+from mien.evaluation.groups import evaluate_groups
+from mien.evaluation.peers import load_peers
+from mien.evaluation.predictors import DEFAULT_OPTIONS
+from mien.evaluation.results import EvaluationResult
+from mien.evaluation.run import default_protocol, default_split, evaluate
+from mien.evaluation.tables import across_sets_table, class_table, group_tables, with_interval
+from mien.recognition.recognizer import Recognizer, load_recognizer
+from mien.render.tables import Table
+from mien.runtime.files import write_text
+from mien.weights import list_weights
+
+PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "other-sets.md"
+INTRODUCTION = """# Faces from elsewhere
+
+The shipped models on sets that nothing was trained on, chosen by or tuned to, over the classes that both have, by the
+decision rule, with 95 % bootstrap intervals over the images. LFW is its judged part alone; labels of LFW and IMFDB are
+of one annotator each, London's are what the photographer asked for. Two photos of a person are not independent, which
+the intervals do not know. Made by `python experiments/across_sets.py`; [other data](../how-to/other-data.md) says how
+the sets are imported.
+"""
+CROPS = """## Crops
+
+The same faces as the whole picture of the set, and as the default detector finds and frames them, read by `{model}`. A
+picture in which no face is found is kept as it is.
+"""
+
+
+def named(text: str) -> tuple[str, Path]:
+    name, equals, folder = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text}: expected NAME=FOLDER")
+    return name, Path(folder)
+
+
+def judged(model: Recognizer, dataset: FerDataset) -> EvaluationResult:
+    options = DEFAULT_OPTIONS.of_labels(model.labels)
+    split, protocol = default_split(dataset), default_protocol(dataset)
+    (result,) = evaluate(model, dataset, split=split, protocols=(protocol,), options=options)
+    return result
+
+
+def of_groups(model: Recognizer, dataset: FerDataset) -> Iterator[Table]:
+    """Accuracy by value, and the largest differences, of each group that the set tells."""
+    options, split, protocol = (
+        DEFAULT_OPTIONS.of_labels(model.labels),
+        default_split(dataset),
+        default_protocol(dataset),
+    )
+    for result in evaluate_groups(model, dataset, dataset.group_names, split=split, protocol=protocol, options=options):
+        first, *_, last = group_tables(result)
+        yield from (first, last)
+
+
+def crops(model: Recognizer, sets: dict[str, FerDataset], detected: dict[str, FerDataset]) -> str:
+    lines = ["| set | faces | faces found | whole picture | detected |", "|---|---:|---:|---|---|"]
+    for name, dataset in detected.items():
+        whole, found = judged(model, sets[name]), judged(model, dataset)
+        rows = dataset.split_rows(default_split(dataset))
+        seen = "" if dataset.found is None else f"{np.asarray(dataset.found)[rows].mean():.3f}"
+        cells = f"{with_interval(whole, 'accuracy')} | {with_interval(found, 'accuracy')}"
+        lines.append(f"| {name} | {found.n:,} | {seen} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", type=named, nargs="+")
+    parser.add_argument("--detected", type=named, nargs="*", default=[])
+    parser.add_argument("--peers", type=Path)
+    given = parser.parse_args()
+    sets = {name: open_dataset(folder) for name, folder in given.sets}
+    detected = {name: open_dataset(folder) for name, folder in given.detected}
+    models = {name: load_recognizer(name) for name in list_weights(aliases=False)}
+    default = load_recognizer()
+    results = {name: {m: judged(model, data) for m, model in models.items()} for name, data in sets.items()}
+    peers = load_peers(given.peers) if given.peers else ()
+    page = INTRODUCTION + "\n" + across_sets_table(results, peers).to_markdown()
+    for name, by_model in results.items():
+        page += f"\n## {name}\n\n{class_table(by_model[default.metadata.name]).to_markdown()}"
+        page += "".join(f"\n{table.to_markdown()}" for table in of_groups(default, sets[name]))
+    if detected:
+        page += "\n" + CROPS.format(model=default.metadata.name) + "\n" + crops(default, sets, detected)
+    write_text(PAGE, page)
+    print(page)
+
+
+if __name__ == "__main__":
+    main()
