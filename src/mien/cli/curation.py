@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from mien.curation.audit import Audit
     from mien.data.dataset import FerDataset
     from mien.evaluation.predictors import Predictor
 
@@ -109,17 +110,23 @@ def audit(  # noqa: PLR0917 - options of a command
         mien data audit data/lfw --runs resnet-wide --out audit-lfw
     """
     from mien.curation.audit import audit_labels
-    from mien.curation.audit_table import automatic_decisions, write_table
     from mien.curation.folds import save_probabilities
     from mien.curation.framing import misframed
-    from mien.curation.gallery import write_gallery
     from mien.data.dataset import open_dataset
-    from mien.data.decisions import write_decisions
 
     dataset = open_dataset(data)
     answers = _answers(dataset, out, recipe, folds, probabilities, runs or [])
     save_probabilities(answers, out / "probabilities.npy")
     result = audit_labels(dataset, answers, framing=misframed(dataset.images) if framing else None)
+    _write_audit(dataset, result, out, parquet=parquet)
+
+
+def _write_audit(dataset: "FerDataset", result: "Audit", out: Path, *, parquet: bool) -> None:
+    """The table, the page and the decisions by rule, and a line for each kind of finding."""
+    from mien.curation.audit_table import automatic_decisions, write_table
+    from mien.curation.gallery import write_gallery
+    from mien.data.decisions import write_decisions
+
     for ending in ("csv", "parquet")[: 1 + parquet]:
         write_table(dataset, result, out / f"findings.{ending}")
     write_gallery(dataset, result, out / "gallery.html")

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -154,13 +154,7 @@ def check(
         results.append((name, result, near, counts))
         if not as_json:
             _tell_check(name, result, counts)
-    across = []
-    for (first, one), (second, other) in combinations(sets, 2):
-        near = find_same_pictures(one, other)
-        counts = count_across_splits(one, other, near)
-        across.append({"first": first, "second": second, "pairs": [asdict(p) for p in near], "counts": counts})
-        if not as_json:
-            print(f"{first} and {second}: {len(near):,} pairs of the same picture{_list(counts)}")
+    across = _check_across(sets, tell=not as_json)
     if as_json:
         records = [
             {"data": name, **result.to_dict(), "near_duplicates": [asdict(p) for p in near]}
@@ -168,6 +162,20 @@ def check(
         ]
         print(json.dumps(records[0] if len(records) == 1 else {"sets": records, "across": across}))
     raise typer.Exit(0 if all(result.sound for _, result, _, _ in results) else 3)
+
+
+def _check_across(sets: list[tuple[str, "FerDataset"]], *, tell: bool) -> list[dict[str, Any]]:
+    """Pictures that stand in two of the sets, for each pair of sets."""
+    from mien.data.near_duplicates import count_across_splits, find_same_pictures
+
+    across = []
+    for (first, one), (second, other) in combinations(sets, 2):
+        near = find_same_pictures(one, other)
+        counts = count_across_splits(one, other, near)
+        across.append({"first": first, "second": second, "pairs": [asdict(p) for p in near], "counts": counts})
+        if tell:
+            print(f"{first} and {second}: {len(near):,} pairs of the same picture{_list(counts)}")
+    return across
 
 
 def _tell_check(name: str, result: "Check", near: dict[str, int]) -> None:

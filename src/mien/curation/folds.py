@@ -75,20 +75,24 @@ def out_of_fold(
     trainable = dataset.splits < SPLITS.index("test")
     probabilities = np.zeros((len(dataset), 8), np.float32)
     for fold in range(folds):
+        left_out = trainable & (fold_of == fold)
         splits = np.array(dataset.splits)
-        splits[trainable] = np.where(fold_of[trainable] == fold, _VALIDATION, _TRAIN)
+        splits[trainable] = np.where(left_out[trainable], _VALIDATION, _TRAIN)
         part = _with_splits(dataset, splits)
-        # What is kept belongs to one recipe, with what it extends, and one division of these very votes.
-        key = hashlib.sha256(f"{config.sha256} {part.manifest_sha256}".encode()).hexdigest()[:12]
-        kept = folder / f"fold{fold}-{key}.npy"
+        kept = _kept_answers(folder, fold, config, part)
         if not kept.exists():
             told(f"fold {fold + 1} of {folds}")
             save_probabilities(_train_and_ask(part, config, kept.with_suffix("")), kept)
-        answers = load_probabilities(kept, len(dataset))
-        left_out = trainable & (fold_of == fold)
+        answers = load_probabilities(kept, len(dataset))  # (N, 8)
         probabilities[left_out] = answers[left_out]
         probabilities[~trainable] += answers[~trainable] / folds
     return probabilities
+
+
+def _kept_answers(folder: Path, fold: int, config: "TrainingConfig", part: FerDataset) -> Path:
+    """Where a fold's answers lie; they belong to one recipe, with what it extends, and one division of these votes."""
+    key = hashlib.sha256(f"{config.sha256} {part.manifest_sha256}".encode()).hexdigest()[:12]
+    return folder / f"fold{fold}-{key}.npy"
 
 
 def _train_and_ask(dataset: FerDataset, config: "TrainingConfig", run: Path) -> npt.NDArray[np.float32]:

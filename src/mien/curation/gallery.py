@@ -33,7 +33,7 @@ def write_gallery(dataset: FerDataset, audit: Audit, path: Path) -> None:
     """
     page = (files("mien.curation") / "gallery.html").read_text(encoding="utf-8")
     numbered = " ".join(VOTE_COLUMNS[:8])
-    before, _, after = page.partition("__SHEETS__")
+    before, _, after = page.partition("__SHEETS__")  # the list first: it shows while the pictures are being read
     # "<" cannot end the script that holds the list
     rows = json.dumps(_rows(dataset, audit), separators=(",", ":")).replace("<", "\\u003c")
     before = before.replace("__NUMBERED__", numbered).replace("__ROWS__", rows)

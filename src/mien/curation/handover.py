@@ -86,6 +86,7 @@ def read_label_studio(path: Path) -> tuple[Decision, ...]:
         if not choices:
             continue
         why = f"Label Studio: {sum(choices.values())} people"
+        # a majority drops; a single person's doubt stays a vote for NF
         if choices[NOT_A_FACE] * 2 > sum(choices.values()):
             decisions.append(Decision(row, "drop", None, why))
             continue

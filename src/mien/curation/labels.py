@@ -97,6 +97,7 @@ def votes_of(item: SourceItem, labels: LabelMap) -> tuple[npt.NDArray[np.int64],
             order.append(column)
     if not shares.any():
         return None
+    # whole numbers are votes of people and stay as they are; a share such as .25 is none
     if (shares == np.rint(shares)).all() and shares.max() <= _MOST_VOTES:
         return shares.astype(np.int64), order
     return _hundredths(shares), order

@@ -95,22 +95,24 @@ class Augmentation:
         # a shift by one side is 2 in the grid's coordinates, which run from -1 to 1
         dx, dy = 2 * self.shift * _signed(count, generator), 2 * self.shift * _signed(count, generator)
         cos, sin = angle.cos() * scale, angle.sin() * scale
+        # one affine map a face from places in the result to places in the picture, (N, 2, 3)
         theta = torch.stack([cos * mirror, -sin, dx, sin * mirror, cos, dy], dim=1).view(count, 2, 3).to(images.device)
         grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
         if self.warp:
             lattice = 2 * self.warp * _signed(count * 32, generator).view(count, 2, 4, 4).to(images.device)
+            # cubic between the lattice's points, so that no crease runs through a face
             field = functional.interpolate(lattice, size=images.shape[2:], mode="bicubic", align_corners=True)
             grid = grid + field.permute(0, 2, 3, 1)
         return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
     def _bend(self, images: Tensor, generator: torch.Generator) -> Tensor:
         exponent = (self.gamma * _signed(len(images), generator)).exp().view(-1, 1, 1, 1).to(images.device)
-        return images.clamp(1e-4, 1).pow(exponent)
+        return images.clamp(1e-4, 1).pow(exponent)  # 0 would have no finite slope
 
     def _expose(self, images: Tensor, generator: torch.Generator) -> Tensor:
         factor = 1 + self.contrast * _signed(len(images), generator).view(-1, 1, 1, 1).to(images.device)
         shift = self.brightness * _signed(len(images), generator).view(-1, 1, 1, 1).to(images.device)
-        mean = images.mean(dim=(2, 3), keepdim=True)
+        mean = images.mean(dim=(2, 3), keepdim=True)  # (N, 1, 1, 1): contrast changes about each face's own mean
         return ((images - mean) * factor + mean + shift).clamp_(0, 1)
 
     def _blur(self, images: Tensor, generator: torch.Generator) -> Tensor:
@@ -136,6 +138,7 @@ class Augmentation:
         chosen = torch.rand(count, generator=generator) < self.erase
         rows = _span(count, height, self.erase_side, generator)
         columns = _span(count, width, self.erase_side, generator)
+        # (N, 1, H, 1) and (N, 1, 1, W) to (N, 1, H, W)
         mask = rows[:, None, :, None] & columns[:, None, None, :] & chosen.view(-1, 1, 1, 1)
         gray = torch.rand(count, 1, 1, 1, generator=generator)
         return torch.where(mask.to(images.device), gray.to(images.device), images)

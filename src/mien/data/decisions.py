@@ -104,7 +104,7 @@ def apply_decisions(dataset: FerDataset, decisions: Iterable[Decision]) -> FerDa
         DatasetFormatError: A decision names a row that the data set has not.
     """
     decisions = tuple(decisions)
-    position = {int(row): at for at, row in enumerate(dataset.rows)}
+    position = {int(row): at for at, row in enumerate(dataset.rows)}  # source row to position: earlier ones may be gone
     if absent := [d.row for d in decisions if d.row not in position]:
         raise DatasetFormatError(
             f"{len(absent)} decisions name rows that the data set has not, the first is row {absent[0]}",
@@ -118,6 +118,7 @@ def apply_decisions(dataset: FerDataset, decisions: Iterable[Decision]) -> FerDa
         at = position[decision.row]
         if decision.action in {"accept", "skip"}:
             counts[decision.action] += 1
+        # a score on labels that were mended with the model in view would be a score of the mending
         elif SPLITS[dataset.splits[at]] == "test":
             counts["test rows left as they are"] += 1
         elif decision.action == "drop":
@@ -127,7 +128,7 @@ def apply_decisions(dataset: FerDataset, decisions: Iterable[Decision]) -> FerDa
             counts["relabel"] += 1
             votes[at] = decision.votes or 0
             if panel is not None:
-                panel[at] = votes[at]
+                panel[at] = votes[at]  # what people decided now stands for both panels
             if labels is not None:
                 labels[at] = _label_of(votes[at])
     changed = replace(dataset, votes=votes, panel_votes=panel, labels=labels)
@@ -154,6 +155,7 @@ def _only(dataset: FerDataset, rows: np.ndarray) -> FerDataset:
 
 
 def _manifest(dataset: FerDataset, decisions: tuple[Decision, ...], counts: Counter[str]) -> dict[str, Any]:
+    # of what was decided, not of the file: the same decisions in other quotes are the same data
     listed = "".join(f"{d.row},{d.action},{d.votes},{d.why}\n" for d in decisions)
     manifest = dict(dataset.manifest)
     dropped = dict(manifest["dropped"])
@@ -177,7 +179,7 @@ def _parse_votes(text: str, place: str) -> tuple[int, ...]:
     votes = [0] * len(VOTE_COLUMNS)
     names = {name.lower(): at for at, name in enumerate(VOTE_COLUMNS)}
     for part in text.split():
-        name, equals, number = part.partition("=")
+        name, equals, number = part.partition("=")  # "happiness=7", or "happiness" for one vote
         count = whole_number(number, _MOST_VOTES) if equals else 1
         if name.lower() not in names or count is None:
             raise DatasetFormatError(f"{place}: votes {shown(part)}, expected such as happiness=7")

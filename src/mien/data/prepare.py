@@ -52,13 +52,25 @@ def prepare(
         DatasetFormatError: A source is not as its format says, or two disagree; file and row are named.
         StorageError: ``out`` cannot be written, or holds something that is no prepared data set.
     """
-    check_replaceable(out)
+    check_replaceable(out)  # before minutes of reading
     with ThreadPoolExecutor(1) as pool:
         second = None if labels is None else pool.submit(read_label_folder, labels)
         pixels, votes, panel = _read_png_folder(fer2013, ferplus) if fer2013.is_dir() else _read_csv(fer2013, ferplus)
         panel = panel if second is None else second.result()
-    panel_votes = None if panel is None else _at_rows(panel, votes)
-    usable: npt.NDArray[np.bool_] = np.any(votes.votes[:, :_EXPRESSIONS], axis=1)
+    dataset, usable = _joined(pixels, votes, None if panel is None else _at_rows(panel, votes))
+    sources = {"fer2013": pixels.sha256, "ferplus": votes.sha256, "labels": panel.sha256 if panel else None}
+    dataset = replace(dataset, manifest=_manifest(dataset, sources, dropped=_dropped(votes, ~usable)))
+    if decisions is not None:
+        dataset = apply_decisions(dataset, read_decisions(decisions))
+    write_dataset(dataset, out)
+    return dataset
+
+
+def _joined(
+    pixels: Fer2013, votes: FerPlusVotes, panel_votes: npt.NDArray[np.uint8] | None
+) -> tuple[FerDataset, npt.NDArray[np.bool_]]:
+    """The rows with a vote for an expression by either panel, and which rows of the source (M,) those are."""
+    usable: npt.NDArray[np.bool_] = np.any(votes.votes[:, :_EXPRESSIONS], axis=1)  # (M,)
     if panel_votes is not None:
         usable |= panel_votes[:, :_EXPRESSIONS].any(axis=1)
     kept = np.flatnonzero(usable)
@@ -71,18 +83,13 @@ def prepare(
         panel_votes=None if panel_votes is None else panel_votes[kept],
         manifest={},
     )
-    sources = {"fer2013": pixels.sha256, "ferplus": votes.sha256, "labels": panel.sha256 if panel else None}
-    dataset = replace(dataset, manifest=_manifest(dataset, sources, dropped=_dropped(votes, ~usable)))
-    if decisions is not None:
-        dataset = apply_decisions(dataset, read_decisions(decisions))
-    write_dataset(dataset, out)
-    return dataset
+    return dataset, usable
 
 
 def _read_csv(path: Path, ferplus: Path | None) -> tuple[Fer2013, FerPlusVotes, FerPlusVotes | None]:
     if ferplus is None:
         raise DatasetNotFoundError("no file of votes was given", hint="add --ferplus fer2013new.csv")
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool:  # the votes are read meanwhile
         reading = pool.submit(read_fer2013, path)
         votes = read_ferplus(ferplus)
         pixels = reading.result()
@@ -162,6 +169,7 @@ def _rows_of(panel: FerPlusVotes, votes: FerPlusVotes) -> npt.NDArray[np.int64]:
 
 
 def _dropped(votes: FerPlusVotes, dropped: npt.NDArray[np.bool_]) -> dict[str, int]:
+    # the last two columns are unknown and NF; a row without any vote is neither
     not_a_face = dropped & (votes.votes[:, -1] >= votes.votes[:, -2]) & votes.votes.any(axis=1)
     return {"not a face": int(not_a_face.sum()), "no vote for an expression": int((dropped & ~not_a_face).sum())}
 

@@ -105,13 +105,14 @@ def check_dataset(dataset: FerDataset) -> Check:
     leaked: dict[str, int] = dict.fromkeys(SPLITS, 0)
     for group in groups:
         seen: set[int] = set()
+        # in the order train, validation, test: the later copy is the one that leaks
         for split in sorted(int(s) for s in dataset.splits[group]):
             if any(earlier < split for earlier in seen):
                 leaked[SPLITS[split]] += 1
             if split in seen:
                 inside[SPLITS[split]] += 1
             seen.add(split)
-    pixels = dataset.images.reshape(len(dataset), -1)
+    pixels = dataset.images.reshape(len(dataset), -1)  # (N, S * S), still mapped
     return Check(
         damaged_splits=tuple(damaged),
         duplicates=tuple(_describe(dataset, group) for group in groups),
@@ -126,13 +127,13 @@ def duplicate_groups(images: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.int64
     """Positions of images that are equal byte for byte, a group of at least two each, in order of the first."""
     groups: dict[bytes, list[int]] = defaultdict(list)
     for position, image in enumerate(images):
-        groups[hashlib.sha256(image.tobytes()).digest()].append(position)
+        groups[hashlib.sha256(image.tobytes()).digest()].append(position)  # 32 bytes an image, not its pixels
     return [np.array(group) for group in groups.values() if len(group) > 1]
 
 
 def _describe(dataset: FerDataset, group: npt.NDArray[np.int64]) -> DuplicateGroup:
-    votes = distribution(dataset.votes[group])
-    gaps = np.abs(votes[:, None] - votes[None]).sum(axis=2) / 2
+    votes = distribution(dataset.votes[group])  # (g, 8)
+    gaps = np.abs(votes[:, None] - votes[None]).sum(axis=2) / 2  # (g, g), total variation
     return DuplicateGroup(
         rows=tuple(int(row) for row in dataset.rows[group]),
         splits=tuple(SPLITS[s] for s in dataset.splits[group]),

@@ -13,7 +13,7 @@ from mien.expressions import CKPLUS_LABELS, KDEF_LABELS, PUBLISHED_WORDS, Expres
 _KDEF_CODES = ("AF", "AN", "DI", "HA", "NE", "SA", "SU")
 _KDEF_NAME = re.compile(r"([AB])([FM])(\d{2})(AF|AN|DI|HA|NE|SA|SU)(FL|HL|S|HR|FR)", re.IGNORECASE)
 _CKPLUS_PERSON = re.compile(r"(S\d{3})_")
-_NO_PERSON = re.compile(r"(?!)")
+_NO_PERSON = re.compile(r"(?!)")  # matches nothing
 
 
 def read_folders(source: Path, *, person: re.Pattern[str] = _NO_PERSON) -> Rows:
@@ -41,6 +41,7 @@ def read_folders(source: Path, *, person: re.Pattern[str] = _NO_PERSON) -> Rows:
             str(path),
             path,
             ((inner.parts[-2], 1),),
+            # of train/happy/1.jpg the split, of a class called "test" without a folder above it none
             split=split_of(inner.parts[0]) if len(inner.parts) > 2 else None,
             person=match.group(1) if match else "",
         )

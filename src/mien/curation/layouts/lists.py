@@ -33,6 +33,7 @@ def read_legend(source: Path, *, lfw: bool) -> Rows:
     if [name.strip().lower() for name in header[:3]] != ["image", "annotator", "emotion"]:
         raise DatasetFormatError(f"{legend}:1: expected image,annotator,emotion, found {shown(','.join(header))}")
     images = legend.parent / "images"
+    # one legend tells of both sets; the form of a name tells which
     for line, fields in rows:
         place = f"{legend}:{line}"
         if len(fields) < 3:
@@ -76,7 +77,7 @@ def read_rafdb(source: Path) -> Rows:
             )
             continue
         stem, _, ending = fields[0].rpartition(".")
-        names = (f"{stem}_aligned.{ending}", fields[0])
+        names = (f"{stem}_aligned.{ending}", fields[0])  # aligned pictures are framed alike and come first
         path = next((folder / name for folder in folders for name in names if (folder / name).is_file()), None)
         if path is None or "/" in fields[0]:
             yield DatasetFormatError(f"{place}: there is no picture of {shown(fields[0])} in {source}")
@@ -106,6 +107,7 @@ def read_expw(source: Path) -> Rows:
         except DatasetFormatError as err:
             yield err
             continue
+        # the publisher's order, which is not left, top, right, bottom
         top, left, right, bottom = (corner if corner is not None else -1 for corner in corners)
         if not (0 <= left < right and 0 <= top < bottom):
             yield DatasetFormatError(
@@ -113,6 +115,7 @@ def read_expw(source: Path) -> Rows:
             )
             continue
         box = Box(float(left), float(top), float(right), float(bottom))
+        # a picture has several faces: the number in it makes a name
         yield SourceItem(f"{fields[0]}#{fields[1][:9]}", place, path, ((fields[7], 1),), box=box)
 
 
