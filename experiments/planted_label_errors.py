@@ -3,10 +3,12 @@
     python experiments/planted_label_errors.py DATA --way unseen
     python experiments/planted_label_errors.py DATA --way heads
     python experiments/planted_label_errors.py DATA --way gradients
+    python experiments/planted_label_errors.py DATA --way given --probabilities AUDIT/probabilities.npy
+    python experiments/planted_label_errors.py DATA --way given --probabilities AUDIT/folds/fold0-….npy --fold 0
     python experiments/planted_label_errors.py DATA --way folds --recipe ferplus-audit --out DIR
 
 Errors are planted in 5 % of all images of a split: half get the votes of an image of another, random expression, half
-those of one that the votes themselves confuse with theirs. Four ways to probabilities:
+those of one that the votes themselves confuse with theirs. Ways to probabilities:
 
     unseen     errors in the validation split, which the shipped default never trained on: full-strength networks, but
                trained on labels without planted errors.
@@ -14,6 +16,8 @@ those of one that the votes themselves confuse with theirs. Four ways to probabi
                those networks learned from the true votes of these very images: an upper bound.
     gradients  errors in the training split; k-fold training from scratch, on the votes with errors, of the learner of
                gradient_learner.py, which takes seconds and knows much less than a network.
+    given      errors in the training split, or one fold of it; out-of-fold probabilities of `mien data audit`, whose
+               networks trained on the other folds as they are, without planted errors.
     folds      errors in the training split; k-fold training of a recipe from scratch on the votes with errors.
 """
 
@@ -27,7 +31,7 @@ import numpy.typing as npt
 from gradient_learner import gradient_features, out_of_fold_answers
 
 from mien.curation.audit import mislabeled
-from mien.curation.folds import assign_folds, mean_of_models, out_of_fold
+from mien.curation.folds import FOLDS, assign_folds, load_probabilities, mean_of_models, out_of_fold
 from mien.data.dataset import FerDataset, open_dataset
 from mien.data.protocols import distribution
 from mien.recognition.recognizer import load_recognizer
@@ -96,13 +100,17 @@ def report(dataset: FerDataset, answers: npt.NDArray[np.float32], planted: npt.N
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--way", choices=("unseen", "heads", "gradients", "folds"), default="unseen")
+    parser.add_argument("--way", choices=("unseen", "heads", "gradients", "given", "folds"), default="unseen")
     parser.add_argument("--recipe", default="ferplus-audit")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--probabilities", type=Path)
+    parser.add_argument("--fold", type=int, help="judge the left-out fold of four alone")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     whole = open_dataset(given.data)
     rows = whole.split_rows("validation" if given.way == "unseen" else "train")
+    if given.fold is not None:
+        rows = rows[assign_folds(whole, FOLDS)[rows] == given.fold]
     per_row: dict[str, Any] = {
         name: np.asarray(getattr(whole, name))[rows] for name in ("images", "splits", "rows", "emotions", "votes")
     }
@@ -110,6 +118,8 @@ def main() -> None:
     print(f"{planted.sum():,} errors planted in {len(dataset):,} images")
     if given.way == "folds":
         report(dataset, out_of_fold(dataset, given.recipe, given.out, told=print), planted)
+    elif given.way == "given":
+        report(dataset, load_probabilities(given.probabilities, len(whole))[rows], planted)
     elif given.way == "gradients":
         shares = distribution(np.asarray(dataset.votes))
         report(dataset, out_of_fold_answers(dataset, gradient_features(dataset.images), shares), planted)

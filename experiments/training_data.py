@@ -29,7 +29,7 @@ from gradient_learner import gradient_features, learn, out_of_fold_answers
 
 from mien.curation.audit import Audit, audit_labels
 from mien.curation.audit_table import automatic_decisions, random_decisions
-from mien.curation.folds import RunPredictor, load_probabilities
+from mien.curation.folds import RunPredictor, load_probabilities, save_probabilities
 from mien.data.dataset import FerDataset, open_dataset
 from mien.data.decisions import Decision, apply_decisions
 from mien.data.protocols import distribution, select
@@ -160,6 +160,9 @@ def answers(
 ) -> Iterator[tuple[str, int, Answer]]:
     """Train seed by seed, so that a stopped experiment has compared as many of each."""
     trainer = Gradients(dataset, lfw) if given.gradients else Networks(given, dataset)
+    save_probabilities(
+        trainer.opinions, given.out / "probabilities.npy"
+    )  # `mien data audit --probabilities` shows them
     audit = audit_labels(dataset, trainer.opinions)
     for seed in given.seeds:
         for way in ("none", "rule", "random", *(["lfw"] if lfw is not None else [])):
