@@ -26,6 +26,7 @@ from mien.training.history import EpochMetrics
 from mien.training.initialization import Initialization
 from mien.training.lineage import find_initialization
 from mien.training.recipes import load_recipe
+from mien.training.refit import refit_intended
 from mien.training.runs import RunFolder, new_record
 
 CPU = torch.device("cpu")
@@ -100,6 +101,8 @@ def main() -> None:
     )
     folder.write_record(record)
     folder.save_best(weights, epoch=epoch)
+    if recipe.config.intended_refit:
+        refit_intended(folder, dataset)
     losses = {}
     if given.history is not None:
         rows = [json.loads(line) for line in given.history.read_text(encoding="utf-8").splitlines()]

@@ -18,18 +18,14 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from mien.data.dataset import FerDataset, open_dataset
-from mien.data.protocols import select
-from mien.data.splits import Split
 from mien.evaluation.decision_rule import with_decisions
-from mien.expressions import FER2013_LABELS, FERPLUS_LABELS
+from mien.expressions import FER2013_LABELS
 from mien.metadata import INPUT_NAME, INTENDED, INTENDED_OUTPUT_NAME, HeadSpec
 from mien.model_file import open_model, write_model
 from mien.recognition.recognizer import load_recognizer
 from mien.runtime.onnx import load_onnxruntime
 from mien.training.export.temperature import as_input, fit_temperature
-
-EPOCHS, BATCH, RATE, WEIGHT_DECAY, SMOOTHING, DROPOUT = 12, 512, 2e-3, 0.05, 0.1, 0.3
-_COLUMNS = [FERPLUS_LABELS.index(label) for label in FER2013_LABELS]
+from mien.training.refit import fit_head, labeled_faces
 
 
 def features_of(model: onnx.ModelProto) -> str:
@@ -51,36 +47,6 @@ def read_features(model: onnx.ModelProto, dataset: FerDataset, rows: np.ndarray)
         pooled = session.run([name], {INPUT_NAME: faces})[0]  # (2 n, features)
         parts.append(pooled.reshape(2, len(faces), -1).mean(axis=0))
     return torch.from_numpy(np.concatenate(parts))
-
-
-def labeled(dataset: FerDataset, split: Split) -> tuple[np.ndarray, Tensor]:
-    """Rows with one of FER2013's labels, and the label's number, int64 (n,)."""
-    selection = select(dataset, "fer2013", split)
-    return selection.indices, torch.from_numpy(selection.targets[:, _COLUMNS].argmax(axis=1))
-
-
-def fit(features: Tensor, labels: Tensor, *, seed: int = 0) -> nn.Linear:
-    """A linear layer on standardized features, with the standardization folded in."""
-    torch.manual_seed(seed)
-    mean, spread = features.mean(dim=0), features.std(dim=0) + 1e-3
-    standard = (features - mean) / spread
-    layer = nn.Linear(features.shape[1], len(FER2013_LABELS))
-    drop = nn.Dropout(DROPOUT)
-    optimizer = torch.optim.AdamW(layer.parameters(), lr=RATE, weight_decay=WEIGHT_DECAY)
-    steps = EPOCHS * -(-len(labels) // BATCH)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
-    for _ in range(EPOCHS):
-        for at in torch.randperm(len(labels)).split(BATCH):
-            logits = layer(drop(standard[at]))
-            loss = nn.functional.cross_entropy(logits, labels[at], label_smoothing=SMOOTHING)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    with torch.no_grad():
-        layer.weight.div_(spread)
-        layer.bias.sub_(layer.weight @ mean)
-    return layer
 
 
 def graft(model: onnx.ModelProto, layer: nn.Linear, temperature: float) -> None:
@@ -117,9 +83,9 @@ def main() -> None:
     given = parser.parse_args()
     dataset = open_dataset(given.data)
     model, metadata = open_model(load_recognizer(given.model).path)
-    rows, labels = labeled(dataset, "train")
-    layer = fit(read_features(model, dataset, rows), labels)
-    rows, labels = labeled(dataset, "validation")
+    rows, labels = labeled_faces(dataset, "train")
+    layer = fit_head(read_features(model, dataset, rows), labels)
+    rows, labels = labeled_faces(dataset, "validation")
     with torch.no_grad():
         logits = layer(read_features(model, dataset, rows))
     temperature = fit_temperature(logits, nn.functional.one_hot(labels, len(FER2013_LABELS)).float())

@@ -20,7 +20,7 @@ from tests.conftest import REPOSITORY
 RECORDS = REPOSITORY / "docs" / "runs"
 #: Settings that did not exist yet when the first runs were recorded; their hashes count all settings of that time.
 _LATER = {"teaching", "mixup", "teacher_view", "frozen_parts", "data"}
-_LATER |= {"start_share", "intended_weight", "intended_smoothing", "intended_votes_share"}
+_LATER |= {"start_share", "intended_weight", "intended_smoothing", "intended_votes_share", "intended_refit"}
 _LATER_STILL = _LATER | {"teacher_share", "small_epochs", "small_side"}
 _LATER_CHANGES = {"warp", "shade", "gamma"}
 

@@ -1,6 +1,7 @@
 """Beginning with files and learning from them."""
 
 import hashlib
+import runpy
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,19 +14,21 @@ from torch import Tensor, nn
 
 from mien.data.dataset import FerDataset
 from mien.errors import CheckpointError, ModelFileError
-from mien.expressions import FERPLUS_LABELS
-from mien.metadata import ModelMetadata
-from mien.model_file import open_model
+from mien.expressions import FER2013_LABELS, FERPLUS_LABELS
+from mien.metadata import INTENDED_OUTPUT_NAME, HeadSpec, ModelMetadata
+from mien.model_file import open_model, write_model
 from mien.networks.mirrored import Mirrored
 from mien.networks.registry import build_network
 from mien.training.config import TrainingConfig
 from mien.training.distillation import Teachers
 from mien.training.export.onnx_export import FilePrecision, export_onnx, export_run
+from mien.training.export.temperature import as_input
 from mien.training.initialization import Initialization
 from mien.training.model_files import read_network
 from mien.training.run import train
 from mien.training.runs import RunFolder
 from mien.training.sources import describe_source, find_weights, load_float_weights, save_float_weights
+from tests.conftest import REPOSITORY
 
 RESNET = TrainingConfig("resnet", epochs=1, batch_size=32, learning_rate=1e-3, schedule="constant")
 CPU = torch.device("cpu")
@@ -141,6 +144,27 @@ def test_float_weights_are_the_networks_in_16_bit(run: Path, faces: Tensor, made
     assert torch.equal(logits_of(begun.eval(), faces), logits_of(again, faces))
     assert describe_source(path).recipe_sha256 == RESNET.sha256
     assert torch.allclose(Teachers([path], CPU)(faces), logits_of(again, faces).softmax(1), atol=1e-5)
+
+
+def test_a_head_that_was_added_to_the_file_comes_back_as_rows_of_the_last_layer(
+    file: Path, made_dataset: FerDataset, tmp_path: Path
+) -> None:
+    model, metadata = open_model(file)
+    faces = torch.from_numpy(as_input(made_dataset.images[:64]))
+    one = read_network(file, faces)
+    features = [layer for layer in one.modules() if isinstance(layer, nn.Linear)][-1].in_features
+    layer = nn.Linear(features, 7)
+    runpy.run_path(str(REPOSITORY / "tools" / "intended_head.py"))["graft"](model, layer, temperature=0.5)
+    heads = dict(metadata.heads) | {"intended": HeadSpec(INTENDED_OUTPUT_NAME, FER2013_LABELS, 0.5)}
+    write_model(model, replace(metadata, heads=heads), tmp_path / "two.onnx")
+    both = read_network(tmp_path / "two.onnx", faces)
+    logits = logits_of(both, faces)
+    assert torch.allclose(logits[:, :8], logits_of(one, faces), atol=1e-5)
+    session = onnxruntime.InferenceSession(str(tmp_path / "two.onnx"), providers=["CPUExecutionProvider"])
+    said = session.run([INTENDED_OUTPUT_NAME], {"images": faces.numpy()})[0]
+    meant = logits_of(Mirrored(both), faces)[:, 8:] / 0.5
+    assert torch.allclose(meant.softmax(1), torch.from_numpy(said), atol=0.004)  # 8-bit features
+    assert not torch.allclose((meant * 0.5).softmax(1), torch.from_numpy(said), atol=0.004)
 
 
 def test_files_that_are_something_else_are_refused(run: Path, faces: Tensor, tmp_path: Path) -> None:

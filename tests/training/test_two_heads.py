@@ -1,5 +1,6 @@
 """A second head for FER2013's own labels, further data sets, frozen parts and teachers that see geometry alone."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from mien.training.distillation import Teachers
 from mien.training.export.onnx_export import FilePrecision, export_run
 from mien.training.faces import TrainingFaces
 from mien.training.initialization import Initialization
+from mien.training.refit import labeled_faces, refit_intended
 from mien.training.run import train
 from mien.training.runs import RunFolder
 from mien.training.targets import intended_labels, intended_targets
@@ -333,3 +335,30 @@ def test_a_recipe_with_sets_survives_the_way_through_a_dictionary() -> None:
     assert config_from_dict(config.to_dict()) == config
     assert config.sha256 != replace(config, data=config.data[:1]).sha256
     assert config.sha256 != TINY.sha256
+
+
+def test_the_second_head_is_fitted_anew_on_the_features(run: Path, made_dataset: FerDataset, tmp_path: Path) -> None:
+    """Everything else stays; the new rows are better than the trained ones by what they were fitted for."""
+    folder = RunFolder(tmp_path / "run")
+    shutil.copytree(run, folder.path)
+    refit_intended(folder, made_dataset)
+    before, after = RunFolder(run).load_best()["network"], folder.load_best()["network"]
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {after[name].shape[0] for name in changed} == {15}
+    assert all(torch.equal(before[name][:8], after[name][:8]) for name in changed)
+    rows, labels = labeled_faces(made_dataset, "train")
+    faces = torch.from_numpy(made_dataset.images[rows]).permute(0, 3, 1, 2) / 255
+    with torch.no_grad():
+        old, new = (RunFolder(path).load_network(mirror=True)(faces)[:, 8:] for path in (run, folder.path))
+    assert torch.nn.functional.cross_entropy(new, labels) < torch.nn.functional.cross_entropy(old, labels)
+    refit_intended(folder, made_dataset)
+    assert all(torch.equal(after[name], values) for name, values in folder.load_best()["network"].items())
+
+
+def test_a_recipe_may_ask_for_it(made_dataset: FerDataset, tmp_path: Path) -> None:
+    config = replace(TINY, epochs=1)
+    train(config, made_dataset, tmp_path / "trained", precision="32-true")
+    train(replace(config, intended_refit=True), made_dataset, tmp_path / "refit", precision="32-true")
+    refit_intended(RunFolder(tmp_path / "trained"), made_dataset)
+    one, other = (RunFolder(tmp_path / name).load_best()["network"] for name in ("trained", "refit"))
+    assert all(torch.equal(one[name], other[name]) for name in one)

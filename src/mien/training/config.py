@@ -110,6 +110,7 @@ class TrainingConfig:
         intended_smoothing: Share of that label that is spread over its seven classes.
         intended_votes_share: Share of the votes, brought to seven classes, in the smoothed label: the label is wrong
             where all taggers saw something else.
+        intended_refit: At the end the second head is fitted anew on the features of the training faces as they are.
         data: Further data sets, trained on together with the main one; the validation split is the main one's.
         seed: Of initial weights, order, sampled labels, dropout and augmentation.
     """
@@ -140,6 +141,7 @@ class TrainingConfig:
     intended_weight: float = 0.0
     intended_smoothing: float = 0.05
     intended_votes_share: float = 0.25
+    intended_refit: bool = False
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
     data: tuple[FurtherData, ...] = ()

@@ -72,7 +72,7 @@ def read_network(path: Path, faces: Tensor) -> nn.Module:
         raise CheckpointError(f"{path}: does not say which network it holds", hint="start from a run folder")
     columns = sum(len(head.labels) for head in metadata.heads.values())
     network = build_network(metadata.network, classes=columns).eval()
-    found = _node_weights(model)
+    found = _with_heads_joined(_node_weights(model), metadata)
     folded = _fill(network, found, faces[:2], path)
     _measure(network, folded, faces)
     _check(network, path, metadata, faces[:256])
@@ -96,6 +96,27 @@ def _node_weights(model: onnx.ModelProto) -> dict[str, _Weights]:
             weight = weight.T
         found.setdefault(layer, _Weights(weight, tuple(rest)))  # once, though a mirrored file may use it twice
     return found
+
+
+def _with_heads_joined(found: dict[str, _Weights], metadata: ModelMetadata) -> dict[str, _Weights]:
+    """The weights with heads that were added to the finished file, named as their heads, as rows of the last layer.
+
+    Such a head has its temperature divided in already; the network's own heads have theirs outside.
+    """
+    added = [name for name in metadata.heads if name in found]
+    if not added:
+        return found
+    last = [name for name in found if name not in added][-1]  # in the order of the graph
+    parts = [found[last]]
+    for name in added:
+        scale = np.float32(metadata.heads[name].temperature)
+        weight, (bias,) = found[name].weight * scale, found[name].rest
+        parts.append(_Weights(weight, (bias * scale,)))
+    joined = _Weights(
+        np.concatenate([part.weight for part in parts]),  # (8 + 7, features)
+        (np.concatenate([part.rest[0] for part in parts]),),
+    )
+    return {name: weights for name, weights in found.items() if name not in added} | {last: joined}
 
 
 def _layer_name(weight: str) -> str | None:

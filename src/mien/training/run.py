@@ -21,6 +21,7 @@ from mien.training.loop import Run
 from mien.training.precision import Precision, fastest_precision
 from mien.training.progress import Listener, Silent
 from mien.training.records import RunRecord
+from mien.training.refit import refit_intended
 from mien.training.runs import RunFolder, new_record, open_run
 
 
@@ -75,6 +76,8 @@ def train(  # noqa: PLR0913 - most are options, given by keyword
     run.begin()
     while not run.finished:
         run.run_epoch()
+    if config.intended_weight and config.intended_refit:
+        refit_intended(RunFolder(folder), dataset)
     return RunResult(folder, len(run.history), run.best)
 
 
