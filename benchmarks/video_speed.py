@@ -26,7 +26,8 @@ from PIL import Image
 from mien.detection.registry import build_detector
 from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.video.analyzer import FrameAnalyzer
-from mien.video.record import Outputs, record_video
+from mien.video.outputs import VideoOutputs
+from mien.video.record import record_video
 from mien.video.run import analyze_video
 from mien.video.settings import VideoSettings
 from mien.video.sources.files import VideoFile
@@ -127,7 +128,7 @@ def stages(folder: Path, model: str) -> None:
     for count, side in HEADS.items():
         path = write(folder / f"{count}.mp4", (crowd(count, n, HD, side) for n in range(FRAMES)), 30)
         analyzer = FrameAnalyzer(load(model, threads=1), VideoSettings())
-        outputs = Outputs(folder / "t.csv", folder / "drawn.mp4")
+        outputs = VideoOutputs(folder / "t.csv", folder / "drawn.mp4")
         clock, processor, _ = rates(lambda: (record_video(VideoFile(path), analyzer, outputs).frames, 0))  # noqa: B023
         print(f"{count} faces, with table and drawn video: {clock:.1f} frames/s, {processor:.1f} of processor time")
         print("\n".join(f"  {line}" for line in analyzer.clock.lines(FRAMES)))

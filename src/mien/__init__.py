@@ -6,9 +6,9 @@
     for face in result.faces:
         print(face.expression, face.probability)
 
-``analyze_video`` reads videos and cameras and needs ``pip install 'mien[video]'``; the learning side
-(``open_dataset``, ``build_network``, ``train``, ``evaluate``, ``export_onnx``) needs ``pip install 'mien[train]'``.
-Everything is imported on its first use.
+``analyze_video`` reads videos and cameras, ``record_video`` writes the results to files; they need
+``pip install 'mien[video]'``. The learning side (``open_dataset``, ``build_network``, ``train``, ``evaluate``,
+``export_onnx``) needs ``pip install 'mien[train]'``. Everything is imported on its first use.
 """
 
 from importlib import import_module
@@ -57,9 +57,15 @@ if TYPE_CHECKING:
     from mien.training.run import RunResult, train
     from mien.training.runs import CheckpointState, RunFolder
     from mien.version import __version__
+    from mien.video.analyzer import FrameAnalyzer
+    from mien.video.clock import StageClock
+    from mien.video.outputs import VideoOutputs
+    from mien.video.record import VideoSummary, record_video
     from mien.video.results import FrameResult, TrackedFace
     from mien.video.run import analyze_video
     from mien.video.settings import VideoSettings
+    from mien.video.sinks.base import Ending, Sink
+    from mien.video.sinks.timeline import Timeline, TrackSummary
     from mien.video.sources.base import VideoFrame, VideoInfo, VideoSource
     from mien.video.sources.open import open_video
     from mien.video.sources.sampling import Sampling
@@ -84,6 +90,7 @@ __all__ = [
     "Detector",
     "Device",
     "Difference",
+    "Ending",
     "EpochMetrics",
     "EvaluationOptions",
     "EvaluationResult",
@@ -100,6 +107,7 @@ __all__ = [
     "FailedImage",
     "FerDataset",
     "FirstWeights",
+    "FrameAnalyzer",
     "FrameResult",
     "FurtherData",
     "GroupResult",
@@ -123,12 +131,18 @@ __all__ = [
     "Sampling",
     "SearchMode",
     "SearchSettings",
+    "Sink",
+    "StageClock",
+    "Timeline",
+    "TrackSummary",
     "TrackedFace",
     "TrainingConfig",
     "VideoFrame",
     "VideoInfo",
+    "VideoOutputs",
     "VideoSettings",
     "VideoSource",
+    "VideoSummary",
     "WeightFile",
     "WeightsSource",
     "__version__",
@@ -152,6 +166,7 @@ __all__ = [
     "load_recognizer",
     "open_dataset",
     "open_video",
+    "record_video",
     "to_model_input",
     "train",
 ]
@@ -176,6 +191,7 @@ _MODULES = {
     "Detector": "mien.detection.base",
     "Device": "mien.runtime.devices",
     "Difference": "mien.evaluation.comparison",
+    "Ending": "mien.video.sinks.base",
     "EpochMetrics": "mien.training.history",
     "EvaluationOptions": "mien.evaluation.predictors",
     "EvaluationResult": "mien.evaluation.results",
@@ -192,6 +208,7 @@ _MODULES = {
     "FailedImage": "mien.recognition.results",
     "FerDataset": "mien.data.dataset",
     "FirstWeights": "mien.training.initialization",
+    "FrameAnalyzer": "mien.video.analyzer",
     "FrameResult": "mien.video.results",
     "FurtherData": "mien.training.config",
     "GroupResult": "mien.evaluation.groups",
@@ -215,12 +232,18 @@ _MODULES = {
     "Sampling": "mien.video.sources.sampling",
     "SearchMode": "mien.detection.settings",
     "SearchSettings": "mien.detection.settings",
+    "Sink": "mien.video.sinks.base",
+    "StageClock": "mien.video.clock",
+    "Timeline": "mien.video.sinks.timeline",
+    "TrackSummary": "mien.video.sinks.timeline",
     "TrackedFace": "mien.video.results",
     "TrainingConfig": "mien.training.config",
     "VideoFrame": "mien.video.sources.base",
     "VideoInfo": "mien.video.sources.base",
+    "VideoOutputs": "mien.video.outputs",
     "VideoSettings": "mien.video.settings",
     "VideoSource": "mien.video.sources.base",
+    "VideoSummary": "mien.video.record",
     "WeightFile": "mien.weights",
     "WeightsSource": "mien.training.records",
     "__version__": "mien.version",
@@ -244,6 +267,7 @@ _MODULES = {
     "load_recognizer": "mien.recognition.recognizer",
     "open_dataset": "mien.data.dataset",
     "open_video": "mien.video.sources.open",
+    "record_video": "mien.video.record",
     "to_model_input": "mien.preprocessing",
     "train": "mien.training.run",
 }

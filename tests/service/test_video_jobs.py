@@ -16,7 +16,8 @@ import pytest
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.service.schemas import ModelSchema
 from mien.video.analyzer import FrameAnalyzer
-from mien.video.record import Outputs, record_video
+from mien.video.outputs import VideoOutputs
+from mien.video.record import record_video
 from mien.video.settings import VideoSettings
 from mien.video.sources.files import VideoFile
 from tests.service.jobs import submit, wait
@@ -63,7 +64,7 @@ def test_a_video_gives_what_the_library_gives(
     for name in RESULTS:
         (tmp_path / name).write_bytes(httpx.get(f"{job}/files/{name}").content)
     analyzer = FrameAnalyzer(library, VideoSettings())
-    own = record_video(VideoFile(crowd), analyzer, Outputs(table=tmp_path / "own.csv"))
+    own = record_video(VideoFile(crowd), analyzer, VideoOutputs(table=tmp_path / "own.csv"))
     assert len(own.tracks) == 4
     assert (tmp_path / "rows.csv").read_bytes() == (tmp_path / "own.csv").read_bytes()
     summary = json.loads((tmp_path / "summary.json").read_text())
@@ -149,7 +150,7 @@ def test_a_server_that_ends_leaves_the_video_to_the_next(
         assert (record["attempts"], record["files"]) == (attempts, RESULTS)
         (tmp_path / "rows.csv").write_bytes(httpx.get(f"{again}/files/rows.csv").content)
     analyzer = FrameAnalyzer(library, VideoSettings())
-    record_video(VideoFile(tmp_path / "long.mp4"), analyzer, Outputs(table=tmp_path / "own.csv"))
+    record_video(VideoFile(tmp_path / "long.mp4"), analyzer, VideoOutputs(table=tmp_path / "own.csv"))
     assert (tmp_path / "rows.csv").read_bytes() == (tmp_path / "own.csv").read_bytes()
 
 

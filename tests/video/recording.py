@@ -9,7 +9,8 @@ from mien.expressions import FERPLUS_LABELS
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.clock import StageClock
-from mien.video.record import Listener, Outputs, VideoSummary, record_video
+from mien.video.outputs import VideoOutputs
+from mien.video.record import Listener, VideoSummary, record_video
 from mien.video.results import FrameResult
 from mien.video.settings import VideoSettings
 from mien.video.sinks.base import OpenSinks, Sink
@@ -24,7 +25,7 @@ S = TypeVar("S", bound=Sink)
 def record(
     pipeline: ExpressionPipeline,
     source: Path,
-    outputs: Outputs,
+    outputs: VideoOutputs,
     settings: VideoSettings = DEFAULT,
     **options: object,
 ) -> VideoSummary:

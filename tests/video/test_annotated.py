@@ -10,7 +10,8 @@ import pytest
 
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.analyzer import FrameAnalyzer
-from mien.video.record import Outputs, record_video
+from mien.video.outputs import VideoOutputs
+from mien.video.record import record_video
 from mien.video.settings import VideoSettings
 from mien.video.sinks.annotated import AnnotatedVideo
 from mien.video.sources.files import VideoFile
@@ -83,7 +84,7 @@ def test_sound_that_changes_its_channels_goes_on(tmp_path: Path) -> None:
     (tmp_path / "both.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
     told = redrawn(tmp_path / "both.ts", tmp_path / "out.mp4")
     assert not any("sound" in warning for warning in told)
-    assert any("begin again" in warning for warning in told)
+    assert any("restart" in warning for warning in told)
     assert sound_of(tmp_path / "out.mp4")[1:] == pytest.approx((4, 4), abs=0.2)
 
 
@@ -107,7 +108,7 @@ def test_sound_of_an_unknown_kind_is_left_out_and_told(tmp_path: Path) -> None:
     kind = content.index(b"strf", content.index(b"auds")) + 8
     content[kind : kind + 2] = b"\x34\x12"
     source.write_bytes(content)
-    assert redrawn(source, tmp_path / "out.mp4") == ["the sound is of an unknown kind, and left out"]
+    assert redrawn(source, tmp_path / "out.mp4") == ["the sound is left out, its codec is not known"]
     assert len(list(VideoFile(tmp_path / "out.mp4").frames())) == 2 * RATE
 
 
@@ -117,7 +118,7 @@ def test_an_interrupted_video_has_its_sound_up_to_the_last_frame(
 ) -> None:
     source = write_video(tmp_path / "a.mkv", [scene([], (64, 48))] * 75, sound=sound)
     summary = record(
-        pipeline, source, Outputs(annotated=tmp_path / "out.mp4"), listener=killed_at(10, by=KeyboardInterrupt)
+        pipeline, source, VideoOutputs(annotated=tmp_path / "out.mp4"), listener=killed_at(10, by=KeyboardInterrupt)
     )
     assert summary.stopped
     assert len(list(VideoFile(tmp_path / "out.mp4").frames())) == 11
@@ -128,6 +129,6 @@ def test_an_interruption_before_the_first_frame_leaves_no_video_and_no_error(
     pipeline: ExpressionPipeline, tmp_path: Path
 ) -> None:
     analyzer = FrameAnalyzer(pipeline, VideoSettings())
-    summary = record_video(EndedAtOnce(), analyzer, Outputs(annotated=tmp_path / "out.mp4"))
+    summary = record_video(EndedAtOnce(), analyzer, VideoOutputs(annotated=tmp_path / "out.mp4"))
     assert (summary.stopped, summary.frames, summary.warnings) == (True, 0, ("interrupted",))
     assert list(tmp_path.iterdir()) == []

@@ -13,7 +13,7 @@ import pytest
 
 from mien.errors import CheckpointError
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.video.record import Outputs
+from mien.video.outputs import VideoOutputs
 from mien.video.resume import progress_file
 from tests.video.fuzz_videos import NAMES
 from tests.video.recording import Killed, killed_at, record
@@ -42,7 +42,7 @@ def test_runs_that_are_killed_at_random_moments_end_with_the_same_bytes(
     rng = random.Random(seed)  # noqa: S311 - when to kill
     source = write_video(tmp_path / "a.mp4", (scene([(20 + n % 300, 120, 200)]) for n in range(150)))
     whole = tmp_path / "whole.csv"
-    record(pipeline, source, Outputs(whole))
+    record(pipeline, source, VideoOutputs(whole))
     options = ["--quiet", "--model", str(small_model), "--resume"]
     for case in range(kills):
         out = tmp_path / f"{case}.csv"
@@ -66,7 +66,7 @@ def clip(path: Path, left: int) -> Path:
 def test_another_video_in_the_place_of_the_first_is_not_continued(
     pipeline: ExpressionPipeline, tmp_path: Path, is_complete: bool
 ) -> None:
-    source, out = clip(tmp_path / "a.mp4", 20), Outputs(tmp_path / "t.csv")
+    source, out = clip(tmp_path / "a.mp4", 20), VideoOutputs(tmp_path / "t.csv")
     if is_complete:
         record(pipeline, source, out)
     else:
@@ -89,7 +89,7 @@ def test_a_progress_file_that_was_edited_is_refused(
     table.write_bytes(rows)
     progress_file(table).write_text(json.dumps(record_of | {changed: value}))
     with pytest.raises(CheckpointError, match="damaged"):
-        record(pipeline, source, Outputs(table), resume=True)
+        record(pipeline, source, VideoOutputs(table), resume=True)
     assert table.read_bytes() == rows
 
 
@@ -101,7 +101,7 @@ def test_a_file_that_is_no_progress_is_refused(
     table.write_bytes(rows)
     progress_file(table).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(CheckpointError, match="damaged"):
-        record(pipeline, source, Outputs(table), resume=True)
+        record(pipeline, source, VideoOutputs(table), resume=True)
 
 
 def test_one_flipped_byte_in_a_progress_file_is_noticed(
@@ -114,7 +114,7 @@ def test_one_flipped_byte_in_a_progress_file_is_noticed(
         changed[place] ^= 1
         progress_file(table).write_bytes(changed)
         with pytest.raises(CheckpointError):
-            record(pipeline, source, Outputs(table), resume=True)
+            record(pipeline, source, VideoOutputs(table), resume=True)
 
 
 def test_rows_that_do_not_fit_the_progress_are_refused(
@@ -126,8 +126,8 @@ def test_rows_that_do_not_fit_the_progress_are_refused(
     table.write_bytes(b"".join([*lines[:3], *lines[4:], b"x" * 2000]))
     progress_file(table).write_bytes(note)
     before = table.read_bytes()
-    with pytest.raises(CheckpointError, match="is not behind frame"):
-        record(pipeline, source, Outputs(table), resume=True)
+    with pytest.raises(CheckpointError, match="does not end at byte"):
+        record(pipeline, source, VideoOutputs(table), resume=True)
     assert table.read_bytes() == before
 
 
@@ -137,5 +137,5 @@ def begun(pipeline: ExpressionPipeline, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("begun")
     source, table = clip(folder / "a.mp4", 20), folder / "t.csv"
     with pytest.raises(Killed):
-        record(pipeline, source, Outputs(table), listener=killed_at(6), note_every_s=0)
+        record(pipeline, source, VideoOutputs(table), listener=killed_at(6), note_every_s=0)
     return source, table, table.read_bytes(), progress_file(table).read_bytes()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.analyzer import FrameAnalyzer
-from mien.video.record import Outputs, record_video
+from mien.video.outputs import VideoOutputs
+from mien.video.record import record_video
 from mien.video.results import FrameResult
 from mien.video.settings import VideoSettings
 from mien.video.sources.base import VideoFrame, VideoInfo
@@ -40,7 +41,7 @@ def test_nothing_is_kept_of_a_frame_that_is_written(pipeline: ExpressionPipeline
     tracemalloc.start()
     try:
         analyzer = FrameAnalyzer(pipeline, VideoSettings())
-        record_video(Standing(), analyzer, Outputs(tmp_path / "a.csv"), listener=listener)
+        record_video(Standing(), analyzer, VideoOutputs(tmp_path / "a.csv"), listener=listener)
     finally:
         tracemalloc.stop()
     grown = (kept[FRAMES - 1] - kept[SETTLED]) / (FRAMES - SETTLED)

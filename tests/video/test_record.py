@@ -15,7 +15,8 @@ from mien.expressions import FERPLUS_LABELS
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.render.style import EXPRESSION_COLORS, rgb
 from mien.video.analyzer import FrameAnalyzer
-from mien.video.record import Outputs, record_video
+from mien.video.outputs import VideoOutputs
+from mien.video.record import record_video
 from mien.video.results import table_columns
 from mien.video.resume import progress_file
 from mien.video.run import analyze_video
@@ -35,7 +36,7 @@ UNEVEN_MS = [0, 40, 80, 200, 211, 500, 533, 1000]
 def test_the_table_has_a_row_a_face_and_one_for_a_frame_without(
     pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path
 ) -> None:
-    record(pipeline, come_and_go, Outputs(tmp_path / "a.csv"))
+    record(pipeline, come_and_go, VideoOutputs(tmp_path / "a.csv"))
     with (tmp_path / "a.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert tuple(rows[0]) == table_columns(FERPLUS_LABELS)
@@ -52,7 +53,7 @@ def test_every_format_holds_the_librarys_numbers(
     pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path, suffix: str
 ) -> None:
     out = tmp_path / f"a{suffix}"
-    record(pipeline, come_and_go, Outputs(out))
+    record(pipeline, come_and_go, VideoOutputs(out))
     expected = [row for frame in analyze_video(come_and_go, pipeline=pipeline) for row in frame.rows(FERPLUS_LABELS)]
     assert list(read_rows(out)) == expected
     assert sorted(path.name for path in tmp_path.iterdir()) == [out.name, progress_file(out).name]
@@ -63,15 +64,15 @@ def test_a_doubtful_face_has_no_expression_in_any_table(
     pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path, suffix: str
 ) -> None:
     doubtful = ExpressionPipeline(pipeline.detector, pipeline.recognizer, min_confidence=1.0)
-    record(doubtful, come_and_go, Outputs(tmp_path / f"a{suffix}"), VideoSettings(stride=9))
-    record(pipeline, come_and_go, Outputs(tmp_path / f"b{suffix}"), VideoSettings(stride=9))
+    record(doubtful, come_and_go, VideoOutputs(tmp_path / f"a{suffix}"), VideoSettings(stride=9))
+    record(pipeline, come_and_go, VideoOutputs(tmp_path / f"b{suffix}"), VideoSettings(stride=9))
     named, unnamed = ([*read_rows(tmp_path / f"{name}{suffix}")] for name in "ba")
     assert any(row["expression"] for row in named)
     assert unnamed == [row | {"expression": None} for row in named]
 
 
 def test_parquet_has_real_types(pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path) -> None:
-    record(pipeline, come_and_go, Outputs(tmp_path / "a.parquet"))
+    record(pipeline, come_and_go, VideoOutputs(tmp_path / "a.parquet"))
     schema = pq.read_schema(tmp_path / "a.parquet")
     kinds = [str(schema.field(name).type) for name in ("frame", "timestamp_s", "track_id", "expression", "raw_fear")]
     assert kinds == ["int64", "double", "int64", "string", "double"]
@@ -80,9 +81,9 @@ def test_parquet_has_real_types(pipeline: ExpressionPipeline, come_and_go: Path,
 def test_an_unwritable_table_is_told(pipeline: ExpressionPipeline, come_and_go: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot write"):
-        record(pipeline, come_and_go, Outputs(tmp_path / "file" / "a.csv"))
+        record(pipeline, come_and_go, VideoOutputs(tmp_path / "file" / "a.csv"))
     with pytest.raises(ConfigError, match=r"no table format ends in '\.xlsx'"):
-        record(pipeline, come_and_go, Outputs(tmp_path / "a.xlsx"))
+        record(pipeline, come_and_go, VideoOutputs(tmp_path / "a.xlsx"))
 
 
 @pytest.mark.parametrize("kind", ["the file", "a symbolic link", "a hard link"])
@@ -96,8 +97,8 @@ def test_an_output_that_is_the_source_is_refused_and_the_source_stays(
     elif kind == "a hard link":
         output.hardlink_to(source)
     (tmp_path / "a.csv").symlink_to(source)
-    for outputs in (Outputs(annotated=output), Outputs(tmp_path / "a.csv"), Outputs(report=output)):
-        with pytest.raises(ConfigError, match="is what is read"):
+    for outputs in (VideoOutputs(annotated=output), VideoOutputs(tmp_path / "a.csv"), VideoOutputs(report=output)):
+        with pytest.raises(ConfigError, match="is the source itself"):
             record(pipeline, source, outputs)
     assert source.read_bytes() == come_and_go.read_bytes()
 
@@ -112,10 +113,10 @@ def test_an_address_of_any_length_is_no_file(tmp_path: Path) -> None:
 def test_an_output_that_is_a_picture_of_the_source_is_refused(pipeline: ExpressionPipeline, tmp_path: Path) -> None:
     Image.fromarray(scene([])).save(tmp_path / "1.png")
     before = (tmp_path / "1.png").read_bytes()
-    with pytest.raises(ConfigError, match=r"1\.png is what is read"):
-        record(pipeline, tmp_path, Outputs(plot=tmp_path / "1.png"))
+    with pytest.raises(ConfigError, match=r"1\.png is the source itself"):
+        record(pipeline, tmp_path, VideoOutputs(plot=tmp_path / "1.png"))
     assert (tmp_path / "1.png").read_bytes() == before
-    record(pipeline, tmp_path, Outputs(tmp_path / "a.csv"))
+    record(pipeline, tmp_path, VideoOutputs(tmp_path / "a.csv"))
 
 
 def test_what_can_be_known_before_reading_is_said_before_it(
@@ -123,10 +124,10 @@ def test_what_can_be_known_before_reading_is_said_before_it(
 ) -> None:
     one = tmp_path / "one.html"
     for outputs, message in (
-        (Outputs(tmp_path / "rows.csv", report=tmp_path / "report.pdf"), "a report ends in .html"),
-        (Outputs(tmp_path / "rows.csv", plot=tmp_path / "plot.foo"), "no picture format ends in"),
-        (Outputs(tmp_path / "rows.csv", plot=one, report=one), "two outputs have one name"),
-        (Outputs(tmp_path / "rows.csv", report=come_and_go / "in" / "report.html"), "cannot write"),
+        (VideoOutputs(tmp_path / "rows.csv", report=tmp_path / "report.pdf"), "a report ends in .html"),
+        (VideoOutputs(tmp_path / "rows.csv", plot=tmp_path / "plot.foo"), "no picture format ends in"),
+        (VideoOutputs(tmp_path / "rows.csv", plot=one, report=one), "two outputs have one name"),
+        (VideoOutputs(tmp_path / "rows.csv", report=come_and_go / "in" / "report.html"), "cannot write"),
     ):
         with pytest.raises(MienError, match=message):
             record(pipeline, come_and_go, outputs)
@@ -138,7 +139,7 @@ def test_a_face_in_pictures_far_apart_is_followed_and_its_seconds_are_all_counte
     pipeline: ExpressionPipeline, settings: VideoSettings
 ) -> None:
     pictures = ImageSequence([scene([(200, 100, 200)])] * 10, rate=0.2)
-    summary = record_video(pictures, FrameAnalyzer(pipeline, settings), Outputs())
+    summary = record_video(pictures, FrameAnalyzer(pipeline, settings), VideoOutputs())
     (track,) = summary.tracks
     assert track.seconds == pytest.approx(50)
 
@@ -148,7 +149,7 @@ def test_a_drawn_video_with_another_ending_is_refused_before_an_earlier_table_is
 ) -> None:
     (tmp_path / "rows.csv").write_text("earlier")
     with pytest.raises(ConfigError, match=r"ends in \.mp4"):
-        record(pipeline, come_and_go, Outputs(tmp_path / "rows.csv", tmp_path / "drawn.avi"))
+        record(pipeline, come_and_go, VideoOutputs(tmp_path / "rows.csv", tmp_path / "drawn.avi"))
     assert (tmp_path / "rows.csv").read_text() == "earlier"
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
@@ -163,7 +164,7 @@ def test_the_annotated_video_is_h264_with_the_times_and_the_very_sound_of_the_so
 ) -> None:
     pictures = [scene([(20 + 20 * n, 120, 200)]) for n in range(len(UNEVEN_MS))]
     source = write_video(tmp_path / "in.mp4", pictures, times_ms=UNEVEN_MS, sound="aac")
-    record(pipeline, source, Outputs(annotated=tmp_path / "out.mp4"))
+    record(pipeline, source, VideoOutputs(annotated=tmp_path / "out.mp4"))
     with av.open(str(tmp_path / "out.mp4")) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
@@ -175,7 +176,7 @@ def test_the_annotated_video_is_h264_with_the_times_and_the_very_sound_of_the_so
 def test_sound_that_mp4_cannot_hold_is_encoded_again(pipeline: ExpressionPipeline, tmp_path: Path) -> None:
     pictures = [scene([(20 + 8 * n, 120, 200)]) for n in range(50)]
     source = write_video(tmp_path / "in.mkv", pictures, sound="pcm_s16le")
-    record(pipeline, source, Outputs(annotated=tmp_path / "out.mp4"))
+    record(pipeline, source, VideoOutputs(annotated=tmp_path / "out.mp4"))
     with av.open(str(tmp_path / "out.mp4")) as container:
         stream = container.streams.audio[0]
         assert stream.codec_context.name == "aac"
@@ -185,7 +186,7 @@ def test_sound_that_mp4_cannot_hold_is_encoded_again(pipeline: ExpressionPipelin
 def test_the_moov_box_comes_first_so_that_browsers_play_at_once(
     pipeline: ExpressionPipeline, pan: Path, tmp_path: Path
 ) -> None:
-    record(pipeline, pan, Outputs(annotated=tmp_path / "out.mp4"), VideoSettings(stride=4))
+    record(pipeline, pan, VideoOutputs(annotated=tmp_path / "out.mp4"), VideoSettings(stride=4))
     content = (tmp_path / "out.mp4").read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
 

@@ -61,7 +61,7 @@ def expand(names: Sequence[str], left_out: LeftOut, *, leave_out: Path | None = 
             files = [path]
         yield from (NamedSource(readable_path(file), file) for file in sorted(files))
         if not files:
-            yield FailedImage(name, SourceError(f"{name}: no pictures there"))
+            yield FailedImage(name, SourceError(f"{name}: no pictures found"))
 
 
 def _matching(pattern: Path, results: Path | None) -> list[Path]:

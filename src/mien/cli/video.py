@@ -36,7 +36,8 @@ from mien.render.text import counted
 from mien.text import printable
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.clock import StageClock
-from mien.video.record import Outputs, VideoSummary, record_video
+from mien.video.outputs import VideoOutputs
+from mien.video.record import VideoSummary, record_video
 from mien.video.results import FrameResult
 from mien.video.settings import VideoSettings
 from mien.video.sinks.rows import RowStream
@@ -120,7 +121,7 @@ def video(
         decision=decision,
     )
     analyzer = FrameAnalyzer(pipeline, settings, StageClock())
-    outputs = Outputs(None if to_stdout else out, save, plot, report)
+    outputs = VideoOutputs(None if to_stdout else out, save, plot, report)
     with _Progress(opened.info, quiet=quiet) as progress:
         rows = [RowStream(sys.stdout)] if to_stdout else []
         summary = record_video(opened, analyzer, outputs, resume=resume, listener=progress.step, sinks=rows)

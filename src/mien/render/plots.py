@@ -8,9 +8,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.errors import StorageError, missing_extra
+from mien.errors import StorageError
 from mien.render.style import DPI, FAINT, INK, MUTED, SERIES
 from mien.runtime.files import atomic_file
+from mien.runtime.optional import extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,10 +24,8 @@ def load_figure() -> "type[Figure]":
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    try:
+    with extra("plots"):
         from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
-    except ImportError as err:
-        raise missing_extra("matplotlib", "plots") from err
     return Figure
 
 

@@ -3,22 +3,32 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from mien.errors import missing_extra
+from mien.errors import MissingDependencyError, missing_extra
 
 
 @contextmanager
-def extra(name: str) -> Iterator[None]:
-    """Around imports of what ``mien[name]`` installs: where something is absent, say which extra holds it.
+def extra(name: str, package: str | None = None) -> Iterator[None]:
+    """Around imports of what ``mien[name]`` installs: where something is absent, say which extra installs it.
+
+    Args:
+        name: The extra.
+        package: What the error calls the absent package; None is the name of the module.
 
     Raises:
-        MissingDependencyError: One of its packages is not installed.
+        MissingDependencyError: One of its packages is not installed, or cannot be imported.
     """
     try:
         yield
-    except ModuleNotFoundError as err:
-        if err.name is None or err.name.startswith("mien"):
+    except ImportError as err:
+        if err.name is None or err.name.startswith("mien"):  # a mistake of our own, not an absent extra
             raise
-        raise missing_extra(err.name, name) from err
+        known = package or err.name.partition(".")[0]
+        if isinstance(err, ModuleNotFoundError):
+            raise missing_extra(known, name) from err
+        hint = (
+            f"pip install --upgrade --force-reinstall 'mien[{name}]'"  # a library below it is absent, or it is too old
+        )
+        raise MissingDependencyError(f"{known} cannot be imported: {err}", hint=hint) from err
 
 
 def learning() -> AbstractContextManager[None]:

@@ -1,7 +1,4 @@
-"""Rendering frames: boxes as on photos with the line of each track, and beside each face its probability bars.
-
-It does not know networks, files or screens.
-"""
+"""Rendering frames: boxes as on photos with the line of each track, and beside each face its probability bars."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +10,7 @@ from mien.geometry import Box, ByteArray, iou
 from mien.render.faces import FaceMark, face_labels, render_boxes, track_line
 from mien.render.style import EXPRESSION_COLORS
 
-#: Bars are drawn beside faces of at least this share of the frame's height.
+#: Faces of at least this share of the frame's height get bars.
 _BARS_FROM = 0.08
 
 
@@ -28,17 +25,17 @@ def render_frame(image: ByteArray, faces: Sequence[FaceMark]) -> Image.Image:
     """
     marks = [replace(face, line=track_line(face.number or 1)) for face in faces]
     canvas = render_boxes(image, marks, form="full")
-    taken = [face.box for face in marks]
+    taken = [face.box for face in marks]  # places that bars must leave free
     taken += [label.box for label in face_labels(canvas.size, marks, form="full")]
     for face in marks:
         if face.box.height >= _BARS_FROM * canvas.height:
-            _draw_bars(canvas, face, taken)
+            _render_bars(canvas, face, taken)
     return canvas
 
 
-def _draw_bars(canvas: Image.Image, face: FaceMark, taken: list[Box]) -> None:
+def _render_bars(canvas: Image.Image, face: FaceMark, taken: list[Box]) -> None:
     """Bars right of the box, or left of it where they fit only there; none where they would hide a face or its name."""
-    unit = max(9, round(max(canvas.size) / 110))
+    unit = max(9, round(max(canvas.size) / 110))  # height of a bar and its text, in pixels
     panel = _panel(face.probabilities, unit)
     for left in (face.box.right + unit // 2, face.box.left - unit // 2 - panel.width):
         top = min(max(0.0, face.box.top), canvas.height - panel.height)
@@ -53,7 +50,7 @@ def _draw_bars(canvas: Image.Image, face: FaceMark, taken: list[Box]) -> None:
 def _panel(probabilities: Mapping[str, float], unit: int) -> Image.Image:
     """A bar for each expression beside its name."""
     row = round(unit * 1.4)
-    panel = _names(tuple(probabilities), unit).copy()
+    panel = _names(tuple(probabilities), unit).copy()  # the cached part must stay as it is
     draw = ImageDraw.Draw(panel)
     start, full = panel.width - unit * 5, unit * 4.5
     for line, (name, value) in enumerate(probabilities.items()):
@@ -63,7 +60,7 @@ def _panel(probabilities: Mapping[str, float], unit: int) -> Image.Image:
     return panel
 
 
-@cache
+@cache  # text is slow to render, and a video has one size
 def _names(names: tuple[str, ...], unit: int) -> Image.Image:
     """The part of a panel that never changes."""
     row, font = round(unit * 1.4), ImageFont.load_default(unit)

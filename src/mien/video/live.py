@@ -1,6 +1,6 @@
-"""Live reading: the newest frame is read while the next one is taken and the last one shown, and nothing waits.
+"""Live analysis: capturing, analyzing and showing run at the same time, and each takes the newest there is.
 
-It does not know where results are shown. The delay from taking a frame to showing its result is measured.
+source → newest frame → analyzer → newest result → whoever shows it
 """
 
 from collections import deque
@@ -14,20 +14,20 @@ from mien.video.results import FrameResult
 from mien.video.sources.base import VideoSource
 from mien.video.threads import Newest
 
-#: Delays and times of the last so many results.
+#: Rate and delay are taken over this many results.
 _REMEMBERED = 300
 
 
 class LiveReading:
     """Results of a live source, each time the newest.
 
-    A frame that comes while the one before is read replaces it; a result that comes while the one before is shown
-    replaces it too, but ``listener`` has seen it.
+    A frame that is not analyzed in time is replaced by the next one, and so is a result that is not shown in time;
+    ``listener`` gets every result. The delay from capturing a frame to showing its result is measured.
 
     Args:
-        video: A source that comes at its own pace.
-        analyzer: Reads the frames, in a thread of its own.
-        listener: Is given every result in the analyzer's thread, to write it down; it should be quick.
+        video: A live source.
+        analyzer: Runs in a thread of its own.
+        listener: Called with every result in the analyzer's thread, to write it down; it should be quick.
         now: The clock of the frames' ``captured_s``, in seconds.
     """
 
@@ -43,31 +43,32 @@ class LiveReading:
         self._results = Newest(self._read(analyzer, listener))
         self._delays: deque[float] = deque(maxlen=_REMEMBERED)
         self._shown: deque[float] = deque(maxlen=_REMEMBERED)
-        self._now, self.read = now, 0
+        self._now, self.read = now, 0  # clock, and the number of analyzed frames
 
     def __iter__(self) -> Iterator[FrameResult]:
         return iter(self._results)
 
     @property
     def dropped(self) -> int:
-        """Frames that came while another was read."""
+        """Frames that came while another was analyzed."""
         return self._frames.dropped
 
     def note_shown(self, result: FrameResult) -> float:
-        """To be called when a result has been shown; gives its delay in milliseconds."""
+        """Record that a result has been shown; returns its delay in milliseconds."""
         now = self._now()
+        # A source without capture times, as one in a test, counts as shown at once.
         delay_ms = 1000 * (now - (now if result.captured_s is None else result.captured_s))
         self._delays.append(delay_ms)
         self._shown.append(now)
         return delay_ms
 
     def delay_ms(self, quantile: float = 0.5) -> float:
-        """Of the last results; NaN before the first."""
+        """A quantile of the last results' delays in milliseconds; NaN before the first."""
         return float(np.quantile(list(self._delays), quantile)) if self._delays else float("nan")
 
     @property
     def fps(self) -> float:
-        """Shown results a second, of late."""
+        """Results shown per second, over the last ones."""
         span = self._shown[-1] - self._shown[0] if len(self._shown) > 1 else 0.0
         return (len(self._shown) - 1) / span if span else 0.0
 

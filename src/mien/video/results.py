@@ -1,7 +1,4 @@
-"""What one frame of a video shows: the faces with their tracks, and the same as rows of a table.
-
-It does not know how faces are found or followed.
-"""
+"""What one frame of a video shows: the faces with their tracks, and the same as rows of a table."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,15 +24,15 @@ class TrackedFace(FaceExpression):
     """A face of a video: ``probabilities`` are smoothed over its track, ``raw_probabilities`` are of this frame alone.
 
     Attributes:
-        raw_probabilities: What the network says of this frame.
-        detected: Whether the detector saw the face in this frame; otherwise the box is where its motion takes it.
+        raw_probabilities: What the network gives for this frame alone.
+        detected: Whether the detector found the face in this frame; otherwise the box is predicted from its motion.
     """
 
     raw_probabilities: ExpressionProbabilities = field(kw_only=True)
     detected: bool = True
 
     def to_dict(self) -> dict[str, Any]:
-        """As of a photo's face, with the raw probabilities; no ``detector_score`` where the detector did not look."""
+        """The record of a photo's face and the raw probabilities; ``detector_score`` is None where no detector ran."""
         record = FaceExpression.to_dict(self)
         record["detector_score"] = self.detection.score if self.detected else None
         return {**record, "raw_probabilities": self.raw_probabilities.to_dict()}
@@ -47,15 +44,15 @@ class TrackedFace(FaceExpression):
 
 @dataclass(frozen=True, slots=True)
 class FrameResult:
-    """The faces of one frame, from left to right; none is an empty tuple.
+    """The faces of one frame.
 
     Attributes:
         index: Number of the frame in its source, from 0.
-        timestamp_s: When it is shown, in seconds from the start of its source.
+        timestamp_s: Time at which it is shown, in seconds from the start of its source.
         size: (width, height) in pixels, upright.
-        faces: In the order of their boxes' centers, left to right.
+        faces: In the order of their boxes' centers, left to right; empty without faces.
         image: The frame itself, RGB uint8 (H, W, 3).
-        captured_s: Of a live source, when the frame was taken, on :func:`time.monotonic`'s clock.
+        captured_s: Time at which a live source captured the frame, on :func:`time.monotonic`'s clock.
         damaged: Whether the decoder marks the frame as damaged.
     """
 
@@ -68,7 +65,7 @@ class FrameResult:
     damaged: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and strings, nothing rounded."""
+        """The record of the frame as plain numbers and strings, nothing rounded."""
         faces = [face.to_dict() for face in self.faces]
         return {"frame": self.index, "timestamp_s": self.timestamp_s, "damaged": self.damaged, "faces": faces}
 
@@ -87,16 +84,17 @@ class FrameResult:
     def rows(self, labels: LabelSet) -> list[Row]:
         """A row for each face with the columns of :func:`table_columns`; without faces one row with empty cells."""
         columns = table_columns(labels)
-        if not self.faces:
+        if not self.faces:  # a row all the same, so that a table shows which frames were read
             known = {"frame": self.index, "timestamp_s": self.timestamp_s, "damaged": self.damaged}
             return [dict.fromkeys(columns) | known]
         return [dict(zip(columns, self._row(face), strict=True)) for face in self.faces]
 
     def _row(self, face: TrackedFace) -> list[int | float | str | None]:
         box = face.detection.box.to_dict().values()
-        seen = face.detection.score if face.detected else None
+        score = face.detection.score if face.detected else None
         named = None if face.expression is None else str(face.expression)
-        start = [self.index, self.timestamp_s, face.track_id, *box, seen, named, face.probability]
+        # The order is that of table_columns.
+        start = [self.index, self.timestamp_s, face.track_id, *box, score, named, face.probability]
         return [*start, *face.probabilities.row, *face.raw_probabilities.row, self.damaged]
 
 

@@ -1,6 +1,6 @@
-"""What a run leaves beside its table: how far it came, so that another goes on as if nothing had happened.
+"""The progress file beside a table: how far a run came, so that another one continues with the same rows.
 
-It does not know how frames are read; it holds the analyzer's memory as that gives it.
+The analyzer's state is stored as the analyzer gives it, and not interpreted here.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ from mien.video.sources.fingerprint import can_be_read_again, fingerprint
 
 #: Version of the file's layout.
 _SCHEMA = 2
-#: A larger progress file is none of ours: a track takes some 8 KB.
+#: A larger file is not a progress file: a track takes about 8 KB.
 _MOST_BYTES = 2**26
-#: Keys of an identity that hold hashes, which say nothing to people, and what a difference in them means.
+#: Keys of an identity that hold hashes, which people cannot compare, and what a difference in them means.
 _HASHES = {
     "content": "another video",
     "model": "another model",
@@ -41,11 +41,11 @@ class Progress:
     Attributes:
         frame: Index of the last frame whose rows are in the table, -1 for none.
         position: Bytes of the table up to there.
-        identity: What decides the rows; a run with another one cannot go on.
-        memory: Of the analyzer; None before the first frame and when all is done.
-        complete: Whether the table is; then ``position`` is its length in the format that its ending says.
-        warnings: What could not be read, of a complete table.
-        damaged: Frames that the decoder marked as damaged, of a complete table.
+        identity: What determines the rows; a run with another identity cannot continue.
+        memory: State of the analyzer; None before the first frame and when the table is complete.
+        complete: Whether the table is complete; then ``position`` is its length in the format of its ending.
+        warnings: Of a complete table, what could not be read.
+        damaged: Of a complete table, the number of frames that the decoder marked as damaged.
     """
 
     frame: int
@@ -63,7 +63,7 @@ def progress_file(table: Path) -> Path:
 
 
 def save_progress(table: Path, progress: Progress) -> None:
-    """Write it, all or nothing, with a checksum over all the rest.
+    """Write the progress file atomically, with a checksum over its content.
 
     Raises:
         StorageError: It cannot be written.
@@ -76,29 +76,28 @@ def load_progress(table: Path, identity: Identity) -> Progress | None:
     """How far a run with the same identity came; None if there was none.
 
     Raises:
-        CheckpointError: The file is damaged, the run was another one, or nothing says how the table that is there came
-            about.
+        CheckpointError: The file is damaged, the identity differs, or there is a table without a progress file.
     """
     path = progress_file(table)
     if not path.is_file():
         if table.exists():
-            raise CheckpointError(f"{table}: nothing beside it says how it was made", hint=START_AGAIN)
+            raise CheckpointError(f"{table}: no progress file beside the table, expected {path.name}", hint=START_AGAIN)
         return None
     progress = _read(path)
-    then = progress.identity
+    then = progress.identity  # keys that only one of both has differ too
     differing = [key for key in identity | then if then.get(key) != identity.get(key)]
-    if "model" in differing:  # another one has other answers too
+    if "model" in differing:  # another model has other answers too
         differing = [key for key in differing if key != "answers"]
     if differing:
-        came = ", ".join(_change(key, identity.get(key), then.get(key)) for key in differing)
-        raise CheckpointError(f"{table}: begun with other settings: {came}", hint=START_AGAIN)
+        changes = ", ".join(_change(key, identity.get(key), then.get(key)) for key in differing)
+        raise CheckpointError(f"{table}: begun with other settings: {changes}", hint=START_AGAIN)
     if not progress.complete:
         return progress
     return _as_left(table, progress) if table.exists() else None
 
 
 def hashes_of(analyzer: FrameAnalyzer) -> Mapping[str, str]:
-    """SHA-256 of the model's file under ``model``, and of each file of the detector under its own name.
+    """SHA-256 of the model file under ``model``, and of each file of the detector under its name.
 
     Raises:
         ConfigError: A file cannot be read.
@@ -111,7 +110,7 @@ def hashes_of(analyzer: FrameAnalyzer) -> Mapping[str, str]:
 
 
 def identity_of(video: VideoSource, analyzer: FrameAnalyzer) -> Identity:
-    """What decides the rows: content of the source, settings, detector, network, versions, as JSON gives it back.
+    """What determines the rows: content of the source, settings, detector, network, versions; in types of JSON.
 
     Raises:
         ConfigError: A file of the network or the detector cannot be read.
@@ -126,6 +125,7 @@ def identity_of(video: VideoSource, analyzer: FrameAnalyzer) -> Identity:
         "detector": pipeline.detector.name,
         "model": hashes.pop("model"),
         "detector_files": hashes,
+        # Labels, base rates and decision rule have no file; their text form is exact.
         "answers": hashlib.sha256(repr(pipeline.recognizer.answers).encode()).hexdigest(),
         "min_confidence": pipeline.min_confidence,
         **asdict(analyzer.settings),
@@ -150,15 +150,15 @@ def _installed(package: str) -> str | None:
 
 
 def _change(key: str, now: Any, then: Any) -> str:
-    """A setting that differs from the earlier run's."""
+    """In words, a setting that differs from the earlier run's."""
     return _HASHES.get(key) or f"{key} {now} instead of {then}"
 
 
 def _read(path: Path) -> Progress:
-    """A progress file, believed only as far as its checksum, its layout and its types fit.
+    """A progress file whose checksum, layout and types are right.
 
     Raises:
-        CheckpointError: They do not.
+        CheckpointError: They are not.
     """
     try:
         return _parsed(path)
@@ -168,26 +168,27 @@ def _read(path: Path) -> Progress:
 
 def _parsed(path: Path) -> Progress:
     if path.stat().st_size > _MOST_BYTES:
-        raise ValueError("it is too large")
+        raise ValueError(f"{path.stat().st_size} bytes, expected at most {_MOST_BYTES}")
     record = json.loads(path.read_text(encoding="utf-8"))
     schema, checksum = record.pop("schema", None), record.pop("checksum", None)
     if schema != _SCHEMA:
-        raise ValueError(f"layout {schema}, this version reads {_SCHEMA}")
+        raise ValueError(f"schema {schema}, expected {_SCHEMA}")
     if checksum != _checksum({"schema": schema, **record}):
-        raise ValueError("its checksum does not fit")
+        raise ValueError("the checksum differs")
     return _checked(Progress(**record | {"warnings": tuple(record["warnings"])}))
 
 
 def _checked(progress: Progress) -> Progress:
     if not (isinstance(progress.frame, int) and isinstance(progress.position, int)):
-        raise TypeError("frame and position are no whole numbers")
+        raise TypeError("frame and position are not whole numbers")
     if progress.frame < -1 or progress.position < 0:
         raise ValueError(f"frame {progress.frame} and position {progress.position} are out of range")
     if not isinstance(progress.identity, dict):
-        raise TypeError("its settings are no record")
+        raise TypeError("identity is not an object")
+    # A state of the analyzer belongs to a run that has begun and is not complete, and to no other.
     has_memory = isinstance(progress.memory, dict)
     if has_memory is (progress.complete or progress.frame < 0):
-        raise ValueError("what it remembers does not fit how far it came")
+        raise ValueError("the analyzer's state does not match the progress")
     return progress
 
 
@@ -196,6 +197,11 @@ def _checksum(record: Mapping[str, Any]) -> str:
 
 
 def _as_left(table: Path, progress: Progress) -> Progress:
+    """The progress of a complete table that still has the length it had at its end.
+
+    Raises:
+        CheckpointError: It has another.
+    """
     length = table.stat().st_size
     if length != progress.position:
         text = f"{table}: changed since it was complete, {length} bytes, expected {progress.position}"

@@ -1,6 +1,6 @@
 """From a source to results: the frames of a video with their faces, one after the other in constant memory.
 
-It does not know files of results; ``record.py`` writes those.
+It writes nothing; ``record.py`` does.
 """
 
 from collections.abc import Iterator
@@ -22,16 +22,16 @@ def analyze_video(
     pipeline: ExpressionPipeline | None = None,
     settings: VideoSettings = _DEFAULT,
 ) -> Iterator[FrameResult]:
-    """The faces of each frame with their tracks and expressions, as they are read.
+    """The faces of each frame with their tracks and expressions, frame by frame.
 
-    A live source gives its newest frame each time; those that came while the one before was read are dropped.
+    A live source gives its newest frame each time; frames that come while another is analyzed are dropped.
 
     Args:
         source: What :func:`mien.video.sources.open.open_video` takes: a video's path, an image sequence, an address,
             the number of a camera, or an object with ``info``, ``warnings`` and ``frames``.
-        pipeline: Detector and network; None loads the shipped ones, with one thread each, as
-            reading, encoding and the networks run at the same time.
-        settings: Which frames are read, how often the detector looks, how much is smoothed.
+        pipeline: Detector and network; None loads the shipped ones with one thread each, since reading, encoding and
+            the networks run at the same time.
+        settings: Which frames are read, how often the detector runs, how much is smoothed.
 
     Raises:
         SourceError: The source cannot be opened, or not one frame can be read.
@@ -44,8 +44,9 @@ def analyze_video(
 
 
 def analyzed(video: VideoSource, analyzer: FrameAnalyzer, *, after: int = -1) -> Iterator[FrameResult]:
-    """The results of the frames of ``video`` behind frame ``after``; reading runs in a thread of its own."""
+    """The results of the frames of ``video`` after frame ``after``; reading runs in a thread of its own."""
     frames = analyzer.clock.timed("read", video.frames(analyzer.settings.sampling(after=after)))
+    # A file waits for its reader; a camera does not, so its late frames are dropped.
     waiting: Iterator[VideoFrame] = iter(Newest(frames)) if video.info.live else ahead(frames)
     for frame in waiting:
         yield analyzer.analyze(frame)

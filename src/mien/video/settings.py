@@ -1,7 +1,4 @@
-"""How a video is read: the one place of these settings and of their defaults.
-
-It does not apply them.
-"""
+"""How a video is read: the one place of these settings and of their defaults."""
 
 from dataclasses import dataclass
 
@@ -18,9 +15,9 @@ class VideoSettings:
         stride: Read every so many frames.
         fps: Read at most so many frames a second, by their times; None reads all.
         smoothing_s: Time constant of the smoothing; 0 is off.
-        detect_every: Look for faces in every so many read frames; None adapts to the scene.
-        max_gap_s: The longest pause between looks that adapt.
-        max_lost_s: A face that a look missed and that was gone for longer comes back with a new number.
+        detect_every: Run the detector in every so many read frames; None adapts to the scene.
+        max_gap_s: The longest pause between detector passes that adapt.
+        max_lost_s: A face that a pass missed and that was gone for longer comes back with a new number.
 
     Raises:
         ConfigError: A value is out of range.
@@ -35,7 +32,7 @@ class VideoSettings:
 
     def __post_init__(self) -> None:
         fps_fits = self.fps is None or MIN_RATE <= self.fps <= MAX_RATE
-        wrong = [
+        wrong = [  # all of them, so that a user mends the settings in one go
             f"{name} is {value}, expected {wanted}"
             for name, value, good, wanted in (
                 ("stride", self.stride, self.stride >= 1, "at least 1"),
@@ -51,5 +48,5 @@ class VideoSettings:
             raise ConfigError("; ".join(wrong))
 
     def sampling(self, *, after: int = -1) -> Sampling:
-        """Which frames are read, of those behind frame ``after``."""
+        """Which frames are read, of those after frame ``after``."""
         return Sampling(self.stride, self.fps, after)

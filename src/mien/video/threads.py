@@ -1,7 +1,4 @@
-"""Doing two things at once: reading ahead of a file, and the newest frame of a live source.
-
-It does not know what it hands over.
-"""
+"""Two ways to take items from another thread: all of them, read ahead, or each time the newest."""
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
@@ -10,7 +7,8 @@ from threading import Condition, Event, Thread
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-_PATIENCE_S = 0.1
+#: A thread that waits for room in the queue checks this often whether it should stop.
+_CHECK_EVERY_S = 0.1
 
 
 def ahead(items: Iterable[T], depth: int = 3) -> Generator[T, None, None]:
@@ -18,6 +16,7 @@ def ahead(items: Iterable[T], depth: int = 3) -> Generator[T, None, None]:
 
     What the items raise is raised here, and the thread has ended when this generator is closed.
     """
+    # A tuple holds an item, which may itself be None; None alone is the end.
     waiting: Queue[tuple[T] | BaseException | None] = Queue(depth)
     stop = Event()
     worker = Thread(target=_fill, args=(iter(items), waiting, stop), daemon=True)
@@ -29,7 +28,7 @@ def ahead(items: Iterable[T], depth: int = 3) -> Generator[T, None, None]:
             yield item[0]
     finally:
         stop.set()
-        with suppress(Empty):
+        with suppress(Empty):  # make room, so that a thread that waits for it ends at once
             while True:
                 waiting.get_nowait()
         worker.join()
@@ -44,22 +43,23 @@ def _fill(items: Iterator[T], waiting: "Queue[tuple[T] | BaseException | None]",
     except BaseException as err:  # noqa: BLE001 - raised again where the items are taken
         _put(waiting, err, stop)
     finally:
+        # Generators must be closed in the thread that runs them, or they are "already executing".
         getattr(items, "close", lambda: None)()
 
 
 def _put(waiting: "Queue[tuple[T] | BaseException | None]", item: tuple[T] | BaseException | None, stop: Event) -> bool:
     while not stop.is_set():
         with suppress(Full):
-            waiting.put(item, timeout=_PATIENCE_S)
+            waiting.put(item, timeout=_CHECK_EVERY_S)
             return True
     return False
 
 
 class Newest(Generic[T]):
-    """Iterates over what another thread makes and always gives the newest: what nobody took in time is dropped.
+    """Iterates over what another thread produces and always gives the newest: what is not taken in time is dropped.
 
     Attributes:
-        dropped: How many items nobody took.
+        dropped: Number of items that were replaced before they were taken.
     """
 
     def __init__(self, items: Iterable[T]) -> None:
@@ -78,10 +78,10 @@ class Newest(Generic[T]):
                 with self._changed:
                     self._changed.wait_for(lambda: self._slot is not None or self._ended)
                     item, self._slot = self._slot, None
-                if item is None:
+                if item is None:  # ended, and the last item has been taken
                     break
                 yield item[0]
-            if self._error is not None:
+            if self._error is not None:  # after the items that came before it
                 raise self._error
         finally:
             self._stop.set()

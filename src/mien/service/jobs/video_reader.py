@@ -19,7 +19,8 @@ from mien.service.inference.reader import ImageReader
 from mien.service.jobs.record import Job
 from mien.service.settings import ServiceSettings
 from mien.video.analyzer import FrameAnalyzer
-from mien.video.record import Outputs, VideoSummary, record_video
+from mien.video.outputs import VideoOutputs
+from mien.video.record import VideoSummary, record_video
 from mien.video.results import FrameResult
 from mien.video.resume import progress_file
 from mien.video.settings import VideoSettings
@@ -66,11 +67,11 @@ class VideoReader:
         _write_json(folder / "summary.json", _summary(summary, job.name))
         _write_json(folder / "timeline.json", _curves(summary.timeline))
 
-    def _outputs(self, folder: Path, name: str) -> Outputs:
+    def _outputs(self, folder: Path, name: str) -> VideoOutputs:
         table, annotated = folder / "rows.csv", folder / "annotated.mp4"
         if not self._plots:
-            return Outputs(table, annotated)
-        return Outputs(table, annotated, folder / "timeline.png", folder / "report.html", title=name)
+            return VideoOutputs(table, annotated)
+        return VideoOutputs(table, annotated, folder / "timeline.png", folder / "report.html", title=name)
 
 
 def _can_plot() -> bool:

@@ -1,7 +1,4 @@
-"""The annotated video: H.264 in MP4 that browsers play, at the original times and with the original sound.
-
-It does not know what is drawn on the frames.
-"""
+"""The annotated video: H.264 in MP4 that browsers play, at the original times and with the original sound."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,27 +20,28 @@ from mien.video.sources.base import VideoInfo
 from mien.video.sources.decoding import load_av, open_container, reason
 from mien.video.sources.sampling import DEFAULT_RATE
 
-#: Ticks of the written times a second, as broadcast uses.
+#: Ticks per second of the written timestamps, the clock of MPEG (ISO/IEC 13818-1).
 _TICKS = 90_000
-#: The rate that the encoder is given lies between these; the times are the frames' own.
+#: Bounds of the rate that the encoder plans with; frames keep their own times.
 _RATES = (0.01, 1000)
+#: In order of preference. The last is whatever this build of FFmpeg has under the codec's own name.
 _ENCODERS = ("libx264", "libopenh264", "h264")
 _SOFTWARE_OPTIONS = {"libx264": {"preset": "veryfast", "crf": "21"}}
 
 
-class _Discarded(Exception):  # noqa: N818 - thrown to leave no file
+class _Discarded(Exception):  # noqa: N818 - not an error: it makes atomic_file leave no file
     """Ends the writing of a file that is not wanted."""
 
 
 class AnnotatedVideo:
-    """A sink: an MP4 file that is written frame by frame and appears under its name when it is whole.
+    """A sink: an MP4 file that is written frame by frame and appears under its name when it is complete.
 
     Args:
         path: Ending in ``.mp4``.
-        warnings: Is extended by what of the sound is lost; None drops that.
+        warnings: Gets a sentence for each loss of sound; None drops them.
 
     Raises:
-        ConfigError: The ending is another.
+        ConfigError: The name does not end in ``.mp4``.
         MissingDependencyError: PyAV is not installed.
         StorageError: There is no encoder.
     """
@@ -59,21 +57,22 @@ class AnnotatedVideo:
         self._last_tick = -1
 
     def open(self, video: VideoInfo, labels: LabelSet) -> None:  # noqa: ARG002 - of the protocol
-        """Begin the file under a temporary name.
+        """Create the file under a temporary name.
 
         Raises:
             StorageError: It cannot be written.
         """
         self._info = video  # its rate, and its sound if it has one
+        # The stack is entered here and left in close; until it is complete, an error undoes what was entered.
         with ExitStack() as stack:
             temporary = stack.enter_context(atomic_file(self._path))
             temporary.touch()
-            options = {"movflags": "+faststart"}
+            options = {"movflags": "+faststart"}  # the index first, so that a browser plays while it loads
             self._output = stack.enter_context(self._av.open(str(temporary), "w", format="mp4", options=options))
             self._stack = stack.pop_all()
 
     def write(self, result: FrameResult) -> None:
-        """Append a frame with its faces drawn.
+        """Append a frame with its faces rendered.
 
         Raises:
             StorageError: It is larger than H.264 takes, or cannot be written.
@@ -81,43 +80,45 @@ class AnnotatedVideo:
         self.add(np.asarray(result.plot()), result.timestamp_s)
 
     def add(self, image: ByteArray, time_s: float) -> None:
-        """Append a frame, RGB uint8 (H, W, 3), that is shown at ``time_s``; later frames come later.
+        """Append a frame, RGB uint8 (H, W, 3), that is shown at ``time_s``; times increase from call to call.
 
         Raises:
             StorageError: It is larger than H.264 takes, or cannot be written.
         """
         height, width = image.shape[:2]
-        with self._told_as_storage_error(f" with frames of {width} × {height} pixels"):
+        with self._as_storage_error(f" with frames of {width} × {height} pixels"):
             self._append(image, time_s)
 
     def close(self, ending: Ending) -> None:
-        """Make the file whole; one that was stopped ends in picture and sound with its last frame.
+        """Complete the file; if the run was stopped, picture and sound end with the last frame.
 
         Raises:
-            StorageError: It cannot be written, or no frame came though nobody stopped it.
+            StorageError: It cannot be written, or the whole source has given no frame.
         """
         is_empty = ending is Ending.STOPPED and self._stream is None
         if ending is Ending.FAILED or is_empty:
+            # The exception travels through atomic_file, which removes the temporary file.
             with suppress(_Discarded, self._av.error.FFmpegError):
                 self._stack.__exit__(_Discarded, _Discarded(), None)
             return
-        with self._told_as_storage_error(), self._stack:
+        with self._as_storage_error(), self._stack:
             self._finish(is_stopped=ending is Ending.STOPPED)
 
     def _append(self, image: ByteArray, time_s: float) -> None:
         if self._stream is None:
             self._start(image)
         frame = self._av.VideoFrame.from_ndarray(image, format="rgb24")
+        # A stream has one size; frames of another, as behind a splice, are scaled to it.
         if (frame.width, frame.height) != (self._stream.width, self._stream.height):
             frame = frame.reformat(self._stream.width, self._stream.height)
-        tick = max(round(time_s * _TICKS), self._last_tick + 1)
+        tick = max(round(time_s * _TICKS), self._last_tick + 1)  # MP4 wants strictly increasing times
         frame.pts, frame.time_base, self._last_tick = tick, Fraction(1, _TICKS), tick
         self._output.mux(self._stream.encode(frame))
         if self._sound is not None:
             self._sound.copy_until(time_s)
 
     def _start(self, image: ByteArray) -> None:
-        """Begin with the size of the first frame, made even as H.264 wants it."""
+        """Add the stream, in the size of the first frame, made even as H.264 with 4:2:0 color needs it."""
         rate = Fraction(min(max(self._info.fps or DEFAULT_RATE, _RATES[0]), _RATES[1])).limit_denominator(1001)
         self._stream = self._output.add_stream(self._encoder, rate=rate)
         self._stream.height, self._stream.width = (max(2, side // 2 * 2) for side in image.shape[:2])
@@ -131,20 +132,20 @@ class AnnotatedVideo:
         container = self._stack.enter_context(open_container(self._info.name, self._info.formats))
         source = container.streams.audio[0]
         if source.codec_context is None:
-            self._warnings.append("the sound is of an unknown kind, and left out")
+            self._warnings.append("the sound is left out, its codec is not known")
             return None
         return SoundTrack(self._av, source, self._output, self._warnings)
 
     def _finish(self, *, is_stopped: bool) -> None:
         if self._stream is None:
             raise StorageError(f"cannot write {self._path}: no frame was read")
-        self._output.mux(self._stream.encode())
+        self._output.mux(self._stream.encode())  # flush: the encoder still holds frames
         if self._sound is not None:
             end_s = self._last_tick / _TICKS + 1 / (self._info.fps or DEFAULT_RATE)
             self._sound.finish(end_s if is_stopped else inf)
 
     @contextmanager
-    def _told_as_storage_error(self, what: str = "") -> Iterator[None]:
+    def _as_storage_error(self, what: str = "") -> Iterator[None]:
         try:
             yield
         except self._av.error.FFmpegError as err:

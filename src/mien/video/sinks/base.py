@@ -1,7 +1,4 @@
-"""What takes results: one protocol for tables, annotated videos, timelines and live pictures.
-
-It does not know where results come from or what a sink makes of them.
-"""
+"""Sinks, which take results: one protocol for tables, annotated videos, timelines and live pictures."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -16,7 +13,7 @@ from mien.video.sources.base import VideoInfo
 
 
 class Ending(Enum):
-    """How the results end: all came, the user stopped them, or an error did."""
+    """How the results end: the source is exhausted, the user stopped the run, or an error did."""
 
     COMPLETE = "complete"
     STOPPED = "stopped"
@@ -28,20 +25,20 @@ class Sink(Protocol):
 
     @property
     def name(self) -> str:
-        """What :class:`mien.video.clock.StageClock` calls the time that it takes."""
+        """The stage under which :class:`mien.video.clock.StageClock` counts its time."""
 
     def open(self, video: VideoInfo, labels: LabelSet) -> None:
-        """Get ready; ``labels`` is what the probabilities stand for.
+        """Prepare for results; ``labels`` are the classes of the probabilities.
 
         Raises:
-            StorageError: The place cannot be written.
+            StorageError: The output cannot be written.
         """
 
     def write(self, result: FrameResult) -> None:
         """Take the next result."""
 
     def close(self, ending: Ending) -> None:
-        """End; called once if :meth:`open` returned, and after a failure too."""
+        """Finish; called once if :meth:`open` has returned, after a failure too."""
 
 
 class OpenSinks:
@@ -50,7 +47,7 @@ class OpenSinks:
     Args:
         sinks: In the order in which they are written and closed.
         video: The source.
-        labels: What the probabilities stand for.
+        labels: Classes of the probabilities.
         clock: Takes the time of each sink.
     """
 
@@ -64,7 +61,7 @@ class OpenSinks:
             for sink in self._sinks:
                 sink.open(self._video, self._labels)
                 opened.append(sink)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: what is open must be closed
             _close_all(opened, Ending.FAILED)
             raise
         return self
@@ -81,7 +78,7 @@ class OpenSinks:
                 sink.write(result)
 
     def stop(self) -> None:
-        """No result follows, though the source goes on."""
+        """End before the source does: no further result follows."""
         self._ending = Ending.STOPPED
 
 

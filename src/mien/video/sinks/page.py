@@ -1,6 +1,6 @@
-"""The live picture in a browser, without a toolkit of windows: a page on this machine that shows JPEG after JPEG.
+"""The live picture in a browser: a page on this machine that shows one JPEG after the other, without a GUI toolkit.
 
-It does not know what the picture shows. It answers this machine alone, and there only who was told its address.
+It listens on the loopback interface only, and answers only requests that know its secret address.
 """
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +17,7 @@ from mien.video.results import FrameResult
 from mien.video.sinks.base import Ending
 from mien.video.sources.base import VideoInfo
 
+#: Separates the parts of the endless answer (multipart/x-mixed-replace), each a JPEG that replaces the last.
 _BOUNDARY = "frame"
 _QUALITY = 80
 _LAST_PORT = 2**16 - 1
@@ -24,14 +25,14 @@ _PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>mi
 body { margin: 0; background: #1c1f24; display: grid; place-items: center; min-height: 100vh; }
 img { max-width: 100vw; max-height: 100vh; }
 </style></head><body><img src="live" alt="Live picture with the expression of each face"></body></html>"""
-#: Names of this machine. A page of another site whose name is made to mean this machine sends its own name as Host.
+#: Names of this machine. A hostile site that points its own name at this machine (DNS rebinding) sends that as Host.
 _OWN_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class LivePage:
-    """A sink: serves the last picture it was given; each viewer gets the newest when it is ready for one.
+    """A sink: serves the last picture; each viewer gets the newest one when it is ready for it.
 
-    Its address holds a secret that is made anew each time, so that no other page or user can guess it.
+    The address holds a random secret, so that no other page or user can guess it.
 
     Args:
         port: 0 chooses one that is free.
@@ -48,38 +49,39 @@ class LivePage:
             raise ConfigError(f"port is {port}, expected 0 to {_LAST_PORT}")
         self._secret = token_urlsafe(16)
         self._jpeg, self._number, self._open = b"", 0, True
-        self._changed = Condition()
+        self._changed = Condition()  # guards the picture, its number and whether the page is open
+        # The server makes a handler for each connection; the class attribute is how it finds this page.
         handler = type("Handler", (_Handler,), {"page": self})
         try:
             self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         except OSError as err:
             raise SourceError(f"port {port}: {err.strerror or err}", hint="choose another with --port") from err
-        self._server.daemon_threads = True
+        self._server.daemon_threads = True  # a viewer that stays must not keep the command from ending
         self._worker = Thread(target=self._server.serve_forever, daemon=True)
 
     @property
     def address(self) -> str:
-        """What a browser opens."""
+        """The URL that a browser opens."""
         return f"http://127.0.0.1:{self._server.server_port}{self.path}"
 
     @property
     def path(self) -> str:
-        """The part of the address that holds the secret, with a slash at both ends."""
+        """The path of the URL with the secret, between slashes."""
         return f"/{self._secret}/"
 
     def open(self, video: VideoInfo, labels: LabelSet) -> None:  # noqa: ARG002 - of the protocol
-        """Begin to serve."""
+        """Start serving."""
         self._worker.start()
 
     def write(self, result: FrameResult) -> None:
-        """Show a frame with its faces drawn."""
+        """Show a frame with its faces rendered."""
         self.show(result.plot())
 
     def close(self, ending: Ending) -> None:  # noqa: ARG002 - of the protocol
-        """Serve no more."""
+        """Stop serving."""
         with self._changed:
             self._open = False
-            self._changed.notify_all()
+            self._changed.notify_all()  # wake the threads of viewers, which end
         self._server.shutdown()
         self._server.server_close()
         self._worker.join()
@@ -129,10 +131,10 @@ class _Handler(BaseHTTPRequestHandler):
             try:
                 self.wfile.write(head.encode() + jpeg + b"\r\n")
             except OSError:
-                return  # the viewer went away
+                return  # the viewer has disconnected
 
     def log_message(self, *_: object) -> None:
-        """Say nothing on standard error."""
+        """Keep the server's log off standard error, where the terminal view is."""
 
 
 def _names_this_machine(host: str) -> bool:

@@ -1,7 +1,4 @@
-"""Rows as lines of text: what tables and streams of results hold, and the same read back.
-
-It does not know files that grow.
-"""
+"""Rows as lines of text, CSV or JSON, and the sink that writes them into a stream."""
 
 import json
 from typing import Any, TextIO
@@ -14,7 +11,7 @@ from mien.video.sources.base import VideoInfo
 
 
 class RowStream:
-    """A sink that writes JSON lines into a stream that is open, such as standard output, each as it comes."""
+    """A sink that writes JSON lines into an open stream, such as standard output, frame by frame."""
 
     name = "write rows"
 
@@ -26,10 +23,10 @@ class RowStream:
 
     def write(self, result: FrameResult) -> None:
         self._stream.write(rows_text(result, self._labels, "jsonl"))
-        self._stream.flush()
+        self._stream.flush()  # whoever reads a pipe gets each frame at once
 
     def close(self, ending: Ending) -> None:
-        """Leave the stream open; it is not the sink's."""
+        """Leave the stream open; whoever opened it closes it."""
 
 
 def rows_text(result: FrameResult, labels: LabelSet, form: str) -> str:

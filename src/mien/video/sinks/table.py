@@ -1,19 +1,21 @@
-"""Tables of results: rows written to CSV, JSON lines or Parquet as they come, so that a killed run leaves them.
+"""Tables of results: rows are written to CSV, JSON lines or Parquet as they come, so that a killed run leaves them.
 
-It does not know how the rows came about. Every format holds the same rows.
+Every format holds the same rows.
 """
 
 import csv
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from mien.errors import CheckpointError, ConfigError, StorageError, missing_extra
+from mien.errors import CheckpointError, ConfigError, StorageError
 from mien.expressions import LabelSet
 from mien.render.text import csv_line
 from mien.runtime.files import atomic_file
+from mien.runtime.optional import extra
 from mien.video.results import FrameResult, Row, table_columns
 from mien.video.sinks.base import Ending
 from mien.video.sinks.rows import rows_text
@@ -22,13 +24,13 @@ from mien.video.sources.base import VideoInfo
 TableFormat = Literal["csv", "jsonl", "parquet"]
 
 _FORMATS: dict[str, TableFormat] = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
-#: What can be done about a table that cannot be taken up.
+#: The hint of errors about a table that cannot be continued.
 START_AGAIN = "start again without --resume"
-#: Bytes of rows that become Parquet at a time. Smaller blocks make more row groups, whose descriptions stay in memory.
+#: Bytes of rows converted to Parquet at a time. Smaller blocks make more row groups, whose metadata stays in memory.
 _BLOCK = 2**18
-#: No row of a table is longer, in bytes.
+#: Upper bound of a row's length in bytes.
 _LONGEST_ROW = 2**14
-#: Columns that hold no real number.
+#: Types of the columns; all others are real numbers.
 _TYPES = {"frame": "int64", "track_id": "int64", "expression": "string", "damaged": "bool"}
 
 
@@ -36,7 +38,7 @@ def table_format(path: Path) -> TableFormat:
     """The format that a file's ending names.
 
     Raises:
-        ConfigError: It names none.
+        ConfigError: No table format has that ending.
     """
     if path.suffix.lower() not in _FORMATS:
         raise ConfigError(f"{path}: no table format ends in {path.suffix!r}, expected {', '.join(_FORMATS)}")
@@ -44,17 +46,17 @@ def table_format(path: Path) -> TableFormat:
 
 
 def row_file(path: Path) -> Path:
-    """Where rows are while they come: the file itself, for Parquet a CSV beside it that becomes it at the end."""
+    """The file that grows: the table itself, or for Parquet, which cannot, a CSV that is converted at the end."""
     return path.with_name(f"{path.name}.rows.csv") if table_format(path) == "parquet" else path
 
 
 class TableFile:
-    """A sink: a table on disk that grows row by row; what is written is readable at any moment.
+    """A sink: a table on disk that grows row by row and is readable at any moment.
 
     Args:
         path: Ending in ``.csv``, ``.jsonl`` or ``.parquet``.
-        keep: Go on behind so many bytes of the rows that are there; None begins anew.
-        last_frame: Of the last row that is kept, -1 for none.
+        keep: Keep this many bytes of the existing rows and continue after them; None begins a new table.
+        last_frame: Frame of the last row that is kept, -1 for none.
 
     Raises:
         ConfigError: The ending names no format.
@@ -70,7 +72,7 @@ class TableFile:
             _load_pyarrow()
 
     def open(self, video: VideoInfo, labels: LabelSet) -> None:
-        """Begin the rows, or cut those that are there to what is kept.
+        """Begin the table, or truncate the existing one to what is kept.
 
         Raises:
             CheckpointError: There are fewer rows than ``keep``, or they have other columns.
@@ -80,8 +82,9 @@ class TableFile:
         rows, keep = row_file(self.path), self._keep
         if keep is not None:
             self._check_kept(rows, keep)
-        with _told(self.path, "write"):
+        with _as_storage_error(self.path, "write"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Unbuffered: a row that was written survives a killed process.
             self._stream: BinaryIO = rows.open("wb" if keep is None else "r+b", buffering=0)
             if keep is None and self._format == "csv":
                 self._stream.write(csv_line(table_columns(labels)).encode())
@@ -90,7 +93,7 @@ class TableFile:
                 self._stream.seek(keep)
 
     def close(self, ending: Ending) -> None:
-        """Make the table what its ending says, if all rows are there; a live one is whole when it is stopped."""
+        """Convert the rows to the format of the ending if they are complete; a live source ends when it is stopped."""
         is_whole = ending is Ending.COMPLETE or (ending is Ending.STOPPED and self._is_live)
         try:
             if is_whole:
@@ -101,35 +104,37 @@ class TableFile:
             _to_parquet(row_file(self.path), self.path, table_columns(self._labels))
 
     def _check_kept(self, rows: Path, keep: int) -> None:
-        with _told(self.path, "read"):
+        """Refuse to continue a file that is not what the earlier run left, which truncating would destroy."""
+        with _as_storage_error(self.path, "read"):
             length = rows.stat().st_size if rows.exists() else 0
         if length < keep:
             raise CheckpointError(f"{self.path}: {length} bytes of rows, expected at least {keep}", hint=START_AGAIN)
         if keep and not self._has_columns(rows):
-            raise CheckpointError(f"{self.path}: no table of such a run, it has other columns", hint=START_AGAIN)
+            raise CheckpointError(f"{self.path}: not a table of such a run, its columns differ", hint=START_AGAIN)
         if self._frame_before(rows, keep) != self._last_frame:
             raise CheckpointError(
-                f"{self.path}: byte {keep} is not behind frame {self._last_frame}, as its progress file says",
+                f"{self.path}: frame {self._last_frame} does not end at byte {keep}, as the progress file says",
                 hint=START_AGAIN,
             )
 
     def _frame_before(self, rows: Path, keep: int) -> int | None:
-        """Frame of the last row in the first ``keep`` bytes; -1 without rows, None where they end within one."""
-        with _told(self.path, "read"), rows.open("rb") as stream:
+        """Frame of the last row in the first ``keep`` bytes; -1 without rows, None if they end within a row."""
+        with _as_storage_error(self.path, "read"), rows.open("rb") as stream:
             start = max(0, keep - _LONGEST_ROW)
             stream.seek(start)
-            *lines, rest = stream.read(keep - start).split(b"\n")
+            *lines, rest = stream.read(keep - start).split(b"\n")  # rest: the bytes after the last line break
         if rest:
             return None
         try:
             if self._format == "jsonl":
                 return int(json.loads(lines[-1])["frame"]) if lines else -1
+            # A single line at the beginning of the file is the header.
             return int(lines[-1].partition(b",")[0]) if len(lines) > 1 or start else -1
         except (ValueError, TypeError, KeyError):
             return None
 
     def _has_columns(self, rows: Path) -> bool:
-        with _told(self.path, "read"), rows.open("rb") as stream:
+        with _as_storage_error(self.path, "read"), rows.open("rb") as stream:
             first = stream.readline()
         columns = table_columns(self._labels)
         if self._format == "csv":
@@ -140,27 +145,27 @@ class TableFile:
             return False
 
     def write(self, result: FrameResult) -> None:
-        """Append the rows of a frame in one piece."""
-        with _told(self.path, "write"):
+        """Append the rows of a frame in one write, so that a killed run leaves whole frames."""
+        with _as_storage_error(self.path, "write"):
             self._stream.write(rows_text(result, self._labels, self._format).encode())
 
     def position(self) -> int:
-        """Bytes of rows that are safe on the disk now."""
+        """Bytes of rows, after making sure that they are on the disk."""
         os.fsync(self._stream.fileno())
         return self._stream.tell()
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a table one after the other, numbers as numbers and None for what is empty.
+    """The rows of a table one after the other; numbers as numbers, empty cells as None.
 
     Raises:
         StorageError: The file cannot be read.
-        ValueError: It is no such table.
+        ValueError: It is not such a table.
     """
     if table_format(path) == "parquet":
         yield from _parquet_rows(path)
         return
-    with _told(path, "read"), path.open(encoding="utf-8", newline="") as stream:
+    with _as_storage_error(path, "read"), path.open(encoding="utf-8", newline="") as stream:
         if table_format(path) == "jsonl":
             yield from (json.loads(line) for line in stream)
             return
@@ -170,7 +175,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 def _parquet_rows(path: Path) -> Iterator[Row]:
     _, _, parquet = _load_pyarrow()
-    with _told(path, "read"), parquet.ParquetFile(path) as file:
+    with _as_storage_error(path, "read"), parquet.ParquetFile(path) as file:
         for batch in file.iter_batches():
             yield from batch.to_pylist()
 
@@ -185,8 +190,9 @@ def _value(name: str, text: str) -> int | float | str | None:
 
 
 def _to_parquet(rows: Path, path: Path, columns: tuple[str, ...]) -> None:
-    """Copy a CSV block by block, so that a long video needs no more memory than a short one."""
+    """Convert a CSV block by block, so that a long video needs no more memory than a short one."""
     pa, arrow_csv, parquet = _load_pyarrow()
+    # Types are given, since a block that happens to hold no faces would be guessed as all null.
     types = {name: pa.type_for_alias(_TYPES.get(name, "double")) for name in columns}
     convert = arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=True)
     read = arrow_csv.ReadOptions(use_threads=False, block_size=_BLOCK)
@@ -195,6 +201,7 @@ def _to_parquet(rows: Path, path: Path, columns: tuple[str, ...]) -> None:
         atomic_file(path) as temporary,
         parquet.ParquetWriter(temporary, schema, use_dictionary=["expression"]) as writer,
         rows.open("rb") as stream,
+        # Not Arrow's default pool, which keeps what it frees.
         arrow_csv.open_csv(stream, read, convert_options=convert, memory_pool=pa.system_memory_pool()) as reader,
     ):
         for batch in reader:
@@ -203,24 +210,23 @@ def _to_parquet(rows: Path, path: Path, columns: tuple[str, ...]) -> None:
 
 
 def _load_pyarrow() -> tuple[Any, Any, Any]:
-    try:
+    with extra("tables"):
         import pyarrow as pa  # noqa: PLC0415 - an extra
         from pyarrow import csv as arrow_csv  # noqa: PLC0415
         from pyarrow import parquet  # noqa: PLC0415
-    except ImportError as err:
-        raise missing_extra("pyarrow", "tables") from err
     return pa, arrow_csv, parquet
 
 
-class _told:  # noqa: N801 - reads as a phrase
-    """Around file operations: an error of the system becomes ours."""
+@contextmanager
+def _as_storage_error(path: Path, what: Literal["read", "write"]) -> Iterator[None]:
+    """Translate errors of the system while a file is read or written.
 
-    def __init__(self, path: Path, what: Literal["read", "write"]) -> None:
-        self._path, self._what = path, what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, trace: object) -> None:
-        if isinstance(err, OSError) and not isinstance(err, StorageError):
-            raise StorageError(f"cannot {self._what} {self._path}: {err.strerror or err}") from err
+    Raises:
+        StorageError: The system reports an error.
+    """
+    try:
+        yield
+    except OSError as err:
+        if isinstance(err, StorageError):
+            raise
+        raise StorageError(f"cannot {what} {path}: {err.strerror or err}") from err

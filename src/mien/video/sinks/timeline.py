@@ -1,6 +1,6 @@
 """A whole video in little memory: for each track its expressions over time, its best picture, and a summary.
 
-It does not draw. Times are gathered in at most ``MAX_BINS`` equal bins, which grow with the video.
+Time is divided into at most ``MAX_BINS`` equal bins, whose width doubles as the video grows.
 """
 
 from collections.abc import Iterable
@@ -16,10 +16,10 @@ from mien.geometry import Box, ByteArray
 from mien.video.results import FrameResult, Row
 from mien.video.tracking.motion import Vector
 
-#: The time axis has at most so many bins.
+#: Most bins of the time axis, and the width of a bin at first.
 MAX_BINS = 600
 _FIRST_BIN_S = 0.1
-#: A frame counts for at most so long when seconds are added up, or for so many steps if these are longer.
+#: A frame counts for at most this long when seconds are added up, or for this many steps if these are longer.
 _LONGEST_FRAME_S, _LONGEST_FRAME_STEPS = 1.0, 1.5
 #: Side of a track's picture in pixels, and how much of its surroundings it shows, in face sizes.
 _THUMB_SIDE, _THUMB_REACH = 96, 1.5
@@ -31,12 +31,14 @@ class TrackHistory:
 
     Attributes:
         track_id: Its number.
-        first_s: When it was first seen.
-        last_s: When it was last seen.
-        seconds: For each label how long it was the one named, (classes,).
-        changes: How often the named expression became another.
-        bins: By number of the bin, the sum of the probabilities and their count, (classes + 1,).
-        picture: The face where it was largest and surest, RGB; None if no frame was at hand.
+        first_s: Time of its first frame.
+        last_s: Time of its last frame.
+        seconds: For each label how long it was the named one, (classes,).
+        changes: How often the named expression changed.
+        bins: By bin, the sum of the probabilities and their count, (classes + 1,).
+        picture: The face where it was largest and surest, RGB uint8 (96, 96, 3); None if read back from a table.
+        picture_worth: What the picture was chosen by.
+        expression: The named expression of the last frame.
     """
 
     track_id: int
@@ -52,15 +54,15 @@ class TrackHistory:
 
 @dataclass(frozen=True, slots=True)
 class TrackSummary:
-    """One track in figures.
+    """Summary of one track.
 
     Attributes:
         track_id: Its number.
-        first_s: When it was first seen.
-        last_s: When it was last seen.
+        first_s: Time of its first frame.
+        last_s: Time of its last frame.
         seconds: How long it was on the screen.
-        shares: For each expression the share of these seconds in which it was named.
-        changes: How often the named expression became another.
+        shares: For each expression, the share of these seconds in which it was named.
+        changes: How often the named expression changed.
     """
 
     track_id: int
@@ -72,11 +74,11 @@ class TrackSummary:
 
     @property
     def top(self) -> Expression:
-        """The expression that was seen longest."""
+        """The expression that was named longest."""
         return max(self.shares, key=lambda name: self.shares[name])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and strings, nothing rounded."""
+        """The summary as plain numbers and strings, nothing rounded."""
         times = {"first_s": self.first_s, "last_s": self.last_s, "seconds": self.seconds}
         shares = {str(name): share for name, share in self.shares.items()}
         return {"track_id": self.track_id, **times, "changes": self.changes, "shares": shares}
@@ -86,7 +88,7 @@ class Timeline:
     """Gathers frames, or rows of a table, in the order of time.
 
     Args:
-        labels: What the probabilities stand for.
+        labels: Classes of the probabilities.
         step_s: Usual time from one read frame to the next, 0 if unknown.
         decision: How an expression is named; None names the most probable.
     """
@@ -99,7 +101,7 @@ class Timeline:
         self.frames, self.damaged, self.end_s, self._step_s = 0, 0, 0.0, 0.0
 
     def add(self, result: FrameResult) -> None:
-        """Take in a frame with its faces."""
+        """Add a frame with its faces."""
         self._step_to(result.timestamp_s)
         self.damaged += result.damaged
         for face in result.faces:
@@ -108,10 +110,10 @@ class Timeline:
                 _keep_best_picture(track, result.image, face.detection.box, face.detection.score)
 
     def add_rows(self, rows: Iterable[Row]) -> None:
-        """Take in the rows of a table; there are no pictures in it."""
+        """Add the rows of a table, which has no pictures."""
         frame: object = None
         for row in rows:
-            if row["frame"] != frame:
+            if row["frame"] != frame:  # rows of one frame stand together
                 self._step_to(float(row["timestamp_s"] or 0.0))
                 frame = row["frame"]
                 self.damaged += bool(row.get("damaged"))
@@ -119,21 +121,22 @@ class Timeline:
                 self._seen(row["track_id"], np.array([float(row[str(label)] or 0.0) for label in self.labels]))
 
     def summaries(self) -> list[TrackSummary]:
-        """Each track in figures, the longest first."""
+        """A summary of each track, the longest first."""
         found = [self._summary(track) for track in self.tracks.values()]
         return sorted(found, key=lambda summary: (-summary.seconds, summary.track_id))
 
     def curves(self, track_id: int) -> Vector:
-        """Mean probabilities of a track over time, (bins, classes), NaN where it was not seen."""
+        """Mean probabilities of a track over time, (bins, classes); NaN where it was not on the screen."""
         curve = np.full((int(self.end_s / self.bin_s) + 1, len(self.labels)), np.nan)
         for place, total in self.tracks[track_id].bins.items():
             curve[place] = total[:-1] / total[-1]
         return curve
 
     def _step_to(self, time_s: float) -> None:
+        """Begin a frame at ``time_s``: it lasts as long as the time since the frame before it."""
         if self.frames:
             self._step_s = min(max(time_s - self.end_s, 0.0), self._longest_s)
-            if self.frames == 1:  # the first frame lasts as long as the second
+            if self.frames == 1:  # the first frame, counted as 1 so far, lasts as long as the second
                 for track in self.tracks.values():
                     track.seconds *= self._step_s
         self.frames, self.end_s = self.frames + 1, time_s
@@ -141,6 +144,7 @@ class Timeline:
             self._widen()
 
     def _widen(self) -> None:
+        """Merge each two neighboring bins into one of double width."""
         self.bin_s *= 2
         for track in self.tracks.values():
             merged: dict[int, Vector] = {}
@@ -153,11 +157,12 @@ class Timeline:
         if track_id not in self.tracks:
             self.tracks[track_id] = TrackHistory(track_id, now, now, np.zeros(len(self.labels)))
         track = self.tracks[track_id]
-        top = int(decide(probabilities, self._weights))
+        top = int(decide(probabilities, self._weights))  # index of the named label
         track.seconds[top] += self._step_s if self.frames > 1 else 1.0
         track.changes += track.expression is not None and track.expression != self.labels[top]
         track.expression, track.last_s = self.labels[top], now
         place = int(now / self.bin_s)
+        # The last element counts the frames of the bin.
         track.bins[place] = track.bins.get(place, np.zeros(len(self.labels) + 1)) + np.append(probabilities, 1.0)
         return track
 
@@ -169,9 +174,11 @@ class Timeline:
 
 
 def _keep_best_picture(track: TrackHistory, image: ByteArray, box: Box, score: float) -> None:
-    worth = score * min(box.height, _THUMB_SIDE * 2)
-    if worth <= track.picture_worth * 1.05:
+    """Cut the face out of ``image``, RGB uint8 (H, W, 3), if it is clearly better than the picture that is kept."""
+    worth = score * min(box.height, _THUMB_SIDE * 2)  # more pixels than twice the picture's add nothing
+    if worth <= track.picture_worth * 1.05:  # cutting costs time; a gain of 5 % is not seen
         return
+    # The square is moved into the frame, and centered where the frame is smaller.
     reach = max(box.width, box.height) * _THUMB_REACH / 2
     x, y = (
         min(max(middle, reach), max(side - reach, side / 2))

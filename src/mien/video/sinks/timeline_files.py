@@ -1,7 +1,4 @@
-"""The sink that gathers the timeline and, at the end, writes what is made of it: the plot and the report.
-
-It does not draw.
-"""
+"""The sink that gathers the timeline and, at the end, writes the plot and the report."""
 
 from pathlib import Path
 
@@ -18,11 +15,11 @@ class TimelineFiles:
     """Gathers results into ``timeline``.
 
     Args:
-        timeline: Grows.
+        timeline: Gets every result.
         plot: The picture to write, or None.
         report: The HTML page to write, or None.
         title: What the report calls the video.
-        notes: What the report tells of the reading; read at the end.
+        notes: What the report says about the reading; looked at when it is written, since warnings come until the end.
     """
 
     name = "write timeline"
@@ -36,7 +33,7 @@ class TimelineFiles:
         """Nothing is written before the end."""
 
     def write(self, result: FrameResult) -> None:
-        """Take in a result."""
+        """Add a result to the timeline."""
         self._timeline.add(result)
 
     def close(self, ending: Ending) -> None:

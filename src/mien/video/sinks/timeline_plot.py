@@ -1,6 +1,6 @@
 """The timeline as a picture: for each track its expressions stacked over time, beside its face; needs ``plots``.
 
-It touches no global state of matplotlib, and loads matplotlib only when something is drawn.
+It touches no global state of matplotlib, and imports matplotlib only when something is plotted.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Tracks beyond these are left out of the picture; the summary names them all.
+#: Most tracks in the picture, the longest ones; the summary has them all.
 MAX_TRACKS = 12
 _ROW_INCHES, _WIDTH_INCHES = 1.3, 11.0
 
@@ -52,20 +52,21 @@ def timeline_figure(timeline: Timeline) -> "Figure":
     figure = load_figure()(figsize=(_WIDTH_INCHES, _ROW_INCHES * rows + 1.1), layout="constrained")
     axes = figure.subplots(rows, 2, squeeze=False, width_ratios=(1, 9))
     for (left, right), summary in zip(axes, shown, strict=False):
-        _draw_face(left, timeline, summary)
-        _draw_curves(right, timeline, summary)
-    for row in axes[:-1]:
+        _plot_face(left, timeline, summary)
+        _plot_curves(right, timeline, summary)
+    for row in axes[:-1]:  # all rows share the time axis of the last
         row[1].set_xticklabels([])
     axes[-1][1].set_xlabel("time in the video (s)")
     if not shown:
         axes[0][0].set_axis_off()
-        axes[0][1].set_title("no face was seen")
+        axes[0][1].set_title("no face was found")
     _add_legend(figure, timeline)
     return figure
 
 
-def _draw_face(ax: "Axes", timeline: Timeline, summary: TrackSummary) -> None:
+def _plot_face(ax: "Axes", timeline: Timeline, summary: TrackSummary) -> None:
     picture = timeline.tracks[summary.track_id].picture
+    # A timeline that was read back from a table has no pictures.
     ax.imshow(np.full((1, 1, 3), 230, np.uint8) if picture is None else picture)
     ax.set_xticks([])
     ax.set_yticks([])
@@ -77,9 +78,9 @@ def _draw_face(ax: "Axes", timeline: Timeline, summary: TrackSummary) -> None:
     ax.set_ylabel(f"face {summary.track_id}\n{summary.seconds:.1f} s", rotation=0, ha="right", va="center")
 
 
-def _draw_curves(ax: "Axes", timeline: Timeline, summary: TrackSummary) -> None:
+def _plot_curves(ax: "Axes", timeline: Timeline, summary: TrackSummary) -> None:
     """Stacked probabilities; where the face was not on the screen the plot is empty."""
-    curves = timeline.curves(summary.track_id)
+    curves = timeline.curves(summary.track_id)  # (bins, classes)
     edges = np.arange(len(curves) + 1) * timeline.bin_s
     below = np.zeros(len(curves))
     for column, label in enumerate(timeline.labels):

@@ -1,6 +1,6 @@
 """Moving pictures of picture formats (GIF, APNG, animated WebP) as videos: composed by Pillow, white where transparent.
 
-They are known by their content, whatever the name ends in. It does not know containers of videos.
+They are recognized by their content, whatever the name ends in.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from mien.imaging import MAX_PIXELS, load_image
 from mien.video.sources.base import VideoFrame, VideoInfo
 from mien.video.sources.sampling import Sampling
 
-#: Pillow's formats that may move, by the first bytes of a file.
+#: Pillow's formats that may be animated, by the first bytes of a file.
 _FORMATS = {b"GIF8": "GIF", b"\x89PNG": "PNG", b"RIFF": "WEBP"}
-#: Browsers show frames that state 10 ms or less for this long; files rely on it.
+#: Frames that state at most 10 ms are shown for 100 ms, as browsers do and files rely on.
 _SHORTEST_S, _INSTEAD_S = 0.010, 0.100
 
 
 class Animation:
-    """The frames of an animated picture at the times that it states.
+    """A source: the frames of an animated picture at the times that it states.
 
     Args:
         name: A path.
@@ -38,7 +38,7 @@ class Animation:
             if picture.width * picture.height > max_pixels:
                 size = f"{picture.width} × {picture.height}"
                 raise SourceError(f"{self._name}: {size} pixels, expected at most {max_pixels:,}")
-            # What follows the first frame is known only when it is decoded; most files keep one pace.
+            # Later frames state their times only when they are decoded; most files keep one rate.
             self.info = VideoInfo(self._name, 1 / _duration_s(picture))
 
     @property
@@ -47,16 +47,16 @@ class Animation:
         return [Path(self._name)]
 
     def frames(self, sampling: Sampling = Sampling()) -> Iterator[VideoFrame]:  # noqa: B008 - frozen
-        """The wanted frames in order; one that cannot be decoded ends the rest, as each builds on the one before.
+        """The wanted frames in order; the first that cannot be decoded is the last, as each builds on the one before.
 
         Raises:
             SourceError: Not one frame can be read.
         """
         wants, time_s, index = sampling.chooser(), 0.0, 0
         with self._open() as picture:
-            # An APNG may begin with a picture for readers that know no animation, which is not part of it.
+            # An APNG may begin with a still picture for other readers, which is not part of the animation.
             first = 1 if picture.info.get("default_image") else 0
-            while self._goes_to(picture, first + index):
+            while self._seeks(picture, first + index):
                 if wants(index, time_s):
                     try:
                         yield VideoFrame(index, time_s, load_image(picture, max_pixels=self._max_pixels))
@@ -66,14 +66,15 @@ class Animation:
                 time_s += _duration_s(picture)
                 index += 1
         if index == 0:
-            told = f" ({self.warnings[0]})" if self.warnings else ""
-            raise SourceError(f"{self._name}: not one frame could be read{told}")
+            reason = f" ({self.warnings[0]})" if self.warnings else ""
+            raise SourceError(f"{self._name}: not one frame could be read{reason}")
 
-    def _goes_to(self, picture: Image.Image, place: int) -> bool:
+    def _seeks(self, picture: Image.Image, place: int) -> bool:
+        """Go to a frame and decode it; False at the end and where that fails."""
         try:
             picture.seek(place)
             picture.load()
-        except EOFError:  # the end, as Pillow tells it
+        except EOFError:  # Pillow's sign of the end
             if place < getattr(picture, "n_frames", place):
                 self.warnings.append(f"the file is cut after {place} frames")
             return False
@@ -90,7 +91,7 @@ class Animation:
 
 
 def is_animation(path: Path) -> bool:
-    """Whether a file's content is a picture that moves."""
+    """Whether a file's content is an animated picture."""
     picture = _opened(path)
     if picture is None:
         return False
@@ -99,7 +100,7 @@ def is_animation(path: Path) -> bool:
 
 
 def _opened(path: Path) -> Image.Image | None:
-    """The picture, None where the content is none of ``_FORMATS`` or cannot be opened."""
+    """The picture; None where the content has none of ``_FORMATS`` or cannot be opened."""
     try:
         with path.open("rb") as stream:
             form = _FORMATS.get(stream.read(4))

@@ -1,7 +1,4 @@
-"""How each system names its cameras: from a number or a name to what FFmpeg's input for that system opens.
-
-It opens nothing.
-"""
+"""How each system names its cameras: from a number or a name to what FFmpeg's input for that system opens."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +8,12 @@ from mien.errors import SourceError
 
 @dataclass(frozen=True, slots=True)
 class DeviceInput:
-    """What is opened.
+    """A device for FFmpeg to open.
 
     Attributes:
-        form: FFmpeg's name of the input.
+        form: FFmpeg's name of the input format.
         target: The device, as that input names it.
-        options: Of the input.
+        options: Options of the input.
     """
 
     form: str
@@ -31,8 +28,8 @@ def device_input(
 
     Args:
         device: 0 is the first camera; a name is the system's.
-        platform: As :data:`sys.platform`.
-        rate: Frames a second asked of it; None leaves it to the camera.
+        platform: A value of :data:`sys.platform`.
+        rate: Frames per second to ask for; None leaves it to the camera.
         names: The cameras that an input lists, in order; None where they cannot be listed.
 
     Raises:
@@ -40,11 +37,11 @@ def device_input(
     """
     number = int(device) if isinstance(device, int) or device.isdigit() else None
     options = {} if rate is None else {"framerate": f"{rate:g}"}
-    if platform == "win32":  # dshow knows cameras by name alone
+    if platform == "win32":  # dshow opens cameras by name only
         name = str(device) if number is None else _name_of(number, names("dshow"))
         return DeviceInput("dshow", f"video={name.removeprefix('video=')}", options)
     if platform == "darwin":
-        # avfoundation asks for 29.97 frames a second unless told, which cameras refuse; "none" leaves the sound out.
+        # avfoundation asks for 29.97 frames/s by default, which cameras refuse; "none" leaves the sound out.
         target = str(device) if number is None else str(number)
         return DeviceInput("avfoundation", f"{target}:none", options or {"framerate": "30"})
     return DeviceInput("v4l2", str(device) if number is None else f"/dev/video{number}", options)

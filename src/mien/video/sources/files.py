@@ -1,6 +1,6 @@
-"""Video files and streams through PyAV: all frames that can be decoded, upright, each at its place in time.
+"""Video files and streams through PyAV: all frames that can be decoded, upright, each with its time.
 
-It does not know faces. Image sequences, animated pictures and cameras have files of their own and the same interface.
+Image sequences, animated pictures and cameras have modules of their own and the same interface.
 """
 
 from collections.abc import Iterator
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-#: A file that ends by more than this before its stated end is cut.
+#: A file that ends by more than this before its stated end has been cut off.
 _MISSING_S = 0.5
-#: A step between frames is believed up to this; a header may state a frame a year.
+#: Longest step between frames that is taken from a header, which may state any.
 _LONGEST_STEP_S = 60.0
 #: Flag of formats whose timestamps may be spliced (AVFMT_TS_DISCONT in FFmpeg's libavformat/avformat.h).
 _MAY_SPLICE = 0x0200
 
 
 class VideoFile:
-    """A file or a stream that FFmpeg's libraries read.
+    """A source: a file or a stream that FFmpeg's libraries read.
 
     Args:
         name: A path, or an address with a scheme (``rtsp://``, ``http://``), which is then fetched.
-        max_pixels: A video with larger frames is refused; frames that grow beyond it on the way are left out.
-        formats: FFmpeg's names of the formats that it may have, whatever its ending says; with them it is an untrusted
-            file, and can make the libraries open no other. None allows all.
+        max_pixels: A video with larger frames is refused; later frames that are larger are left out.
+        formats: FFmpeg's names of the formats that an untrusted file may have, whatever its ending; such a file cannot
+            make the libraries open another. Empty allows all.
 
     Raises:
         SourceError: It cannot be opened or shows no moving picture.
@@ -58,7 +58,7 @@ class VideoFile:
         self._name, self._max_pixels, self._formats = fspath(name), max_pixels, formats
         self.warnings: list[str] = []
         self._container: InputContainer | None = self._open()
-        with ExitStack() as undo:  # leave no file open behind an error
+        with ExitStack() as undo:  # an error leaves no file open
             undo.callback(self._container.close)
             self.info = self._describe(self._container)
             undo.pop_all()
@@ -74,14 +74,16 @@ class VideoFile:
         Raises:
             SourceError: Not one frame can be read.
         """
+        # The container of the constructor is used once; a second reading opens its own.
         container, self._container = self._container or self._open(), None
         last_index, last_s, wants = -1, 0.0, sampling.chooser()
         damage, times = Damage(), timestamps_of(container, video_stream(container, self._name))
         start_s = start_of(container)
-        with container, ExitStack() as told:
-            told.callback(lambda: self.warnings.extend([*damage.notes(), *times.notes()]))  # also when nobody reads on
+        with container, ExitStack() as at_end:
+            # Also when the caller stops before the end.
+            at_end.callback(lambda: self.warnings.extend([*damage.notes(), *times.notes()]))
             stream = video_stream(container, self._name)
-            stream.codec_context.options = {"max_pixels": str(self._max_pixels)}  # frames may grow on the way
+            stream.codec_context.options = {"max_pixels": str(self._max_pixels)}  # later frames may be larger
             shape = _PixelShape(stream, self._max_pixels)
             for index, frame in enumerate(decoded_frames(container, stream, damage)):
                 stated_s = None if frame.pts is None else float(frame.pts * frame.time_base) - start_s
@@ -93,16 +95,15 @@ class VideoFile:
                     yield VideoFrame(index, time_s, image, damaged=bool(frame.is_corrupt))
                 last_index, last_s = index, time_s
         if last_index < 0:
-            told_of = f" ({self.warnings[0]})" if self.warnings else ""
-            raise SourceError(f"{self._name}: not one frame could be read{told_of}")
-        if not times.restarts:  # else the stated length rests on timestamps that do not hold
+            cause = f" ({self.warnings[0]})" if self.warnings else ""
+            raise SourceError(f"{self._name}: not one frame could be read{cause}")
+        if not times.restarts:  # otherwise the stated length rests on timestamps that were replaced
             self._check_end(last_s, start_s)
 
     def _check_end(self, last_s: float, start_s: float) -> None:
-        """Tell of an end before the stated one.
+        """Warn of an end before the stated one.
 
-        Some containers state the time of their end and some their length; a clip that begins late has come to its end
-        by either.
+        Some containers state the time of their end and some their length; for a clip that begins late either is right.
         """
         length_s = self.info.duration_s
         if length_s is None:
@@ -112,10 +113,10 @@ class VideoFile:
             return
         if self.info.has_sound and self._sound_reaches(length_s - _MISSING_S, start_s):
             return  # the container's length is that of its sound
-        self.warnings.append(f"ends at {last_s:.1f} s although it says to be {length_s:.1f} s long")
+        self.warnings.append(f"ends at {last_s:.1f} s, before its stated length of {length_s:.1f} s")
 
     def _sound_reaches(self, end_s: float, start_s: float) -> bool:
-        """Whether a packet of sound lies at the stated end, where the picture has already ended."""
+        """Whether the sound reaches the stated end, where the picture has already ended."""
         av = load_av()
         with suppress(SourceError, av.error.FFmpegError), open_container(self._name, self._formats) as container:
             for packet in container.demux(container.streams.audio[0]):
@@ -126,9 +127,9 @@ class VideoFile:
         return False
 
     def _open(self) -> "InputContainer":
-        load_av()  # its absence is told before that of the file
+        load_av()  # an absent extra is reported before an absent file
         if "://" not in self._name and not Path(self._name).is_file():
-            what = "is a folder" if Path(self._name).is_dir() else "No such file"
+            what = "is a folder" if Path(self._name).is_dir() else "no such file"
             raise SourceError(f"{self._name}: {what}, expected a video")
         return open_container(self._name, self._formats)
 
@@ -138,7 +139,7 @@ class VideoFile:
         if width * height > self._max_pixels:
             raise SourceError(f"{self._name}: {width} × {height} pixels, expected at most {self._max_pixels:,}")
         length = container.duration
-        if stream.duration and stream.time_base:
+        if stream.duration and stream.time_base:  # the stream's own, as the container's is that of the longest stream
             length_s: float | None = float(stream.duration * stream.time_base)
         else:
             length_s = length / 1e6 if length else None
@@ -149,10 +150,10 @@ class VideoFile:
 
 
 class _PixelShape:
-    """The shape of a stream's pixels, which may change where recordings are joined.
+    """The aspect ratio of a stream's pixels, which may change where recordings are joined.
 
-    The container's word counts until the decoder meets another one than at the beginning. A frame that stretching would
-    make too large stays as it is.
+    The container's value holds until the decoder's differs from its first one. A frame that stretching would make too
+    large is not stretched.
     """
 
     def __init__(self, stream: "VideoStream", max_pixels: int) -> None:
@@ -161,20 +162,20 @@ class _PixelShape:
 
     def of(self, frame: Any) -> Fraction:
         """Width / height of a pixel of the frame that was decoded last."""
-        met = self._context.sample_aspect_ratio
-        shape = pixel_shape_of(self._stated if not met or met == self._first else met)
+        current = self._context.sample_aspect_ratio
+        shape = pixel_shape_of(self._stated if not current or current == self._first else current)
         width, height = square_size(frame.width, frame.height, shape)
         return shape if width * height <= self._max_pixels else Fraction(1)
 
 
 def timestamps_of(container: Any, stream: Any) -> Timestamps:
-    """What turns the timestamps of a video's frames into times."""
+    """The converter of the timestamps of a video's frames into times."""
     step_s = min(1 / float(stream.average_rate or DEFAULT_RATE), _LONGEST_STEP_S)
     return Timestamps(step_s=step_s, may_splice=may_splice(container))
 
 
 def start_of(container: Any) -> float:
-    """Where the time of a container begins, in seconds by its own timestamps."""
+    """Start of a container in seconds on the clock of its timestamps."""
     return float(container.start_time or 0) / 1e6
 
 

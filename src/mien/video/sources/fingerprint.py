@@ -1,16 +1,13 @@
-"""What tells one source from another: sizes and hashes of what is read, not names.
-
-It does not know what a run does with them.
-"""
+"""The identity of a source's content: sizes and hashes of what is read, not names."""
 
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-#: Of a single file so much is hashed at its beginning, middle and end: a gigabyte takes milliseconds.
+#: Bytes that are hashed at the beginning, the middle and the end of a single file; a gigabyte takes milliseconds.
 _PART = 2**20
-#: Of each picture of a sequence, at its beginning and end.
+#: Bytes that are hashed at the beginning and the end of each picture of a sequence.
 _PICTURE_PART = 2**12
 
 
@@ -22,7 +19,7 @@ def can_be_read_again(files: Sequence[Path]) -> bool:
 def fingerprint(files: Sequence[Path]) -> str:
     """SHA-256 over size and parts of each file, in hexadecimal.
 
-    Of one file the first, middle and last MiB are read; of several their names and less of each.
+    Of a single file the first, middle and last MiB are hashed; of several, their names and less of each.
 
     Raises:
         OSError: A file cannot be read.
@@ -31,6 +28,7 @@ def fingerprint(files: Sequence[Path]) -> str:
     for file in files:
         size, is_alone = file.stat().st_size, len(files) == 1
         digest.update(f"{'' if is_alone else file.name}\0{size}\0".encode(errors="surrogateescape"))
+        # A video may be renamed; the names of pictures are their order.
         part = _PART if is_alone else _PICTURE_PART
         starts = (0, size // 2 - part // 2, size - part) if is_alone else (0, size - part)
         with file.open("rb") as stream:

@@ -1,13 +1,10 @@
-"""Which frames of a video are read.
-
-It does not read them.
-"""
+"""Which frames of a video are read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import floor
 
-#: Frames a second, where nobody says.
+#: Frames per second where a source states none.
 DEFAULT_RATE = 25.0
 
 
@@ -16,9 +13,9 @@ class Sampling:
     """Which frames are read.
 
     Attributes:
-        stride: Every so many frames.
-        fps: At most so many a second, by their times; None takes all.
-        after: Only frames with a higher index.
+        stride: Take every so many frames.
+        fps: Take at most this many per second, by their times; None takes all.
+        after: Take only frames with a higher index.
     """
 
     stride: int = 1
@@ -26,16 +23,17 @@ class Sampling:
     after: int = -1
 
     def chooser(self) -> Callable[[int, float], bool]:
-        """What says of each frame, told in order by its index and its time from 0 on, whether to read it."""
+        """A function of each frame's index and time, called in order from frame 0: whether to read the frame."""
         last = -1
 
         def wants(index: int, time_s: float) -> bool:
             nonlocal last
             if index % self.stride:
                 return False
+            # The first frame of each interval of 1/fps; the small term absorbs rounding of times such as 1/3.
             tick = index if self.fps is None else floor(time_s * self.fps + 1e-6)
             is_new, last = tick > last, tick
-            return is_new and index > self.after
+            return is_new and index > self.after  # decided last, so that a resumed run takes the same frames
 
         return wants
 

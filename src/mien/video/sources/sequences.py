@@ -1,7 +1,4 @@
-"""Pictures in a row as a video: a folder, a pattern, a list of files or of arrays, at a frame rate of one's choice.
-
-It does not know containers or cameras.
-"""
+"""Image sequences: a folder, a pattern, a list of files or of arrays as a video with a given frame rate."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,16 +16,16 @@ _NUMBERED = re.compile(r"%0?\d*d")
 
 
 class ImageSequence:
-    """Pictures as frames; one that cannot be read is left out and told, and keeps its number.
+    """A source: pictures as frames; one that cannot be read is left out with a warning, and its number with it.
 
     Args:
-        pictures: In order, what :func:`mien.load_image` takes.
-        rate: Frames a second, from a millionth to a million.
-        name: What results and errors call it.
-        max_pixels: Larger pictures are left out and told.
+        pictures: In order, anything that :func:`mien.load_image` takes.
+        rate: Frames per second, 1e-6 to 1e6.
+        name: Its name in results and errors.
+        max_pixels: Larger pictures are left out with a warning.
 
     Raises:
-        ConfigError: ``rate`` is none.
+        ConfigError: ``rate`` is out of range.
         SourceError: There is no picture.
     """
 
@@ -41,9 +38,9 @@ class ImageSequence:
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         if not MIN_RATE <= rate <= MAX_RATE:
-            raise ConfigError(f"rate is {rate:g}, expected frames a second from {MIN_RATE:g} to {MAX_RATE:g}")
+            raise ConfigError(f"rate is {rate:g}, expected {MIN_RATE:g} to {MAX_RATE:g} frames per second")
         if not pictures:
-            raise SourceError(f"{name}: no pictures there")
+            raise SourceError(f"{name}: no pictures found")
         self._pictures, self._rate, self._max_pixels = pictures, rate, max_pixels
         self.warnings: list[str] = []
         self.info = VideoInfo(name, rate, len(pictures) / rate)
@@ -72,6 +69,7 @@ class ImageSequence:
                 self.warnings.append(f"left out {err}")
                 continue
             yield VideoFrame(index, time_s, image)
+        # A resumed run has read pictures before, so it ends with warnings alone.
         if failed and len(failed) == tried and sampling.after < 0:
             raise SourceError(f"{self.info.name}: not one picture could be read ({failed[0]})")
 
@@ -79,6 +77,7 @@ class ImageSequence:
 def is_sequence(name: str) -> bool:
     """Whether ``name`` is a folder, a pattern, or numbered like ``frame%04d.png``."""
     path = Path(name)
+    # A file may have brackets or a percent sign in its own name.
     return path.is_dir() or (not path.exists() and (has_magic(name) or bool(_NUMBERED.search(name))))
 
 
@@ -86,7 +85,7 @@ def open_sequence(name: str, *, rate: float = DEFAULT_RATE, max_pixels: int = MA
     """The pictures behind a folder or a pattern, numbers in names counted as numbers.
 
     Raises:
-        ConfigError: ``rate`` is none.
+        ConfigError: ``rate`` is out of range.
         SourceError: There are none.
     """
     path = Path(name)
@@ -97,13 +96,14 @@ def open_sequence(name: str, *, rate: float = DEFAULT_RATE, max_pixels: int = MA
     else:
         found = [Path(file) for file in glob(pattern)]  # noqa: PTH207 - absolute too
         pictures = [file for file in found if not is_junk(file.name) and is_wanted(file, left_out)]
-    told = left_out.lines()
-    if not pictures and told:
-        raise SourceError(f"{name}: no pictures that can be read; {told[0]}")
+    warnings = left_out.lines()
+    if not pictures and warnings:
+        raise SourceError(f"{name}: no pictures that can be read; {warnings[0]}")
     sequence = ImageSequence([*sorted(pictures, key=_by_number)], rate=rate, name=name, max_pixels=max_pixels)
-    sequence.warnings += told
+    sequence.warnings += warnings
     return sequence
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:
+    """Sort key in which frame10 comes after frame9; digits alternate with text, so like compares with like."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
