@@ -10,6 +10,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
+from mien.service.schemas import PredictionSchema
 from tests.service.servers import Server
 
 PATHS = ["/v1/predict", "/v1/model", "/healthz", "/readyz", "/metrics", "/v1/video"]
@@ -28,7 +29,8 @@ def test_it_describes_every_route_with_examples(client: httpx.Client) -> None:
     assert set(described["paths"]) == {*PATHS, "/v1/video/{job_id}", "/v1/video/{job_id}/files/{name}"}
     answers = described["paths"]["/v1/predict"]["post"]["responses"]
     assert {"200", "400", "401", "413", "415", "422", "429", "503"} <= set(answers)
-    assert answers["200"]["content"]["application/json"]["example"]["results"]
+    example = answers["200"]["content"]["application/json"]["example"]
+    assert PredictionSchema.model_validate(example).model_dump(mode="json", by_alias=True)["results"]
 
 
 @pytest.mark.slow

@@ -35,8 +35,8 @@ def test_several_tokens_are_given_with_commas_or_one_by_one(arguments: list[str]
         (["--max-images", "many"], "max_images: .*integer"),
         (["--request-timeout-s", "0"], "request_timeout_s: .*greater than 0"),
         (["--tokens", "short"], "tokens: .*at least 16 characters"),
-        (["--tokens", ""], "tokens: .*an empty value would let anyone in"),
-        (["--tokens", " , "], "tokens: .*an empty value would let anyone in"),
+        (["--tokens", ""], "tokens: .*an empty value would admit anyone"),
+        (["--tokens", " , "], "tokens: .*an empty value would admit anyone"),
     ],
 )
 def test_a_wrong_value_names_its_setting(arguments: list[str], words: str) -> None:
@@ -47,7 +47,7 @@ def test_a_wrong_value_names_its_setting(arguments: list[str], words: str) -> No
 
 def test_an_empty_token_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIEN_TOKENS", "")
-    with pytest.raises(ConfigError, match=r"tokens: .*an empty value would let anyone in"):
+    with pytest.raises(ConfigError, match=r"tokens: .*an empty value would admit anyone"):
         read_settings([])
 
 

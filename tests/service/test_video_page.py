@@ -112,7 +112,7 @@ def test_a_service_that_a_proxy_lost_is_waited_for(chromium: Browser, reading: S
         choose(page, long_video(tmp_path))
         page.wait(lambda: page.one("#video-status").text == "Reading long.mp4 …", 60)
         proxy.lost.set()
-        page.wait(lambda: "does not answer; asking again" in page.one("#video-status").text)
+        page.wait(lambda: "does not answer; trying again" in page.one("#video-status").text)
         proxy.lost.clear()
         page.wait(lambda: page.one("#video-status").text == "Done.", 120)
         page.one("#video-forget").click()
@@ -146,6 +146,6 @@ def test_the_page_says_how_long_a_video_is_kept(page: Browser) -> None:
 def test_a_server_that_takes_no_videos_says_so(chromium: Browser, server: Server) -> None:
     page = opened(chromium, server.url)
     page.one("#tab-video").click()
-    assert "This server accepts no videos" in page.one("#video").text
+    assert "This server does not accept videos" in page.one("#video").text
     assert not page.one("#video-drop").is_displayed()
     assert page.barriers() == []

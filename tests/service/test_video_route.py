@@ -169,4 +169,4 @@ def test_a_disk_that_can_no_longer_be_written_is_said_and_survived(model: Path, 
 
 def test_without_a_folder_no_videos_are_taken(server: Server) -> None:
     response = httpx.post(f"{server.url}/v1/video", content=SHORT)
-    assert (response.status_code, response.json()["detail"]) == (404, "No videos are accepted here")
+    assert (response.status_code, response.json()["detail"]) == (404, "Videos are not accepted here")

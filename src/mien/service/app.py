@@ -1,4 +1,4 @@
-"""The application: what the service consists of, in one place.
+"""The application: all parts of the service, connected.
 
     HTTP request → server (http/protocol) → http/middleware → a route:
 
@@ -32,12 +32,12 @@ _STATIC = Path(__file__).parent / "static"
 
 
 def build_app(settings: ServiceSettings) -> FastAPI:
-    """The whole application; the model is loaded at once.
+    """The complete application; the model is loaded here, not with the first request.
 
     Raises:
         MienError: Model or detector cannot be loaded, or the jobs folder cannot be used.
     """
-    keep_memory_steady()
+    keep_memory_steady()  # before the first large allocation
     engine = Engine(settings)
 
     @asynccontextmanager

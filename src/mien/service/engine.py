@@ -1,4 +1,4 @@
-"""What one process of the service holds while it runs: reader, jobs, limits and counters."""
+"""The shared state of one process of the service: reader, jobs, limits and metrics."""
 
 import logging
 import os
@@ -19,16 +19,18 @@ _LOG = logging.getLogger("mien.service")
 
 
 class Engine:
-    """Everything that handlers share; as a context manager it also works on videos.
+    """Everything that handlers share; as a context manager it also runs the video worker.
 
     Args:
-        settings: All of them.
+        settings: Of the service.
 
     Attributes:
-        requests: Slots for predictions.
-        streams: Slots for cameras.
+        settings: As given.
+        metrics: Counters and times.
+        requests: Limit of concurrent predictions.
+        streams: Limit of concurrent cameras.
         reader: Reads pictures.
-        jobs: The videos; None where none are accepted.
+        jobs: The videos; None where videos are not accepted.
 
     Raises:
         MienError: Model or detector cannot be loaded, or the jobs folder cannot be used.
@@ -53,12 +55,13 @@ class Engine:
         self.reader.close()
 
     def wake_jobs(self) -> None:
-        """Look at the jobs now: one was submitted or canceled."""
+        """Make the worker check the jobs now: one was submitted or canceled."""
         if self._worker is not None:
             self._worker.wake()
 
     def problem(self) -> str | None:
         """Why no predictions can be made now; None if they can. A model that failed is tried again."""
+        # Without traffic nothing else would notice that it works again, and no traffic comes while it is not ready.
         if self.reader.recognizer.problem is not None:
             with suppress(MienError):
                 self.reader.recognizer.probe()
@@ -66,7 +69,7 @@ class Engine:
 
 
 def _job_folder(settings: ServiceSettings) -> JobFolder | None:
-    """The folder of jobs; None where none is set, or where PyAV is missing, which is logged."""
+    """The jobs folder; None where none is set, or where PyAV is missing, which is logged."""
     if settings.jobs_folder is None:
         return None
     try:
@@ -74,7 +77,8 @@ def _job_folder(settings: ServiceSettings) -> JobFolder | None:
     except MissingDependencyError as err:
         _LOG.warning("no videos are accepted: %s (%s)", err, err.hint)
         return None
-    os.environ.setdefault("MPLCONFIGDIR", str(settings.jobs_folder / "matplotlib"))  # its cache, not in the home folder
+    # matplotlib's cache, which is otherwise in the home folder, where a container may not write.
+    os.environ.setdefault("MPLCONFIGDIR", str(settings.jobs_folder / "matplotlib"))
     return JobFolder(
         settings.jobs_folder,
         max_bytes=settings.max_jobs_bytes,

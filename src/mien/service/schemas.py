@@ -1,6 +1,6 @@
-"""The shapes of answers, as OpenAPI shows them; a test compares them with the library's results.
+"""Schemas of the answers, for OpenAPI; a test compares them with the library's results.
 
-They describe and do not convert: what is sent is what ``to_dict`` of a result gives.
+They describe and do not convert: what is sent is what a result's ``to_dict`` gives.
 """
 
 from typing import Any, Literal
@@ -11,13 +11,13 @@ from mien.expressions import Expression
 
 
 class Schema(BaseModel):
-    """A shape without further fields."""
+    """An object without further fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class BoxSchema(Schema):
-    """In pixels from the top left corner of the upright picture."""
+    """Edges in pixels from the top left corner of the upright picture."""
 
     left: float
     top: float
@@ -26,7 +26,7 @@ class BoxSchema(Schema):
 
 
 class QualitySchema(Schema):
-    """What limits the reading of a face; ``unreliable`` where one measure is beyond its limit."""
+    """Measures of how well a face can be read; ``unreliable`` where one is beyond its limit."""
 
     size_px: float
     sharpness: float
@@ -40,28 +40,29 @@ class FaceSchema(Schema):
 
     box: BoxSchema
     detector_score: float = Field(ge=0, le=1)
-    expression: Expression | None = Field(description="Null where it is below min_confidence")
+    expression: Expression | None = Field(description="Null where its probability is below min_confidence")
     probability: float = Field(ge=0, le=1)
     probabilities: dict[Expression, float]
     landmarks: dict[str, list[float] | None] | None = Field(
         None, description="Key points as [x, y] by name; null where the detector gives none"
     )
-    roll_deg: float = Field(0.0, description="Turn of the face, clockwise")
+    roll_deg: float = Field(0.0, description="Roll of the face in degrees, clockwise")
     quality: QualitySchema | None = Field(None, description="How well the face shows")
 
 
 class PictureSchema(Schema):
     """A picture that was read; ``faces`` are ordered from left to right and may be empty."""
 
+    # "schema" is a method of pydantic's models, so the field has another name inside.
     schema_version: int = Field(alias="schema")
-    source: str | None = Field(description="Name of the file as the client gave it, without folders")
+    source: str | None = Field(description="File name as the client gave it, without folders")
     width: int
     height: int
     faces: list[FaceSchema]
 
 
 class FailedSchema(Schema):
-    """A picture that could not be read, among others."""
+    """A picture that could not be read, in a request with several."""
 
     schema_version: int = Field(alias="schema")
     source: str | None
@@ -75,7 +76,7 @@ class PredictionSchema(Schema):
 
 
 class ProblemSchema(Schema):
-    """Why a request failed: a short name that programs can compare, what happened, and what to do."""
+    """Why a request failed: a short name for programs, what happened, and what to do."""
 
     error: str
     detail: str
@@ -83,9 +84,9 @@ class ProblemSchema(Schema):
 
 
 class JobSchema(Schema):
-    """A video that is being read, or was."""
+    """The state of a video."""
 
-    id: str = Field(description="Cannot be guessed; who knows it may read the results")
+    id: str = Field(description="Random; whoever has it can fetch the results")
     name: str
     phase: Literal["uploading", "waiting", "running", "done", "failed", "canceled"]
     progress: float = Field(ge=0, le=1)
@@ -93,11 +94,11 @@ class JobSchema(Schema):
     attempts: int
     files: list[str] = Field(description="Names of the results; empty until all are complete")
     error: str | None
-    options: str = Field(description="What the request chose, as parameters of its address; empty for the defaults")
+    options: str = Field(description="Options of the request as a query string; empty for the defaults")
 
 
 class StatusSchema(Schema):
-    """``ok``, or why not."""
+    """``ok``, or what is wrong."""
 
     status: str
 
@@ -120,7 +121,7 @@ class VideoLimitsSchema(Schema):
 
 
 class LimitsSchema(Schema):
-    """What a client may send."""
+    """Limits of requests."""
 
     formats: list[str] = Field(description="Formats of pictures, by content")
     max_body_bytes: int
@@ -132,7 +133,7 @@ class LimitsSchema(Schema):
 
 
 class ModelSchema(Schema):
-    """The model that answers, its metrics, and what it may be used for."""
+    """The model of the service, its metrics, and its permitted use."""
 
     name: str
     version: str
@@ -142,10 +143,10 @@ class ModelSchema(Schema):
     devices: list[str] = Field(description="What the networks run on, first choice first")
     detector: str
     detector_files: dict[str, str] = Field(description="SHA-256 of each file of the detector")
-    models: list[str] = Field(description="What the parameter model may name; the first is the default")
-    conventions: list[str] = Field(description="What the parameter labels may name")
+    models: list[str] = Field(description="Values of the parameter model; the first is the default")
+    conventions: list[str] = Field(description="Values of the parameter labels")
     has_priors: bool = Field(description="Whether the parameter prior can be used")
-    has_decision: bool = Field(description="Whether the model names expressions by a rule of its own")
+    has_decision: bool = Field(description="Whether the model has a decision rule of its own")
     temperature: float
     metrics: dict[str, Any]
     license: str

@@ -1,4 +1,4 @@
-"""Running the application: sockets, worker processes, slow clients, and an orderly end."""
+"""Running the application: sockets, worker processes, timeouts, and graceful shutdown."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ _LOG = logging.getLogger("mien.service")
 
 
 def serve(settings: ServiceSettings) -> None:
-    """Serve until SIGTERM or SIGINT, then let running requests end.
+    """Serve until SIGTERM or SIGINT, then finish the running requests.
 
     Raises:
         MienError: Model or detector cannot be loaded, or the jobs folder cannot be used.
@@ -30,6 +30,7 @@ def serve(settings: ServiceSettings) -> None:
         return
     with TemporaryDirectory(prefix="mien-counts-") as folder:
         os.environ.update(settings.environment() | {SHARED_FOLDER: folder})
+        # uvicorn starts the workers anew, so they get the application by name and the settings by the environment.
         name = f"{worker_app.__module__}:{worker_app.__name__}"
         uvicorn.run(name, factory=True, workers=settings.workers, **_options(settings))
 
@@ -44,13 +45,13 @@ def _options(settings: ServiceSettings) -> dict[str, Any]:
         "loop": "asyncio",
         "lifespan": "on",
         "ws_max_size": settings.max_frame_bytes,
-        "ws_per_message_deflate": False,  # frames are compressed already, and a small message may unpack to a huge one
+        "ws_per_message_deflate": False,  # frames are compressed already, and a small message may inflate to a huge one
         "limit_concurrency": settings.max_connections,
         "timeout_keep_alive": settings.idle_timeout_s,
         "timeout_graceful_shutdown": settings.drain_timeout_s,
         "access_log": settings.access_log,
         "server_header": False,
         "log_level": "info",
-        "proxy_headers": bool(proxies),  # otherwise any client could name any address as its own
+        "proxy_headers": bool(proxies),  # otherwise any client could claim any address
         "forwarded_allow_ips": list(proxies),
     }

@@ -1,1 +1,1 @@
-"""What stands between the network and the handlers: security, limits, uploads, errors, middleware."""
+"""Between the network and the handlers: protocol, middleware, security, limits, uploads, errors."""

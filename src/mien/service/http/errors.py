@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: one table of status codes, one shape of body."""
+"""Errors as HTTP answers: one table of status codes, one form of the body."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ from mien.errors import (
     StorageError,
 )
 
-#: Status and short name of each error; the most derived class in this table decides.
+#: Status and short name of each error; an error takes those of its nearest base class in this table.
 STATUS_CODES: Mapping[type[MienError], tuple[int, str]] = {
     RequestError: (400, "bad_request"),
     AccessError: (401, "unauthorized"),
@@ -42,19 +42,19 @@ _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "1"}, 503:
 def status_and_body(error: MienError) -> tuple[int, dict[str, str | None]]:
     """Status code and body of the answer to ``error``."""
     status, name = next(STATUS_CODES[kind] for kind in type(error).__mro__ if kind in STATUS_CODES)
-    if status == 500:  # our own fault: the text may name paths, so it goes to the log alone
+    if status == 500:  # our own fault: its text may contain paths, so it is only logged
         return status, {"error": name, "detail": "something went wrong on the server", "hint": "see the server's log"}
     return status, {"error": name, "detail": str(error), "hint": error.hint}
 
 
 def error_response(error: MienError) -> JSONResponse:
-    """The whole answer to ``error``."""
+    """The complete answer to ``error``."""
     status, body = status_and_body(error)
     return JSONResponse(body, status, _HEADERS.get(status))
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Answer every error of ``app`` in the same shape."""
+    """Answer every error of ``app`` in the same form."""
 
     @app.exception_handler(MienError)
     async def _ours(_: Request, error: MienError) -> JSONResponse:
@@ -62,13 +62,14 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _parameter(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
+        first = error.errors()[0]  # its loc begins with "query", which clients do not need
         where = ".".join(str(part) for part in first["loc"][1:])
         body = {"error": "bad_parameter", "detail": f"{where}: {first['msg']}", "hint": "/openapi.json describes it"}
         return JSONResponse(body, 422)
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> JSONResponse:
+        # Starlette's own errors (404, 405) have only a phrase, such as "Not Found".
         name = str(error.detail).lower().replace(" ", "_")
         body = {"error": name, "detail": str(error.detail), "hint": "/openapi.json lists the addresses"}
         return JSONResponse(body, error.status_code, error.headers)

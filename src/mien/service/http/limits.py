@@ -1,6 +1,6 @@
-"""How much may run at a time, in total and for one client.
+"""Limits of concurrent work, in total and for one client.
 
-A client is known by its address and, where the service has tokens, by its token; both count. See ``Client``.
+A client is identified by its address and, where the service has tokens, by its token; both count. See ``Client``.
 """
 
 from collections import Counter
@@ -21,8 +21,8 @@ class Client:
     """Who sent a request.
 
     Attributes:
-        address: The peer's IP address; of IPv6 the /64 network.
-        token: A number for the bearer token that it presented, never the token itself; None without one.
+        address: The peer's IP address; for IPv6, its /64 network.
+        token: Position of its bearer token in the settings, never the token itself; None without one.
     """
 
     address: str
@@ -54,12 +54,12 @@ def client_address(host: str) -> str:
 
 
 class ConcurrencyLimit:
-    """A number of slots, of which one client may hold a share; a request that finds none free is refused at once.
+    """A number of slots, of which one client may hold a share; without a free slot a request is refused at once.
 
     Args:
         limit: Slots in total.
-        what: What is counted, in the plural, for messages.
-        share: The largest part of the slots that one client may hold, in (0, 1]; at least one slot.
+        what: Plural noun for messages, such as "requests".
+        share: Largest part of the slots that one client may hold, in (0, 1]; at least one slot.
     """
 
     def __init__(self, limit: int, what: str, *, share: float = 1.0) -> None:
@@ -105,6 +105,6 @@ class ConcurrencyLimit:
         """Give a slot back."""
         self._taken -= 1
         self._by_key.subtract(client.keys)
-        for key in client.keys:  # so that the counts do not grow with the number of clients ever seen
+        for key in client.keys:  # or the counts would grow with the number of clients ever seen
             if self._by_key[key] <= 0:
                 del self._by_key[key]

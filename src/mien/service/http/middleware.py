@@ -1,4 +1,6 @@
-"""The middleware around every request: security headers, counts and times, and an answer if a handler fails.
+"""The middleware around every request: security headers, metrics, and an answer if a handler fails.
+
+    request → RequestMiddleware → (CORS) → errors → route → answer, with its headers added on the way out
 
 It reads no bodies and logs no file names.
 """
@@ -15,7 +17,7 @@ from mien.service.metrics import Metrics
 
 _LOG = logging.getLogger("mien.service")
 
-#: The page may load what this server sends, pictures that it made itself, and the camera; nothing else.
+#: The page may load what this server sends, pictures that it created itself (blob:), and the camera; nothing else.
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "

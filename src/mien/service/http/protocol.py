@@ -1,7 +1,7 @@
 """Uvicorn's HTTP protocol with deadlines and a limit of connections for each client.
 
-Uvicorn alone waits forever for a request's headers, and lets one address hold every connection. The names of uvicorn
-that are used here without being documented are listed, and held by a test, in ``tests/service/test_internals.py``.
+Uvicorn alone waits forever for a request's headers, and lets one address hold every connection. The undocumented names
+of uvicorn that are used here are listed in ``tests/service/test_internals.py``, which fails when one disappears.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from mien.errors import BusyError
 from mien.service.http.limits import Client, ConcurrencyLimit, client_address
 
-#: A refused connection has this long to send its request and read the 503; so many may do that at a time.
+#: A refused connection has this long to send its request and read the 503; at most this many may do so at a time.
 _REFUSAL_S, _MAX_REFUSALS = 1.0, 32
 
 
@@ -22,14 +22,14 @@ class DeadlineProtocol(H11Protocol):
     """A connection that is closed when a request's headers do not arrive in time.
 
     The time (``timeout_keep_alive``) runs from the connection or the first byte of a request until the headers are
-    complete. A client that goes on sending a body that was already refused has the same time to finish.
+    complete. A client that is still sending a body that was refused has the same time to finish.
     """
 
     def __init__(self, limits: "ConnectionLimits", **given: Any) -> None:
         super().__init__(**given)
         self._limits = limits
         self._deadline: asyncio.TimerHandle | None = None
-        self._holder: Client | None = None  # who holds the slot of this connection
+        self._holder: Client | None = None  # whose slot this connection takes
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -41,7 +41,7 @@ class DeadlineProtocol(H11Protocol):
                 self._refuse(transport)
                 return
             self._holder = holder
-        self._watch()
+        self._watch()  # the time for the first headers begins
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -53,16 +53,16 @@ class DeadlineProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        self._release()  # cameras have a limit of their own, and uvicorn calls connection_lost of another object
+        self._release()  # cameras have a limit of their own, and uvicorn will call another object's connection_lost
         super().handle_websocket_upgrade(event)
 
     def _refuse(self, transport: asyncio.Transport) -> None:
-        """Answer whatever is asked on this connection with uvicorn's 503, soon close it, and count it nowhere."""
+        """Answer any request on this connection with uvicorn's 503, and close it soon; it takes no slot."""
         self.connections.discard(self)
-        self.limit_concurrency = 0
+        self.limit_concurrency = 0  # uvicorn answers 503 where len(connections) reaches this
         pending = [timer for timer in self._limits.refusals if timer.when() > self.loop.time()]
         if len(pending) >= _MAX_REFUSALS:
-            transport.close()
+            transport.close()  # a flood of connections gets no answer
         else:
             pending.append(self.loop.call_later(_REFUSAL_S, transport.close))
         self._limits.refusals = pending
@@ -73,7 +73,7 @@ class DeadlineProtocol(H11Protocol):
             self._holder = None
 
     def _watch(self) -> None:
-        """Start the timer while a request is awaited, stop it while one is being answered."""
+        """Start the timer while headers are awaited, stop it while a request is being answered."""
         if self.cycle is not None and not self.cycle.response_complete:
             self._unwatch()
         elif self._deadline is None:
@@ -94,11 +94,11 @@ class DeadlineProtocol(H11Protocol):
 
 
 class ConnectionLimits:
-    """Makes the protocols of a server's connections, which share these limits; worker processes get a copy each.
+    """Factory of the protocols of a server's connections, which share its limits; each worker process has its own.
 
     Args:
-        limit: Open connections.
-        share: The part of them that one address may hold.
+        limit: Most open connections.
+        share: Largest part of them that one address may hold.
         exempt: Addresses of reverse proxies, which hold the connections of many clients.
     """
 

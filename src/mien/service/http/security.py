@@ -1,4 +1,4 @@
-"""Access control: bearer tokens, requests from pages of other sites, and host names of other machines."""
+"""Access control: bearer tokens, cross-site requests, and host names of other machines (DNS rebinding)."""
 
 import hmac
 import re
@@ -16,18 +16,18 @@ STREAM_PROTOCOL, TOKEN_PROTOCOL = "mien.v1", "mien.token."
 
 _PORT = re.compile(r":\d+$")
 
-#: Methods that change nothing; browsers keep their answers from pages of other sites.
+#: Methods that change nothing; browsers hide their answers from pages of other sites.
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
 def check_access(connection: HTTPConnection, settings: ServiceSettings) -> Client:
-    """Identify the client of a request or WebSocket, and refuse it if it may not use this service.
+    """Identify the client of a request or WebSocket, and refuse it if it is not allowed to use the service.
 
     Raises:
         AccessError: The host name, the origin or the token is wrong.
     """
     check_host(connection, settings)
-    if connection.scope.get("method") not in _SAFE_METHODS:
+    if connection.scope.get("method") not in _SAFE_METHODS:  # a WebSocket has no method, and is checked
         check_origin(connection, settings)
     token = check_token(connection, settings)
     host = connection.client.host if connection.client else ""
@@ -44,6 +44,7 @@ def check_host(connection: HTTPConnection, settings: ServiceSettings) -> None:
     """
     if settings.tokens or not is_loopback(settings.host):
         return
+    # Tokens protect by themselves: a page of another site does not have one.
     host = connection.headers.get("host", "")
     if not is_loopback(_PORT.sub("", host).strip("[]")) and host not in map(_host_of, settings.cors_origins):
         hint = "use http://127.0.0.1, set a token, or list the proxy's address in --cors-origins"
@@ -51,7 +52,7 @@ def check_host(connection: HTTPConnection, settings: ServiceSettings) -> None:
 
 
 def is_loopback(name: str) -> bool:
-    """Whether a host name or address leads to this machine alone."""
+    """Whether a host name or address is of the loopback interface."""
     try:
         return name.lower() == "localhost" or ip_address(name).is_loopback
     except ValueError:
@@ -59,14 +60,16 @@ def is_loopback(name: str) -> bool:
 
 
 def check_token(connection: HTTPConnection, settings: ServiceSettings) -> int | None:
-    """The number of the token that the client presents; None where the service has no tokens.
+    """Position of the client's token in the settings; None where the service has no tokens.
 
     Raises:
         AccessError: The token is missing or wrong.
     """
     given = _given_token(connection).encode("utf-8", "surrogateescape")
     known = [token.get_secret_value().encode() for token in settings.tokens]
-    matches = [hmac.compare_digest(given, token) for token in known]  # compare with all: timing must not tell which
+    matches = [
+        hmac.compare_digest(given, token) for token in known
+    ]  # with all of them, so that the time taken does not depend on which one matches
     if not known:
         return None
     if not any(matches):
@@ -75,7 +78,7 @@ def check_token(connection: HTTPConnection, settings: ServiceSettings) -> int | 
 
 
 def check_origin(connection: HTTPConnection, settings: ServiceSettings) -> None:
-    """Refuse requests that another site's page makes in a visitor's browser; programs send no origin.
+    """Refuse requests that a page of another site makes in a visitor's browser (CSRF); programs send no origin.
 
     Raises:
         AccessError: The origin is neither this service nor allowed.
@@ -97,6 +100,7 @@ def _host_of(origin: str) -> str:
 
 
 def _given_token(connection: HTTPConnection) -> str:
+    """The token of the Authorization header, or of a WebSocket's subprotocols; empty without one."""
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()

@@ -1,7 +1,7 @@
 """Request bodies: pictures in forms, raw pictures, and the stream of a large upload, within their limits.
 
-Nothing is written to disk here, and neither names nor content types are believed: what a picture is shows when it is
-decoded.
+Nothing is written to disk here. File names and content types are not trusted: the format of a picture is determined
+from its content when it is decoded.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ FIELD = "files"
 _LONGEST_NAME = 200
 _FORM = "multipart/form-data"
 SEND_HINT = f"send the picture's bytes as the body, or a form ({_FORM}) with files in the field {FIELD!r}"
-#: A slow start is normal (TLS, a phone that wakes its radio): the rate is judged after this many seconds.
+#: A slow start is normal (TLS, a phone that wakes its radio): the rate is checked after this many seconds.
 _RATE_GRACE_S = 5.0
 
 
 def clean_name(name: str | None, default: str = "picture") -> str:
-    r"""The last part of a client's file name, printable and short; nothing is ever opened by it.
+    r"""The last part of a client's file name, printable and short; it is never used as a path.
 
     Examples:
         >>> clean_name("C:\\photos\\me.jpg"), clean_name("../../etc/passwd"), clean_name("a\r\nb.jpg")
@@ -39,7 +39,7 @@ def clean_name(name: str | None, default: str = "picture") -> str:
 
 
 class _InMemoryParser(MultiPartParser):
-    """Starlette's parser spools parts of more than a megabyte to disk; here the body's limit bounds memory instead."""
+    """Starlette's parser without spooling to disk: the limit of the body bounds the memory instead."""
 
     spool_max_size = 2**62
 
@@ -66,12 +66,13 @@ async def read_uploads(request: Request, settings: ServiceSettings) -> list[Uplo
 
 
 async def body_stream(request: Request, settings: ServiceSettings, max_bytes: int) -> AsyncGenerator[bytes, None]:
-    """The body in pieces; it fails as soon as it is known to be too large, or arrives too slowly.
+    """The body in pieces; fails as soon as it is known to be too large or too slow.
 
     Raises:
         LimitError: It has more than ``max_bytes``.
         RequestError: It pauses for longer than the upload timeout, or its mean rate falls below the smallest allowed.
     """
+    # The announced length saves the upload; the real one is counted below, since it may be absent or wrong.
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise _too_large(int(announced), max_bytes)
@@ -91,7 +92,10 @@ async def body_stream(request: Request, settings: ServiceSettings, max_bytes: in
 
 
 def _check_rate(arrived: int, elapsed_s: float, min_rate: int) -> None:
-    """A client that sends a byte now and then must not hold its slot until the total time is over."""
+    """Refuse a slow upload.
+
+    Without it a client that sends a byte now and then would hold its slot for the whole time allowed.
+    """
     if elapsed_s > _RATE_GRACE_S and arrived < min_rate * (elapsed_s - _RATE_GRACE_S):
         raise RequestError(
             f"the upload is too slow: {arrived / elapsed_s:,.0f} bytes/s, expected at least {min_rate:,}",
@@ -111,11 +115,12 @@ def _check_encoding(request: Request) -> None:
 
 async def _from_form(request: Request, settings: ServiceSettings) -> list[Upload]:
     body = body_stream(request, settings, settings.max_body_bytes)
+    # max_fields=0: a form has files only, and text parts would be read into memory for nothing.
     parser = _InMemoryParser(request.headers, body, max_files=settings.max_images, max_fields=0)
     try:
         form = await parser.parse()
     except MultiPartException as err:
-        if err.message.startswith("Too many files"):
+        if err.message.startswith("Too many files"):  # the parser has no error classes; a test checks these words
             raise LimitError(f"more than {settings.max_images} pictures", hint="send several requests") from err
         if err.message.startswith("Too many fields"):
             raise RequestError("the form holds text, expected files", hint=SEND_HINT) from err
@@ -127,7 +132,7 @@ async def _from_form(request: Request, settings: ServiceSettings) -> list[Upload
 
 
 async def _named_files(form: FormData) -> list[Upload]:
-    others = {name for name in form if name != FIELD}
+    others = {name for name in form if name != FIELD}  # named in the error, cut short: they are a client's text
     files = [file for file in form.getlist(FIELD) if isinstance(file, UploadFile)]
     if others or not files:
         came = f"the fields {sorted(name[:40] for name in others)[:5]}" if others else "none"

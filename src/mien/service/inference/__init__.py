@@ -1,1 +1,1 @@
-"""Reading pictures for clients: a pool of threads, and batches that concurrent requests share."""
+"""Reading pictures for clients: worker processes that decode, a pool of threads, and batches shared by requests."""

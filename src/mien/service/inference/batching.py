@@ -1,6 +1,6 @@
 """A recognizer whose concurrent callers share the network's batches.
 
-A caller is any thread; its answer is the one that it would get from a call of its own.
+calls of several threads → queue → one batch (N, 1, size, size) → network → rows back to each caller
 """
 
 import logging
@@ -26,7 +26,7 @@ _SUM_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """Faces of one caller, (N, 1, size, size), and where the outputs for them go."""
+    """Faces of one caller, (N, 1, size, size), and the outputs for them when they are done."""
 
     faces: FloatArray
     outputs: "Future[dict[str, FloatArray]]" = field(default_factory=Future)
@@ -35,16 +35,16 @@ class _Call:
 class BatchingRecognizer(Recognizer):
     """Collects the faces of callers in several threads and runs them through the network together.
 
-    A batch starts when it is full, when every caller that is at work is waiting for it, or when its first face has
-    waited ``wait_s``. A single caller is never delayed.
+    A batch starts when it is full, when all active callers are waiting for it, or when its first face has waited
+    ``wait_s``. A single caller is never delayed. Each caller gets the outputs that a call of its own would give.
 
     Args:
         path: The ONNX file.
-        active: How many callers are about to ask, including those that wait.
+        active: Returns the number of active callers: those that wait and those that will call.
         batch_size: A batch with this many faces starts at once.
-        wait_s: Longest wait for other callers.
+        wait_s: Longest time to wait for other callers.
         on_batch: Called with the number of faces of each batch.
-        threads: Threads of the network; None leaves it to onnxruntime.
+        threads: Threads of the network; None leaves the number to onnxruntime.
         device: What it runs on.
     """
 
@@ -62,17 +62,17 @@ class BatchingRecognizer(Recognizer):
         super().__init__(path, batch_size=batch_size, threads=threads, device=device)
         self._active, self._wait_s, self._on_batch = active, wait_s, on_batch
         self._failure: str | None = None
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()  # None asks the thread to stop
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()  # None stops the thread
         self._thread = Thread(target=self._serve, name="mien-batches", daemon=True)
         self._thread.start()
 
     def _outputs(self, faces: FloatArray) -> dict[str, FloatArray]:
-        """All outputs of the file for these faces; blocks until the batch is done.
+        """All outputs of the network for these faces; blocks until the batch is done.
 
         Raises:
-            ModelFileError: What the network gave are not probabilities.
+            ModelFileError: The outputs are not probabilities.
         """
-        if not len(faces):
+        if not len(faces):  # a picture without faces needs no batch
             return self._through_network(faces)
         call = _Call(faces)
         self._calls.put(call)
@@ -82,18 +82,18 @@ class BatchingRecognizer(Recognizer):
         """One inference of a gray face.
 
         Raises:
-            MienError: The network fails, or what it gives are not probabilities.
+            MienError: The network fails, or its outputs are not probabilities.
         """
         size = self.metadata.input.size
         self.predict_proba(np.full((1, size, size), 0.5, np.float32))
 
     @property
     def problem(self) -> str | None:
-        """Why no predictions can be made now: the thread has stopped, or the last batch failed; None if all is well."""
+        """Why no predictions can be made now: the thread has stopped, or the last batch failed; None if they can."""
         return self._failure if self._thread.is_alive() else "the inference thread has stopped"
 
     def close(self) -> None:
-        """Answer the waiting callers, then stop."""
+        """Answer the waiting callers, then stop the thread."""
         self._calls.put(None)
         self._thread.join()
 
@@ -105,9 +105,10 @@ class BatchingRecognizer(Recognizer):
                 return
 
     def _gather(self, first: _Call) -> tuple[list[_Call], bool]:
-        """The callers of one batch, and whether the thread was asked to stop."""
+        """The calls of one batch, and whether the thread should stop after it."""
         calls, faces, deadline = [first], len(first.faces), monotonic() + self._wait_s
         while faces < self.batch_size:
+            # All active callers wait already, so nobody else can join: take what is queued, and start.
             patience = deadline - monotonic() if len(calls) < self._active() else 0
             try:
                 call = self._calls.get(timeout=patience) if patience > 0 else self._calls.get_nowait()
@@ -124,27 +125,31 @@ class BatchingRecognizer(Recognizer):
         self._on_batch(len(faces))
         try:
             outputs = self._checked(self._through_network(faces), len(faces))  # by name, (N, classes)
-        except Exception as err:  # noqa: BLE001 - whatever it is goes to the callers, and the thread must live on
-            if self._failure is None:
+        except Exception as err:  # noqa: BLE001 - any error goes to the callers, and the thread must survive it
+            if self._failure is None:  # log the first failure, not each batch of a broken model
                 _LOG.error("the model cannot be used: %s", err)
             self._failure = str(err) if isinstance(err, MienError) else "the network failed"
             for call in calls:
                 call.outputs.set_exception(err)
             return
         self._failure = None
-        start = 0
+        start = 0  # rows of the batch are in the order of the calls
         for call in calls:
             end = start + len(call.faces)
             call.outputs.set_result({name: rows[start:end] for name, rows in outputs.items()})
             start = end
 
     def _checked(self, outputs: dict[str, FloatArray], count: int) -> dict[str, FloatArray]:
-        """The outputs, if each has as many distributions as there were faces."""
+        """The outputs, if each has a distribution for each face.
+
+        Raises:
+            ModelFileError: One has another shape, or rows that are not probabilities.
+        """
         for head in self.metadata.heads.values():
             rows, shape = outputs[head.output], (count, len(head.labels))
             if rows.shape != shape:
                 raise ModelFileError(f"{self.path}: {head.output} has the shape {rows.shape}, expected {shape}")
             inside = np.isfinite(rows).all() and rows.min(initial=0) >= 0 and rows.max(initial=0) <= 1 + _SUM_TOLERANCE
             if not inside or np.abs(rows.sum(axis=1) - 1).max(initial=0) > _SUM_TOLERANCE:
-                raise ModelFileError(f"{self.path}: {head.output} are not probabilities that sum to 1")
+                raise ModelFileError(f"{self.path}: {head.output} does not hold probabilities that sum to 1")
         return outputs

@@ -1,6 +1,6 @@
-"""Decoding in worker processes, which are killed when a picture takes too long, takes too much memory or crashes them.
+"""Decoding in worker processes, which are killed when a picture takes too long or too much memory.
 
-This module is imported by the workers: it must stay light.
+The workers import this module, so it imports little.
 """
 
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -12,15 +12,16 @@ from mien.geometry import ByteArray
 from mien.imaging import load_image
 from mien.runtime.workers import WorkerPool
 
-#: Bytes for each allowed pixel (17 in WebP, the costliest format, and a copy for the answer), and for the libraries.
+#: Memory limit of a worker: bytes per allowed pixel (17 in WebP, the costliest format, and a copy for the answer), and
+#: bytes for the libraries.
 _BYTES_A_PIXEL, _BASE_BYTES = 24, 2**28
-#: The smallest picture there is to start a worker with: one white pixel, as PPM.
+#: The smallest picture, one white pixel as PPM, to start a worker with.
 _WARM_UP = b"P6 1 1 255 \xff\xff\xff"
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A picture as a client sent it: the file's name, cleaned, and the bytes."""
+    """A picture as a client sent it: the cleaned file name and the bytes."""
 
     name: str
     content: bytes
@@ -28,6 +29,8 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
+    """What goes to a worker."""
+
     upload: Upload
     max_pixels: int
 
@@ -37,19 +40,19 @@ class Decoder:
 
     Args:
         workers: Number of processes.
-        timeout_s: Longest time for a picture.
-        max_pixels: Larger pictures are refused by their header.
+        timeout_s: Longest time for one picture.
+        max_pixels: Pictures whose header states more are refused.
     """
 
     def __init__(self, *, workers: int, timeout_s: float, max_pixels: int) -> None:
         self._timeout_s, self._max_pixels = timeout_s, max_pixels
         memory = _BASE_BYTES + _BYTES_A_PIXEL * max_pixels
         self._pool = WorkerPool(_decode, workers=workers, time_s=timeout_s, memory_bytes=memory)
-        # Each worker imports its libraries now and not while the first client waits.
+        # Each worker imports its libraries now, not while the first client waits.
         self._warming = [self._pool.submit(_Order(Upload("warm-up", _WARM_UP), 1)) for _ in range(workers)]
 
     def wait_until_started(self) -> None:
-        """Until a worker has decoded its first picture."""
+        """Block until one worker has decoded its first picture."""
         wait(self._warming, timeout=60, return_when=FIRST_COMPLETED)
 
     def decode(self, upload: Upload) -> ByteArray:

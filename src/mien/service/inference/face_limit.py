@@ -29,7 +29,7 @@ class LimitedDetector(DetectorWrapper[Detector]):
 
 
 class LimitedFollower(LimitedDetector):
-    """The same around a detector that is faster in videos, where the last frame tells what to expect."""
+    """The same limit around a detector that is faster in videos, where earlier frames tell where faces are expected."""
 
     def __init__(self, detector: FollowingDetector, max_faces: int) -> None:
         super().__init__(detector, max_faces)
@@ -48,6 +48,7 @@ class LimitedFollower(LimitedDetector):
 
 def limit_faces(detector: Detector, max_faces: int) -> Detector:
     """The detector with a limit of faces; one that follows faces in videos still does."""
+    # Two classes, since the protocol is recognized by its method: a wrapper that always had it would claim too much.
     if isinstance(detector, FollowingDetector):
         return LimitedFollower(detector, max_faces)
     return LimitedDetector(detector, max_faces)

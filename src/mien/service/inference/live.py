@@ -1,4 +1,4 @@
-"""A client's camera: frames are read as ``mien webcam`` reads them, so that faces keep numbers and do not flicker."""
+"""A client's camera: frames are analyzed as by ``mien webcam``, with tracks and smoothed probabilities."""
 
 from time import monotonic
 from typing import Any
@@ -17,15 +17,15 @@ _NAME = "frame"
 
 
 class LiveCamera:
-    """Tracks and smoothed probabilities of one camera; frames are given one after the other.
+    """The analyzer of one camera; frames are given one after the other.
 
     Args:
         reader: Its pool decodes and analyzes the frames.
-        client: Whose camera it is.
-        pipeline: From the reader, with the answers that the client chose.
+        client: Owner of the camera.
+        pipeline: From the reader, with the client's options.
 
     Attributes:
-        smoothing_s: Time constant of the smoothing; it may change at any time.
+        smoothing_s: Time constant of the smoothing; it can be changed at any time.
     """
 
     def __init__(self, reader: ImageReader, client: Client, pipeline: ExpressionPipeline) -> None:
@@ -37,15 +37,15 @@ class LiveCamera:
         """The faces of the next frame, as plain numbers and strings.
 
         Args:
-            number: Of the frame.
-            content: Encoded picture.
+            number: Number of the frame.
+            content: The encoded picture.
 
         Raises:
             ImageDecodeError: It is not a picture of an accepted format and size; tracks are kept.
             LimitError: It shows too many faces.
             OverdueError: It took too long.
         """
-        timestamp_s = monotonic() - self._start_s  # of the arrival: browsers do not tell when a frame was taken
+        timestamp_s = monotonic() - self._start_s  # of the arrival: browsers do not state the time of capture
         result = await self._reader.call(lambda: self._analyze(number, timestamp_s, content), self._client)
         width, height = result.size
         faces = [face.to_dict() for face in result.faces]
@@ -61,11 +61,11 @@ class LiveCamera:
     def _analyze(self, number: int, timestamp_s: float, content: bytes) -> FrameResult:
         image = self._reader.decode(Upload(_NAME, content))  # (H, W, 3)
         size = (image.shape[1], image.shape[0])
-        if size != self._size:  # a phone was turned: places of the old picture mean nothing in the new one
+        if size != self._size:  # a phone was turned: positions in the old picture are meaningless in the new one
             self._analyzer, self._size = FrameAnalyzer(self._pipeline, self._settings()), size
         elif self.smoothing_s != self._analyzer.settings.smoothing_s:
             before, self._analyzer = self._analyzer, FrameAnalyzer(self._pipeline, self._settings())
-            self._analyzer.restore(before.to_dict())  # tracks and means go on with the new time constant
+            self._analyzer.restore(before.to_dict())  # tracks and means continue with the new time constant
         return self._analyzer.analyze(VideoFrame(number, timestamp_s, image))
 
     def _settings(self) -> VideoSettings:

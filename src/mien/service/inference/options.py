@@ -1,4 +1,4 @@
-"""How a client wants its faces read: which model, which labels, under which base rates, named how."""
+"""Options of a request: model, labels, base rates, decision rule and smallest confidence."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -11,20 +11,20 @@ from mien.errors import ConfigError, RequestError
 from mien.metadata import LabelConvention
 from mien.recognition.answers import AnswerOptions
 
-#: Eight rates by name are far shorter.
+#: Most characters of a prior; eight rates by name are far shorter.
 MAX_PRIOR = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What a request chooses; the defaults are the service's.
+    """Options of a request; the defaults are those of the service.
 
     Attributes:
         model: A name that ``/v1/model`` lists; None is the service's model.
-        labels: Which question is answered: what people see on a face, or what it was meant to show.
-        prior: Base rates: ``balanced``, or rates by name as a JSON object; None keeps those that the model learned.
+        labels: Label convention: what people see on a face, or what it was meant to show.
+        prior: Base rates: ``balanced``, or rates by name as a JSON object; None keeps those of the training data.
         decision: How an expression is named.
-        min_confidence: Below this probability none is named, in [0, 1].
+        min_confidence: No expression is named below this probability, in [0, 1].
     """
 
     model: str | None = None
@@ -34,18 +34,19 @@ class ReadOptions:
     min_confidence: float = 0.0
 
     def to_query(self) -> str:
-        """As parameters of an address; only what differs from the defaults."""
+        """The options that differ from the defaults, as a query string."""
         default = ReadOptions()
         chosen = {name: value for name, value in asdict(self).items() if value != getattr(default, name)}
         return urlencode(chosen)
 
     @classmethod
     def from_query(cls, query: str) -> "ReadOptions":
-        """What :meth:`to_query` gave, checked again.
+        """The options behind a string of :meth:`to_query`.
 
         Raises:
-            RequestError: It is something else.
+            RequestError: It is not such a string.
         """
+        # The string comes from a file in the jobs folder, so it is checked as a client's would be.
         given: dict[str, Any] = dict(parse_qsl(query))
         try:
             if "min_confidence" in given:
@@ -55,13 +56,14 @@ class ReadOptions:
             raise RequestError("the options of the video cannot be read") from err
 
     def answers(self) -> AnswerOptions:
-        """The same for the library.
+        """The same options for the library.
 
         Raises:
-            RequestError: The prior is neither ``balanced`` nor a JSON object. It is never taken for a file's name.
+            RequestError: The prior is neither ``balanced`` nor a JSON object.
         """
         if self.prior is None or self.prior == BALANCED:
             return AnswerOptions(self.labels, self.prior, self.decision)
+        # The library would also take the name of a file, which a client must not be able to read.
         try:
             rates = json.loads(self.prior[:MAX_PRIOR])
         except (ValueError, RecursionError):
@@ -73,5 +75,5 @@ class ReadOptions:
 
 
 def as_request_error(error: ConfigError) -> RequestError:
-    """What the library says of a setting, as the fault of the request that chose it."""
+    """The library's error about a setting as an error of the request that chose it."""
     return RequestError(str(error), hint=error.hint)

@@ -1,4 +1,6 @@
-"""Pictures of clients, read by a pool of threads within the limits.
+"""Reading pictures of clients in a pool of threads, within the limits.
+
+    upload → turn of its client → thread → worker process decodes → detector → shared batch → result
 
 It does not know HTTP: bytes and a name come in, the library's result goes out.
 """
@@ -31,7 +33,7 @@ from mien.service.metrics import Metrics
 from mien.service.settings import ServiceSettings
 
 _LOG = logging.getLogger("mien.service")
-#: Freed memory is given back to the system after this many pictures.
+#: Freed memory is returned to the system after this many pictures.
 _TRIM_EVERY = 200
 
 Result = TypeVar("Result")
@@ -42,10 +44,10 @@ class ImageReader:
 
     Args:
         settings: Model, detector and limits.
-        metrics: Where pictures and batches are counted.
+        metrics: Counts pictures and batches.
 
     Raises:
-        MienError: Model or detector cannot be loaded, or the model does not answer with probabilities.
+        MienError: Model or detector cannot be loaded, or the model's outputs are not probabilities.
     """
 
     def __init__(self, settings: ServiceSettings, metrics: Metrics) -> None:
@@ -65,29 +67,29 @@ class ImageReader:
         self.recognizers = {name: self._load(name) for name in (settings.model, *settings.more_models)}
         self.recognizer = self.recognizers[settings.model]
         self.pipeline = ExpressionPipeline(limit_faces(detector, settings.max_faces), self.recognizer)
-        self._decoder.wait_until_started()  # it did so while the models were loaded
+        self._decoder.wait_until_started()  # workers start while the models are loaded
         self._pool = ThreadPoolExecutor(settings.pool_size, "mien-pictures")
-        # One thread is always left to the other clients, whatever one client sends.
+        # One thread is always left to other clients.
         self._turns = ClientTurns(self._pool, max(1, settings.pool_size - 1))
 
     def _load(self, model: str) -> BatchingRecognizer:
         recognizer = BatchingRecognizer(
             model_path(model),
-            active=lambda: self._active,
+            active=lambda: self._active,  # all models share the count: a caller of another one delays a batch by wait_s
             batch_size=self._settings.batch_size,
             wait_s=self._settings.batch_wait_ms / 1000,
             on_batch=self._metrics.batch_faces.observe,
             threads=self._settings.threads,
             device=self._settings.device,
         )
-        recognizer.probe()
+        recognizer.probe()  # a file that gives no probabilities is an error of the start, not of the first client
         return recognizer
 
     def pipeline_for(self, options: ReadOptions) -> ExpressionPipeline:
-        """The pipeline with the answers that a client chose; nothing is loaded.
+        """The pipeline with a client's options; nothing is loaded.
 
         Raises:
-            RequestError: There is no such model here, or the model cannot answer so.
+            RequestError: There is no such model here, or it does not support the options.
         """
         if options == ReadOptions():
             return self.pipeline
@@ -103,20 +105,20 @@ class ImageReader:
     async def read(
         self, uploads: Sequence[Upload], client: Client, pipeline: ExpressionPipeline
     ) -> list[ImageResult | FailedImage]:
-        """The outcome of each picture in order; one that cannot be read gives its error.
+        """The outcome of each picture in order: its result, or the error for one that cannot be read.
 
         Args:
             uploads: The pictures.
-            client: Who sent them.
+            client: The sender.
             pipeline: From :meth:`pipeline_for`.
 
         Raises:
-            OverdueError: It took longer than ``request_timeout_s``; pictures that had not been begun are dropped.
+            OverdueError: It took longer than ``request_timeout_s``; pictures that were not begun are dropped.
         """
         return await self._run([partial(self._read, upload, pipeline) for upload in uploads], client)
 
     async def call(self, work: Callable[[], Result], client: Client) -> Result:
-        """Run ``work``, which reads one picture, in the pool.
+        """Run ``work``, which processes one picture, in the pool.
 
         Raises:
             OverdueError: It took longer than ``request_timeout_s``.
@@ -139,7 +141,7 @@ class ImageReader:
             raise OverdueError(f"not done within {limit_s:g} s", hint="send fewer or smaller pictures") from err
 
     def close(self) -> None:
-        """Finish the pictures that were begun, then stop the threads."""
+        """Finish the pictures in progress, then stop the threads."""
         self._pool.shutdown(cancel_futures=True)
         self._decoder.close()
         for recognizer in self.recognizers.values():
@@ -154,14 +156,14 @@ class ImageReader:
         return self._decoder.decode(upload)
 
     def _read(self, upload: Upload, pipeline: ExpressionPipeline) -> ImageResult | FailedImage:
-        """The picture's faces, without its pixels, which would be kept until the answer is sent."""
+        """The picture's result, without the pixels, which would stay in memory until the answer is sent."""
         try:
             with self._as_active():
                 result = pipeline.predict(self.decode(upload))
         except MienError as err:
             self._metrics.pictures.labels("failed").inc()
             return FailedImage(upload.name, err)
-        except Exception:
+        except Exception:  # ours: the client gets 500, the log the size, never the name
             _LOG.exception("a picture of %d bytes could not be read", len(upload.content))
             raise
         self._metrics.pictures.labels("read").inc()
@@ -170,7 +172,7 @@ class ImageReader:
 
     @contextmanager
     def _as_active(self) -> Iterator[None]:
-        """Count the block among the active callers, which batches wait for."""
+        """Count the block as an active caller, for which batches wait."""
         with self._lock:
             self._active += 1
         try:

@@ -1,1 +1,1 @@
-"""Videos as background jobs: a folder on disk for each, a worker thread, and the reader of uploaded videos."""
+"""Videos as background jobs: a folder on disk for each, a worker thread, and a reader of uploaded videos."""

@@ -1,15 +1,15 @@
-"""Videos as folders on disk, which outlive the server; several processes may use them at a time.
+"""Jobs as folders on disk, which outlive the server; several processes can use them at a time.
 
-The work itself is done by ``worker.py``. All that is known of a job lies in its folder:
+``worker.py`` does the work. The folder holds the complete state of a job:
 
-    jobs/ID/job.json    its state, replaced as a whole
-            canceled    exists when the job is no longer wanted
-            lock        held by whoever receives its upload or works on it
+    jobs/ID/job.json    its record, replaced atomically
+            canceled    exists if the job was canceled
+            lock        held by the process that receives the upload or works on it
             source      the upload; removed at the end
-            work/       what the reader writes; renamed to results/ when it is complete
+            work/       output of the reader; renamed to results/ when it is complete
 
-Nothing in the folder is believed: ids are names of folders, records are read through a schema, and links are neither
-followed nor written through.
+The content of the folder is not trusted: ids are checked, records are validated against a schema, and symbolic links
+are neither followed nor written through.
 """
 
 import json
@@ -33,14 +33,14 @@ _LOG = logging.getLogger("mien.service")
 
 
 class JobFolder:
-    """All jobs of a service on disk; several processes may use it at a time.
+    """All jobs of a service on disk; several processes can use it at a time.
 
     Args:
-        folder: Created if it is not there.
-        max_bytes: Size of all uploads and results together.
-        max_waiting: Jobs that may wait.
-        keep_s: A job that ended is removed this long after its submission.
-        client_share: Largest part of the waiting jobs that one client may hold, as far as this process received them.
+        folder: Created if it does not exist.
+        max_bytes: Largest size of all uploads and results together.
+        max_waiting: Most jobs that may wait.
+        keep_s: A finished job is removed this long after its submission.
+        client_share: Largest part of the waiting jobs that one client may hold, of those that this process received.
 
     Raises:
         ConfigError: The system or the file system has no file locks.
@@ -53,7 +53,7 @@ class JobFolder:
         self._folder, self._max_bytes, self._max_waiting, self._keep_s = folder, max_bytes, max_waiting, keep_s
         self._per_client = ConcurrencyLimit(max_waiting, "videos", share=client_share).per_client
         self._clients: dict[str, Client] = {}  # of the waiting jobs that this process received; never on disk
-        self._reported: set[str] = set()
+        self._reported: set[str] = set()  # ids whose invalid record has been logged
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as err:
@@ -64,7 +64,7 @@ class JobFolder:
 
     @contextmanager
     def uploading(self, name: str, client: Client, options: str = "") -> Iterator[Job]:
-        """A new job, locked while the block writes its upload; then it waits for work. If the block fails, it is gone.
+        """A new job, locked while the block writes its upload and waiting afterwards; a block that fails removes it.
 
         Raises:
             BusyError: Too many jobs wait, in total or of this client.
@@ -79,6 +79,7 @@ class JobFolder:
         except OSError as err:
             raise StorageError(f"no job can be created: {err.strerror}", hint="the disk may be full") from err
         with ExitStack() as undo:
+            # The block runs below; only when it and the last save succeed is the job kept.
             undo.callback(shutil.rmtree, self._folder / job.id, ignore_errors=True)
             self._clients[job.id] = client
             undo.callback(self._clients.pop, job.id, None)
@@ -101,31 +102,32 @@ class JobFolder:
                 )
 
     def check_space(self, more: int) -> None:
-        """Check that ``more`` bytes fit.
+        """Check that there is room for ``more`` bytes.
 
         Raises:
-            LimitError: They do not.
+            LimitError: There is not.
         """
         used = sum(_size(Path(folder, name)) for folder, _, names in os.walk(self._folder) for name in names)
         if used + more > self._max_bytes:
             raise LimitError("the disk space for videos is used up", hint="delete finished jobs, or try again later")
 
     def find(self, job_id: str) -> Job | None:
-        """The job of that id; None where there is none, or where its record does not fit, which is logged once."""
+        """The job of that id; None if there is none, or if its record is invalid, which is logged once."""
         folder = self._folder / job_id
         if not JOB_ID.fullmatch(job_id) or folder.is_symlink():
             return None
         try:
             job = read_record(folder / "job.json")
-        except OSError:  # not there, or a link
+        except OSError:  # absent, or a link
             return None
         except ValueError as err:
             if job_id not in self._reported:
                 self._reported.add(job_id)
-                _LOG.warning("job %s is ignored, its record does not fit: %s", job_id, first_problem(err))
+                _LOG.warning("job %s is ignored, its record is invalid: %s", job_id, first_problem(err))
             return None
-        unwanted = not job.ended and (folder / "canceled").exists()
-        return replace(job, phase="canceled") if unwanted else job
+        # A file of its own, since the worker may replace the record at the same time.
+        is_canceled = not job.ended and (folder / "canceled").exists()
+        return replace(job, phase="canceled") if is_canceled else job
 
     def all(self) -> list[Job]:
         """Every job, the oldest first.
@@ -140,10 +142,10 @@ class JobFolder:
         return sorted((job for job in map(self.find, names) if job), key=lambda job: job.created_s)
 
     def save(self, job: Job) -> None:
-        """Replace what is known of it.
+        """Replace the record of a job.
 
         Raises:
-            StorageError: The disk is full; the old state stays.
+            StorageError: The disk is full; the old record stays.
         """
         path = self._folder / job.id / "job.json"
         if path.is_symlink():
@@ -151,11 +153,11 @@ class JobFolder:
         write_text(path, json.dumps(job.to_dict()))
 
     def source(self, job: Job) -> Path:
-        """Where the upload lies."""
+        """Path of the upload."""
         return self._folder / job.id / "source"
 
     def start(self, job: Job) -> Path:
-        """An empty folder for the results, which :meth:`publish` shows when they are complete.
+        """An empty folder for the results, which :meth:`publish` makes available when they are complete.
 
         Raises:
             OSError: It cannot be created.
@@ -166,7 +168,7 @@ class JobFolder:
         return work
 
     def result(self, job: Job, name: str) -> Path | None:
-        """A file of a job that is done; None for any other, and for what is no regular file."""
+        """Path of a result of a finished job; None for other names, and if it is not a regular file."""
         results = self._folder / job.id / "results"
         if job.phase != "done" or name not in job.files or results.is_symlink():
             return None
@@ -174,21 +176,21 @@ class JobFolder:
         return path if path.is_file() and not path.is_symlink() else None
 
     def remove(self, job: Job) -> None:
-        """Remove it with all its files, unless someone still works on it."""
+        """Remove a job with all its files, unless a process still works on it."""
         with self.claimed(job) as claimed:
             if claimed:
                 shutil.rmtree(self._folder / job.id, ignore_errors=True)  # links inside are removed, not followed
 
     def cancel(self, job: Job) -> None:
-        """Ask that it ends; whoever works on it sees that at its next step."""
+        """Ask for its end; the worker notices at its next step."""
         with suppress(OSError):
             (self._folder / job.id / "canceled").touch()
 
     def publish(self, job: Job) -> None:
-        """What was written becomes its results.
+        """Turn the output into the results, and end the job.
 
         Raises:
-            StorageError: That cannot be recorded; upload and results stay, unseen, for another attempt.
+            StorageError: The record cannot be written; upload and results stay, hidden, for another attempt.
         """
         results = self._folder / job.id / "results"
         _discard(results)  # left by a server that was killed between the two steps below
@@ -196,26 +198,27 @@ class JobFolder:
         self.end(replace(job, phase="done", progress=1.0, files=tuple(sorted(p.name for p in results.iterdir()))))
 
     def end(self, job: Job) -> None:
-        """Remove what is incomplete, record that it ended, and remove the upload.
+        """Remove incomplete output, record the end, and remove the upload.
 
         Raises:
-            StorageError: That cannot be recorded, as on a full disk; the upload stays for another attempt.
+            StorageError: The record cannot be written, as on a full disk; the upload stays for another attempt.
         """
         _discard(self._work(job))
-        self.save(job)  # before the upload goes: if this fails there is another attempt
+        self.save(job)  # before the upload is removed: if this fails there is another attempt
         _discard(self.source(job))
 
     def tidy(self) -> None:
         """Remove jobs that are too old or whose upload was cut off, and end those canceled before work began."""
         for job in self.all():
-            too_old = job.ended and abs(time.time() - job.created_s) > self._keep_s  # clocks may have been set back
-            if too_old:
+            # The absolute difference, since the clock may have been set back after the submission.
+            is_too_old = job.ended and abs(time.time() - job.created_s) > self._keep_s
+            if is_too_old:
                 self.remove(job)
             elif job.phase == "uploading" or (job.ended and os.path.lexists(self.source(job))):
                 self._tidy_one(job)
 
     def _tidy_one(self, job: Job) -> None:
-        """An upload that nobody has locked was cut off when its server ended."""
+        """Finish what a server that has ended left of a job; a running server would hold its lock."""
         with self.claimed(job) as claimed, suppress(OSError):
             now = self.find(job.id) if claimed else None
             if now is not None and now.phase == "uploading":
@@ -225,7 +228,7 @@ class JobFolder:
 
     @contextmanager
     def claimed(self, job: Job) -> Iterator[bool]:
-        """Whether this process alone holds the job's lock; the lock of a dead process is free."""
+        """Take the job's lock for the block; False if another process holds it. A dead process holds none."""
         with try_lock(self._folder / job.id / "lock") as locked:
             yield locked
 
@@ -234,7 +237,7 @@ class JobFolder:
 
 
 def _discard(path: Path) -> None:
-    """Remove a file, a link or a folder with its content, if it is there."""
+    """Remove a file, a link or a folder with its content, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

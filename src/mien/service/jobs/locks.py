@@ -1,7 +1,7 @@
 """File locks between the processes that share a jobs folder, and file systems on which they do not work.
 
-``flock`` is released by the system when a process dies, however it dies. On a network file system it must also be
-known to the server, or two machines would both hold it.
+The system releases ``flock`` when a process dies, whatever the cause. On a network file system the server must know the
+lock too, or two machines could hold it at once.
 """
 
 import os
@@ -21,11 +21,11 @@ _LOCAL_OPTIONS = {"nolock", "local_lock=flock", "local_lock=all", "nobrl", "loca
 
 
 def lock_problem(folder: Path, mounts: str | None = None) -> str | None:
-    """Why jobs in ``folder`` cannot be shared safely; None where they can.
+    """Why jobs in ``folder`` cannot be shared safely; None if they can.
 
     Args:
-        folder: Exists.
-        mounts: Linux's table of mounts; None reads it, where there is one.
+        folder: An existing folder.
+        mounts: Linux's table of mounts; None reads that of this machine, if it has one.
     """
     if _fcntl() is None:
         return "videos need file locks, which this system does not have (POSIX only)"
@@ -43,13 +43,13 @@ def lock_problem(folder: Path, mounts: str | None = None) -> str | None:
 
 @contextmanager
 def try_lock(path: Path) -> Iterator[bool]:
-    """Whether the lock could be taken at once; it is released at the end of the block, or when the process dies."""
+    """Try to take a lock without waiting; it is released at the end of the block, or when the process dies."""
     fcntl = _fcntl()
-    # Neither a link, which could lead out of the folder, nor a pipe, which would be waited for.
+    # Neither follow a link, which could lead out of the folder, nor wait for a pipe.
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         descriptor = os.open(path, flags, 0o600)
-    except OSError:  # the folder was removed just now
+    except OSError:  # the folder has just been removed
         yield False
         return
     try:

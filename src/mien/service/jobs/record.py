@@ -1,7 +1,6 @@
-"""What is known of one job, and its file ``job.json``, which is read through a schema.
+"""The record of one job, and its file ``job.json``, which is validated against a schema.
 
-The folder may have been edited by hand, written by another version or cut off by a full disk: what does not fit the
-schema is no job.
+The file may have been edited by hand, written by another version or cut off by a full disk; such a record is invalid.
 """
 
 import os
@@ -18,7 +17,7 @@ Phase = Literal["uploading", "waiting", "running", "done", "failed", "canceled"]
 #: Job ids, which are also names of folders: 128 random bits in URL-safe base64.
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
-#: Records that the service writes have some hundred bytes.
+#: Limit of what is read; records have a few hundred bytes.
 _MAX_RECORD_BYTES = 2**16
 
 #: A plain file name: no separator, no folder reference, no control character.
@@ -27,18 +26,18 @@ _FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is known of a job.
+    """The state of a job.
 
     Attributes:
-        id: Name of its folder. It cannot be guessed; who knows it may read the results.
-        name: The video's file name, as the client gave it.
-        phase: What happens with it.
-        progress: Share that is done, in [0, 1].
-        created_s: Seconds since 1970.
+        id: Name of its folder: random, and all that is needed to read the results.
+        name: The video's file name as the client gave it.
+        phase: Where it is between upload and end.
+        progress: Share of the video that is done, in [0, 1].
+        created_s: Time of its submission, in seconds since 1970.
         attempts: How often work on it was begun.
         files: Names of the results; empty until all are complete.
-        error: Why it failed.
-        options: What the request chose about the answers, as parameters of its address; empty for the defaults.
+        error: Why it failed; None if it did not.
+        options: Options of the request as a query string; empty for the defaults.
     """
 
     id: str
@@ -72,7 +71,7 @@ class _Record(BaseModel):
     attempts: int = Field(ge=0, le=1000)
     files: tuple[_FileName, ...]
     error: str | None
-    options: str = Field("", max_length=4000)  # records of before have none
+    options: str = Field("", max_length=4000)  # earlier records have none
 
 
 def read_record(path: Path) -> Job:
@@ -80,7 +79,7 @@ def read_record(path: Path) -> Job:
 
     Raises:
         OSError: There is no such file.
-        ValueError: It is no record of the job that its folder is named after.
+        ValueError: The record is invalid, or of another job than its folder is named after.
     """
     record = _Record.model_validate_json(_read_regular(path))
     if record.id != path.parent.name:
@@ -89,7 +88,7 @@ def read_record(path: Path) -> Job:
 
 
 def first_problem(error: ValueError) -> str:
-    """A short description of why a record does not fit, without its content."""
+    """A short reason why a record is invalid, without its content, which may be a client's."""
     if not isinstance(error, ValidationError):
         return str(error)
     first = error.errors(include_input=False, include_url=False)[0]
@@ -97,9 +96,10 @@ def first_problem(error: ValueError) -> str:
 
 
 def _read_regular(path: Path) -> bytes:
-    """A small regular file's bytes; a link could lead out of the folder, and a pipe would be waited for forever."""
+    """The bytes of a small regular file; a link could lead out of the folder, and reading a pipe could never end."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor, not a path
+        # Checked on the open file: a path could be replaced between check and opening.
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError("it is not a regular file")
         content = stream.read(_MAX_RECORD_BYTES + 1)

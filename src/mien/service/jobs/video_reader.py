@@ -1,7 +1,4 @@
-"""Reading uploaded videos: an untrusted file becomes a table, a drawn video, a timeline and a summary.
-
-It does not know jobs: the caller keeps upload, folder and progress.
-"""
+"""Reading uploaded videos: an untrusted file becomes a table, an annotated video, a timeline and a summary."""
 
 import json
 from collections.abc import Callable
@@ -34,7 +31,7 @@ FORMATS = ("mov", "matroska", "avi", "mpegts", "mpeg", "flv", "ogg", "asf", "gif
 
 
 class VideoReader:
-    """Reads one video after the other, with the pipeline that requests use at the same time.
+    """Reads one video after the other, with the pipeline that other requests use at the same time.
 
     Results are ``rows.csv``, ``annotated.mp4``, ``summary.json`` and ``timeline.json``; with the extra ``plots`` also
     ``timeline.png`` and ``report.html``.
@@ -47,11 +44,11 @@ class VideoReader:
         """Write the results into ``folder``, which is empty.
 
         Raises:
-            SourceError: It is no video in one of ``FORMATS``, or no frame can be read.
+            SourceError: It is not a video in one of ``FORMATS``, or no frame can be read.
             LimitError: A frame shows too many faces.
             OverdueError: It took longer than the settings allow.
             StorageError: A result cannot be written.
-            RequestError: The model of this server cannot answer as the job asks.
+            RequestError: The models of this server do not support the job's options.
         """
         video = open_video(source, max_pixels=self._settings.max_pixels, formats=FORMATS)
         length_s, end_s = video.info.duration_s, monotonic() + self._settings.max_video_s
@@ -59,11 +56,12 @@ class VideoReader:
         def follow(result: FrameResult) -> None:
             if monotonic() > end_s:
                 raise OverdueError(f"not read within {self._settings.max_video_s:g} s; send a shorter or smaller video")
+            # progress raises where the job was canceled, which ends record_video through its sinks.
             progress(result.timestamp_s / length_s if length_s else 0.0)
 
         analyzer = FrameAnalyzer(self._images.pipeline_for(ReadOptions.from_query(job.options)), VideoSettings())
         summary = record_video(video, analyzer, self._outputs(folder, job.name), listener=follow)
-        progress_file(folder / "rows.csv").unlink()  # its hashes are in the summary, its paths nobody's business
+        progress_file(folder / "rows.csv").unlink()  # it holds paths of this server; its hashes are in the summary
         _write_json(folder / "summary.json", _summary(summary, job.name))
         _write_json(folder / "timeline.json", _curves(summary.timeline))
 
@@ -83,14 +81,14 @@ def _can_plot() -> bool:
 
 
 def _summary(summary: VideoSummary, name: str) -> dict[str, Any]:
-    """The video as a whole and each face in numbers, the longest on screen first."""
+    """The record of the video and of each track, the longest first."""
     read = {"frames": summary.frames, "seconds": summary.end_s, "warnings": list(summary.warnings)}
     made_with = {"damaged": summary.damaged, "sha256": dict(summary.hashes)}
     return {"schema": 2, "name": name, **read, **made_with, "tracks": [track.to_dict() for track in summary.tracks]}
 
 
 def _curves(timeline: Timeline) -> dict[str, Any]:
-    """Mean probabilities of the longest tracks in equal bins of time, three digits, null where not seen."""
+    """Mean probabilities of the longest tracks in equal bins of time, three digits, null where not on the screen."""
     tracks = []
     for summary in timeline.summaries()[:MAX_TRACKS]:
         curve = timeline.curves(summary.track_id)

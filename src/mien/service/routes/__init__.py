@@ -1,1 +1,1 @@
-"""The handlers: one file for each group of addresses."""
+"""The request handlers, one module for each group of addresses."""

@@ -1,4 +1,4 @@
-"""The service about itself: ``/v1/model``, ``/healthz``, ``/readyz`` and ``/metrics``."""
+"""Information about the service: ``/v1/model``, ``/healthz``, ``/readyz`` and ``/metrics``."""
 
 import asyncio
 from functools import cache
@@ -26,7 +26,7 @@ from mien.service.schemas import (
 
 router = APIRouter()
 
-#: What is read here: Pillow may have been built without AVIF, and HEIF needs an extra.
+#: Formats that this installation reads: Pillow may have been built without AVIF, and HEIF needs an extra.
 _FORMATS = [form for form in FORMATS if {"AVIF": HAS_AVIF, "HEIF": HAS_HEIF}.get(form, True)]
 
 
@@ -36,7 +36,7 @@ async def healthz() -> StatusSchema:
     return StatusSchema(status="ok")
 
 
-@router.get("/readyz", responses={503: {"model": StatusSchema, "description": "It cannot make predictions"}})
+@router.get("/readyz", responses={503: {"model": StatusSchema, "description": "No predictions can be made"}})
 async def readyz(engine: TheEngine) -> JSONResponse:
     """Whether predictions can be made; needs no token, so it names no file."""
     ready = await asyncio.to_thread(engine.problem) is None  # the check may run the network
@@ -45,7 +45,7 @@ async def readyz(engine: TheEngine) -> JSONResponse:
 
 @router.get("/v1/model", responses={401: {"model": ProblemSchema}}, dependencies=[AUTHORIZED])
 async def model(engine: TheEngine) -> ModelSchema:
-    """The model that answers: labels, input, metrics, hash, license, use notice; and the limits of requests."""
+    """The model: labels, input, metrics, hash, license, use notice; and the limits of requests."""
     recognizer = engine.reader.recognizer
     metadata = recognizer.metadata
     shape = metadata.input
@@ -86,6 +86,6 @@ def _only(schema: type[Schema], values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in schema.model_fields}
 
 
-@cache
+@cache  # files do not change while they are loaded
 def _sha256(path: Path) -> str:
     return sha256_of(path)

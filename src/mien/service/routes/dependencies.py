@@ -1,4 +1,4 @@
-"""What handlers ask FastAPI for: the engine, and a client that may use the service."""
+"""Arguments that FastAPI passes to handlers: the engine, an authorized client, and the options of the request."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ def _client(connection: HTTPConnection) -> Client:
 
 def _options(
     *,
-    model: Annotated[str | None, Query(max_length=200, description="A model that /v1/model lists")] = None,
+    model: Annotated[str | None, Query(max_length=200, description="One of the models of /v1/model")] = None,
     labels: Annotated[LabelConvention, Query(description="What people see, or what was meant to be shown")] = PERCEIVED,
     prior: Annotated[
         str | None, Query(max_length=MAX_PRIOR, description="balanced, or base rates by name as a JSON object")
@@ -37,11 +37,11 @@ def _options(
     return ReadOptions(model, labels, prior, decision, min_confidence)
 
 
-#: How the client wants its faces read, from the address's parameters.
+#: The options of the request, from its query string.
 TheOptions = Annotated[ReadOptions, Depends(_options)]
-#: The engine, as an argument of a handler.
+#: The engine.
 TheEngine = Annotated[Engine, Depends(_engine)]
-#: The client, as an argument of a handler; a client that may not use the service gets 401.
+#: The client; one that is not authorized gets 401 before the handler is called.
 TheClient = Annotated[Client, Depends(_client)]
-#: The same check for handlers that do not need to know the client.
+#: The same check, for handlers that do not need the client.
 AUTHORIZED = Depends(_client)

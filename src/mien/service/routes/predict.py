@@ -13,6 +13,7 @@ from mien.service.schemas import PredictionSchema, ProblemSchema
 
 router = APIRouter()
 
+# FastAPI cannot describe a body that is read as a stream, so its schema is written here.
 _PICTURE = {"type": "string", "format": "binary"}
 _BODY = {
     "required": True,
@@ -28,6 +29,7 @@ _BODY = {
         "application/octet-stream": {"schema": _PICTURE},
     },
 }
+#: The example in OpenAPI; a test validates it against the schema.
 _FACE = {
     "box": {"left": 172.4, "top": 73.4, "right": 277.4, "bottom": 178.4},
     "detector_score": 0.88,
@@ -58,16 +60,17 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     415: {"model": ProblemSchema, "description": "The content is not a picture in a known format"},
     422: {"model": ProblemSchema, "description": "A damaged picture, or a wrong parameter"},
     429: {"model": ProblemSchema, "description": "Too many requests at a time; Retry-After says when to try again"},
-    503: {"model": ProblemSchema, "description": "It took too long, or the server is about to stop"},
+    503: {"model": ProblemSchema, "description": "It took too long, or the server is shutting down"},
 }
 
 
 @router.post("/v1/predict", responses=_RESPONSES, openapi_extra={"requestBody": _BODY})
 async def predict(request: Request, engine: TheEngine, client: TheClient, options: TheOptions) -> JSONResponse:
-    """Read the expression on every face of one or many pictures.
+    """Read the expression on every face of one or more pictures.
 
-    If one of several pictures cannot be read, its result is an ``error``; for a single picture the status code tells.
+    If one of several pictures cannot be read, its result is an ``error``; for a single picture, the status code is.
     """
+    # The slot is held from before the upload: memory is limited by max_in_flight bodies.
     with engine.requests.slot(client):
         pipeline = engine.reader.pipeline_for(options)
         uploads = await read_uploads(request, engine.settings)

@@ -1,4 +1,4 @@
-"""``WS /v1/stream``: a camera's frames in, tracked faces out; while a frame is read, only the newest one waits.
+"""``WS /v1/stream``: a camera's frames in, tracked faces out; while a frame is analyzed, only the newest one waits.
 
 client → bytes of a picture                    (frame 1, 2, 3, …)
        → {"smoothing_s": 0.5}                  (a setting, at any time)
@@ -25,17 +25,17 @@ router = APIRouter()
 
 #: Close codes of RFC 6455, section 7.4.1, and of its registry.
 _UNSUPPORTED, _POLICY, _TOO_LARGE, _TRY_AGAIN = 1003, 1008, 1009, 1013
-#: Settings are short; longer text is no message of this protocol.
+#: Most characters of a text message; settings are short.
 _MAX_TEXT = 200
 
 
 @dataclass(slots=True)
 class LatestFrame:
-    """A slot for one frame: a newer one replaces the one that was not taken.
+    """A slot for one frame; a newer frame replaces one that was not taken.
 
     Attributes:
-        number: Of the newest frame that arrived, from 1.
-        dropped: Frames that were replaced.
+        number: Number of the newest frame, from 1.
+        dropped: Number of frames that were replaced.
     """
 
     number: int = 0
@@ -60,23 +60,23 @@ class LatestFrame:
 
 @router.websocket("/v1/stream")
 async def stream(socket: WebSocket, options: TheOptions) -> None:
-    """Read frames until the client leaves, falls silent, or breaks a rule."""
+    """Analyze frames until the client disconnects, is silent for too long, or sends something invalid."""
     engine: Engine = socket.app.state.engine
     own = STREAM_PROTOCOL if STREAM_PROTOCOL in offered_protocols(socket) else None
-    await socket.accept(subprotocol=own)  # browsers show the reason of a refusal only after the handshake
+    await socket.accept(subprotocol=own)  # browsers show a page the reason of a refusal only after the handshake
     try:
         client = check_access(socket, engine.settings)
         with engine.streams.slot(client), engine.metrics.streams.track_inprogress():
             await _converse(socket, engine, LiveCamera(engine.reader, client, engine.reader.pipeline_for(options)))
     except MienError as err:
         codes = {AccessError: _POLICY, BusyError: _TRY_AGAIN, LimitError: _TOO_LARGE}
-        with suppress(WebSocketDisconnect, RuntimeError):
+        with suppress(WebSocketDisconnect, RuntimeError):  # it may be closed already
             await socket.send_json(status_and_body(err)[1])
             await socket.close(codes.get(type(err), _UNSUPPORTED), str(err)[:100])
 
 
 async def _converse(socket: WebSocket, engine: Engine, camera: LiveCamera) -> None:
-    """Receive and answer concurrently; the first that ends, ends both."""
+    """Receive and answer concurrently, until one of both ends."""
     frames = LatestFrame()
     tasks = [
         asyncio.create_task(_receive(socket, frames, camera, engine)),
@@ -85,7 +85,7 @@ async def _converse(socket: WebSocket, engine: Engine, camera: LiveCamera) -> No
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            task.result()
+            task.result()  # raises what ended it
     except (WebSocketDisconnect, TimeoutError, RuntimeError):  # Starlette raises RuntimeError on a closed socket
         with suppress(RuntimeError):
             await socket.close()
@@ -112,19 +112,20 @@ async def _receive(socket: WebSocket, frames: LatestFrame, camera: LiveCamera, e
 
 
 def _smoothing_of(text: str) -> float:
-    """The setting in a text message.
+    """The time constant in a text message.
 
     Raises:
-        RequestError: It is something else.
+        RequestError: The message is something else.
     """
     try:
         record = json.loads(text) if len(text) <= _MAX_TEXT else None
     except (ValueError, RecursionError):
         record = None
     seconds = record.get("smoothing_s") if isinstance(record, dict) and len(record) == 1 else None
+    # bool is a kind of int, and NaN passes no comparison.
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 60:
         hint = 'send each frame as a JPEG, or {"smoothing_s": 0.3}'
-        raise RequestError("expected bytes of a picture, got text", hint=hint)
+        raise RequestError("expected the bytes of a picture or the setting smoothing_s, got other text", hint=hint)
     return float(seconds)
 
 
@@ -134,7 +135,7 @@ async def _answer(socket: WebSocket, frames: LatestFrame, camera: LiveCamera, en
         body: dict[str, Any] = {"frame": number, "dropped": frames.dropped}
         try:
             body |= await camera.read(number, content)
-        except MienError as err:
+        except MienError as err:  # one bad frame does not end the stream
             body |= status_and_body(err)[1]
         engine.metrics.frames.labels("failed" if "error" in body else "read").inc()
         await asyncio.wait_for(socket.send_json(body), engine.settings.request_timeout_s)

@@ -1,4 +1,4 @@
-"""``/v1/video``: a video is uploaded, read in the background, followed by its address, and its results fetched."""
+"""``/v1/video``: upload a video, follow its progress while it is read in the background, fetch the results."""
 
 import asyncio
 from contextlib import ExitStack
@@ -21,13 +21,13 @@ from mien.service.settings import ServiceSettings
 
 router = APIRouter(prefix="/v1/video", dependencies=[AUTHORIZED])
 
-#: Concurrent uploads see each other's bytes after at most this many of their own.
+#: The disk space is checked again after this many bytes, as other uploads run at the same time.
 _CHECK_EVERY_BYTES = 4 * 2**20
 
 _VIDEO = {"required": True, "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {
     401: {"model": ProblemSchema, "description": "No valid token"},
-    404: {"model": ProblemSchema, "description": "No such job or file, or no videos are accepted here"},
+    404: {"model": ProblemSchema, "description": "No such job or file, or videos are not accepted here"},
 }
 _RESPONSES = _NOT_FOUND | {
     400: {"model": ProblemSchema, "description": "No video, or an upload that is cut off or too slow"},
@@ -42,7 +42,7 @@ def _jobs(engine: TheEngine) -> JobFolder:
     if engine.jobs is None:
         no_folder = engine.settings.jobs_folder is None
         hint = "start it with --jobs-folder FOLDER" if no_folder else "pip install 'mien[video]' where it runs"
-        raise NotOfferedError("No videos are accepted here", hint=hint)
+        raise NotOfferedError("Videos are not accepted here", hint=hint)
     return engine.jobs
 
 
@@ -61,12 +61,14 @@ TheJob = Annotated[Job, Depends(_job)]
 async def submit(
     request: Request, engine: TheEngine, client: TheClient, jobs: TheJobs, options: TheOptions, name: str = "video"
 ) -> JSONResponse:
-    """Send a video as the body; the answer is a job, whose address tells its progress."""
+    """Send a video as the body; the answer is a job, whose address gives its progress."""
     settings = engine.settings
-    engine.reader.pipeline_for(options)  # what the model cannot do is refused before the upload
+    engine.reader.pipeline_for(options)  # options that no model supports are refused before the upload
+    # Room is needed for the announced size, or for the largest one where it is not announced.
     announced = request.headers.get("content-length", "")
     size = int(announced) if announced.isdecimal() else settings.max_video_bytes
-    with ExitStack() as upload:  # an upload that fails, or whose client leaves, is removed
+    with ExitStack() as upload:  # an upload that fails, or whose client disconnects, is removed
+        # Disk access is done in threads: the loop serves other clients meanwhile.
         job = await asyncio.to_thread(
             upload.enter_context, jobs.uploading(clean_name(name, "video"), client, options.to_query())
         )
@@ -84,7 +86,7 @@ async def follow(job: TheJob) -> JSONResponse:
 
 @router.delete("/{job_id}", responses=_NOT_FOUND, response_model=JobSchema)
 async def cancel(engine: TheEngine, job: TheJob, jobs: TheJobs) -> JSONResponse:
-    """Cancel a job; a job that ended is removed with its results."""
+    """Cancel a job; a finished job is removed with its results."""
     if job.ended:
         await asyncio.to_thread(jobs.remove, job)
         return JSONResponse(job.to_dict())
@@ -95,15 +97,16 @@ async def cancel(engine: TheEngine, job: TheJob, jobs: TheJobs) -> JSONResponse:
 
 @router.get("/{job_id}/files/{name}", responses=_NOT_FOUND, response_class=FileResponse)
 async def fetch(name: str, job: TheJob, jobs: TheJobs) -> FileResponse:
-    """A result of a job that is done."""
+    """A result of a finished job."""
     path = jobs.result(job, name)
     if path is None:
         raise HTTPException(404, "No such file")
+    # As an attachment: a browser must not render a page from an upload with the rights of this site.
     return FileResponse(path, filename=name, content_disposition_type="attachment")
 
 
 async def _receive(request: Request, path: Path, jobs: JobFolder, settings: ServiceSettings) -> None:
-    """Write the body into ``path``, piece by piece."""
+    """Write the body to ``path``, piece by piece."""
     arrived, next_check = 0, _CHECK_EVERY_BYTES
     try:
         with path.open("xb") as stream:

@@ -1,4 +1,4 @@
-// Talks to the service; knows addresses and the token, and nothing of the page.
+// Requests to the service: addresses, token and errors.
 
 const TOKEN = "mien-token";
 
@@ -12,10 +12,10 @@ export class Problem extends Error {
 
 export const setToken = (token) => sessionStorage.setItem(TOKEN, token);
 
-/** What answers here, and its limits. */
+/** The model of the service, and the limits of requests. */
 export const fetchModel = () => ask("/v1/model");
 
-/** The result of a picture; one that cannot be read is a result with its error. */
+/** The result of a picture; for one that cannot be read, a record with its error. */
 export async function predict(file, parameters) {
   const form = new FormData();
   form.append("files", file, file.name);
@@ -28,18 +28,19 @@ export async function predict(file, parameters) {
   }
 }
 
-/** An open socket that takes frames. */
+/** A WebSocket that takes frames. */
 export function openStream(parameters) {
   const token = sessionStorage.getItem(TOKEN);
   const address = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/stream?${parameters}`;
+  // A page cannot set headers of a WebSocket; the token is offered as a subprotocol.
   const socket = new WebSocket(address, token ? ["mien.v1", `mien.token.${token}`] : ["mien.v1"]);
   socket.binaryType = "blob";
   return socket;
 }
 
-/** The job that a video becomes; `onShare` is told how much was sent. */
+/** Upload a video; resolves to its job. `onShare` is called with the share that was sent. */
 export function sendVideo(file, parameters, onShare, signal) {
-  return new Promise((resolve, reject) => { // fetch does not tell how much was sent
+  return new Promise((resolve, reject) => { // fetch does not report the progress of an upload
     const request = new XMLHttpRequest();
     parameters.set("name", file.name);
     request.open("POST", `/v1/video?${parameters}`);
@@ -60,7 +61,7 @@ export function sendVideo(file, parameters, onShare, signal) {
 
 export const findVideo = (id) => ask(`/v1/video/${id}`);
 
-/** Cancels a video's job, or forgets one that ended with all its results. */
+/** Cancel a job, or delete a finished one with its results. */
 export const deleteVideo = (id) => ask(`/v1/video/${id}`, { method: "DELETE" });
 
 /** A result of a video, as a blob. */

@@ -1,4 +1,4 @@
-// Puts the page together: the model's own words, the token, the tabs.
+// The page: model and limits, token, tabs.
 
 import { fetchModel, setToken } from "./api.js";
 import { startLive, stop } from "./live.js";
@@ -17,12 +17,13 @@ function choose(tab) {
     other.tabIndex = chosen ? 0 : -1;
     by(other.getAttribute("aria-controls")).hidden = !chosen;
   }
-  if (tab.id !== "tab-live") stop("Stopped.");
+  if (tab.id !== "tab-live") stop("Stopped."); // a camera that is not shown is not left on
 }
 
 for (const tab of tabs) {
   tab.addEventListener("click", () => choose(tab));
   tab.addEventListener("keydown", (event) => {
+    // Keyboard pattern of tabs: https://www.w3.org/WAI/ARIA/apg/patterns/tabs/
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
     const next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];

@@ -3,7 +3,7 @@
 import { zip } from "./zip.js";
 
 const FACE = ["face", "left", "top", "right", "bottom", "detector_score", "expression", "probability"];
-const MARGIN = 0.6; // of a face's size on each side of its crop, so that a detector finds the face in it again
+const MARGIN = 0.6; // margin on each side of a crop, in face sizes, so that a detector finds the face in it
 
 export const saveJson = (results) =>
   save(new Blob([JSON.stringify(results, null, 2) + "\n"], { type: "application/json" }), "expressions.json");
@@ -13,7 +13,7 @@ export const saveCsv = (results, labels) => save(new Blob([toCsv(results, labels
 export const savePicture = (canvas, source) =>
   canvas.toBlob((blob) => save(blob, `${source.replace(/\.[^.]*$/, "")}-expressions.png`), "image/png");
 
-/** A row a face; a picture without a face, or that could not be read, has one row with empty columns. */
+/** A row for each face; a picture without a face, or that could not be read, has one row with empty columns. */
 export function toCsv(results, labels) {
   const rows = [["source", "width", "height", ...FACE, ...labels, "error"]];
   const empty = Array(FACE.length + labels.length).fill("");
@@ -29,7 +29,7 @@ export function toCsv(results, labels) {
   return csv(rows);
 }
 
-/** A zip for `mien adapt`: a crop of each face whose label was corrected or confirmed, and labels.csv. */
+/** A zip for `mien adapt`: labels.csv and a crop of each face whose label was corrected or confirmed. */
 export async function saveLabels(entries) {
   const files = [], rows = [["path", "label", "source", "face"]];
   for (const { file, result } of entries) {

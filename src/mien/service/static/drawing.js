@@ -1,4 +1,4 @@
-// Draws results: boxes on a canvas, and a card for each face with its probabilities as tables that a screen reader reads.
+// Renders results: boxes on a canvas, and the probabilities of a face as a table that a screen reader can read.
 
 const style = getComputedStyle(document.documentElement);
 const SHOWN_FIRST = 3; // bars of a face; the rest is shown on demand
@@ -15,16 +15,16 @@ export function make(tag, text = "", attributes = {}) {
   return made;
 }
 
-/** The number that a face is shown with: its track's, or its place in the picture. */
+/** The number shown with a face: that of its track, or its position in the picture. */
 export const numberOf = (face, index) => face.track_id ?? index + 1;
 
-/** What a face is called: its corrected label, the named expression, or "uncertain" below the smallest confidence. */
+/** The name shown with a face: its corrected label, the named expression, or "uncertain" below the smallest confidence. */
 export function nameOf(face, least = 0) {
   if (face.corrected) return face.corrected;
   return face.expression && face.probability >= least ? face.expression : "uncertain";
 }
 
-/** Boxes with number and name over what is already on the canvas; `mirrored` flips the places, not the text. */
+/** Render boxes with number and name over the canvas; `mirrored` flips the positions, not the text. */
 export function drawBoxes(canvas, faces, { mirrored = false, least = 0, selected = -1 } = {}) {
   const pen = canvas.getContext("2d");
   const shrunk = canvas.width / Math.min(canvas.width, window.innerWidth - 60); // letters stay legible on a phone
@@ -41,6 +41,7 @@ export function drawBoxes(canvas, faces, { mirrored = false, least = 0, selected
     const number = numberOf(face, index);
     const texts = [`${number} ${name} ${percent(face.probability)}`, `${number} ${name}`];
     const room = Math.max(1.2 * (right - left), faces.length === 1 ? canvas.width : 0); // so that neighbors stay legible
+    // The longest text that fits.
     const text = texts.find((one) => pen.measureText(one).width + unit * 0.8 <= room) ?? `${number}`;
     const width = pen.measureText(text).width + unit * 0.8;
     const tagX = Math.max(0, Math.min(x, canvas.width - width));
@@ -61,7 +62,7 @@ export function bars(probabilities, caption) {
   return box;
 }
 
-/** Show other probabilities in bars that exist, which is quicker than new ones and keeps the reader's place. */
+/** Update existing bars, which is faster than new ones and keeps the position of a screen reader. */
 export function updateBars(box, probabilities) {
   const ranked = Object.entries(probabilities).sort((a, b) => b[1] - a[1]);
   box.querySelectorAll("tr").forEach((line, place) => {

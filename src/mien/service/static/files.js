@@ -1,4 +1,4 @@
-// Files that a visitor chooses, drops (folders too), or pastes while their tab is open.
+// Files that a visitor chooses or drops, folders included, while their tab is open.
 
 const PICTURE = /\.(jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|heic|heif|jp2|ico|ppm|pgm)$/i;
 
@@ -22,7 +22,7 @@ export function takeFiles(panel, drop, inputs, take) {
   });
 }
 
-/** Files and the pictures of folders; entries must be asked for before the event is over. */
+/** The dropped files and the pictures in dropped folders; entries are gone after the event, so they are taken first. */
 async function dropped(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.some((entry) => entry.isDirectory)) return [...transfer.files];

@@ -1,10 +1,10 @@
-// All pictures of a session: thumbnails, a chart of the expressions over all of them, and a filter.
+// All pictures of the tab: thumbnails, a chart of their expressions, and a filter.
 
 import { colorOf, make, nameOf } from "./drawing.js";
 
 const THUMB = 160;
 
-/** A small picture of a file, drawn once. */
+/** A thumbnail of a file: the square in its center. */
 export async function thumbnail(file) {
   const canvas = make("canvas", "", { "aria-hidden": "true" });
   [canvas.width, canvas.height] = [THUMB, THUMB];
@@ -19,7 +19,7 @@ export async function thumbnail(file) {
   return canvas;
 }
 
-/** How many faces have each name, most frequent first. */
+/** The number of faces with each name, most frequent first. */
 export function counts(entries, least) {
   const found = new Map();
   for (const { result } of entries) {
@@ -28,7 +28,7 @@ export function counts(entries, least) {
   return [...found].sort((a, b) => b[1] - a[1]);
 }
 
-/** The chart: a row for each name, which is also the button that filters the pictures. */
+/** The chart: a row for each name, which is a button that filters the pictures by it. */
 export function chart(entries, least, chosen, choose) {
   const found = counts(entries, least), most = found[0]?.[1] ?? 1;
   const without = entries.filter(({ result }) => !result.faces.length).length;
@@ -47,7 +47,7 @@ export function chart(entries, least, chosen, choose) {
   return list;
 }
 
-/** The thumbnails as buttons, with what is seen in each picture. */
+/** The thumbnails as buttons, named by the expressions in each picture. */
 export function gallery(entries, least, current, open) {
   const list = make("ul", "", { class: "gallery", "aria-label": "Pictures" });
   for (const entry of entries) {

@@ -1,4 +1,4 @@
-// What was read in this tab: names of files and expressions, no pictures. It stays in the browser and ends with the tab.
+// The pictures read in this tab: file names and expressions, no pixels. Stored in the browser until the tab is closed.
 
 import { make, percent } from "./drawing.js";
 
@@ -20,7 +20,7 @@ export function remember(result) {
 
 export const forget = () => sessionStorage.removeItem(KEY);
 
-/** Fill the table of the history; without anything to show the whole part is hidden. */
+/** Fill the table of the history; an empty history is hidden. */
 export function showHistory(part, body) {
   const rows = known();
   part.hidden = !rows.length;

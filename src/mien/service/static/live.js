@@ -1,4 +1,4 @@
-// The tab of the camera: frames go over the socket, results come back, and the page shows both.
+// The camera tab: frames go to the service over a WebSocket; each is shown together with its own result.
 
 import { openStream } from "./api.js";
 import { bars, drawBoxes, make, nameOf, percent, updateBars } from "./drawing.js";
@@ -7,12 +7,12 @@ import { Timeline } from "./timeline.js";
 
 const by = (id) => document.getElementById(id);
 const LONG_SIDE = 640, QUALITY = 0.85, FRAMES_PER_S = 25, IN_FLIGHT = 2, PACE_SPAN = 30, FORGET_MS = 5000;
-const INSECURE = "Browsers give the camera only to pages of this machine or over HTTPS: open http://localhost or use TLS.";
+const INSECURE = "Browsers allow the camera only on localhost or over HTTPS: open http://localhost or use TLS.";
 const WHY = {
-  NotAllowedError: "The camera was refused. Allow it for this page in the browser's address bar, then start again.",
+  NotAllowedError: "Access to the camera was denied. Allow it for this page in the browser's address bar, then start again.",
   NotFoundError: "No camera was found. Connect one, then start again.",
-  NotReadableError: "The camera is in use by another program, or broken.",
-  OverconstrainedError: "The camera cannot give a picture that fits.",
+  NotReadableError: "The camera is in use by another program, or defective.",
+  OverconstrainedError: "The camera does not provide a suitable picture.",
 };
 
 let session = null;
@@ -23,7 +23,7 @@ export function startLive() {
   by("smoothing").addEventListener("input", () => { if (session) sendSmoothing(session); });
 }
 
-/** Stop camera and socket, as when the tab is left. */
+/** Stop camera and socket; `why` is shown. */
 export function stop(why = "") {
   if (!session) return;
   clearInterval(session.timer);
@@ -36,7 +36,7 @@ export function stop(why = "") {
   say(why);
 }
 
-/** Start the camera; the button waits meanwhile, so that no second one is started beside it. */
+/** Start the camera; the button is disabled meanwhile, so that it is not started twice. */
 async function start() {
   const button = by("camera"), focused = document.activeElement === button;
   button.disabled = true;
@@ -53,7 +53,7 @@ async function openCamera() {
     say(INSECURE, true);
     return;
   }
-  say("Asking for the camera …");
+  say("Waiting for permission to use the camera …");
   let camera;
   try {
     camera = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 }, facingMode: "user" } });
@@ -64,7 +64,7 @@ async function openCamera() {
   const video = document.createElement("video");
   Object.assign(video, { srcObject: camera, muted: true, playsInline: true });
   await video.play();
-  if (by("live").hidden) { // the visitor left while the camera was being asked for
+  if (by("live").hidden) { // the visitor has left the tab while the browser asked for permission
     camera.getTracks().forEach((track) => track.stop());
     return;
   }
@@ -80,7 +80,7 @@ function begin(camera, video) {
   session = {
     camera, video, frame, socket, sent: 0, busy: false, waiting: new Map(), paces: [], faces: [], cards: new Map(), timer: 0,
   };
-  const mine = session;
+  const mine = session; // events of an earlier session must not change this one
   socket.addEventListener("open", () => {
     sendSmoothing(mine);
     mine.timer = setInterval(() => send(mine), 1000 / FRAMES_PER_S);
@@ -95,13 +95,13 @@ function begin(camera, video) {
   by("smoothing-value").textContent = smoothingText();
 }
 
-/** Send the newest frame unless enough are on their way; the service drops what it cannot keep up with. */
+/** Send the newest frame unless enough are in flight; two of them keep the service busy without adding delay. */
 function send(mine) {
   if (mine.busy || mine.waiting.size >= IN_FLIGHT || mine.socket.readyState !== WebSocket.OPEN) return;
   mine.busy = true;
   mine.frame.getContext("2d").drawImage(mine.video, 0, 0, mine.frame.width, mine.frame.height);
   mine.frame.toBlob(async (blob) => {
-    const pixels = await createImageBitmap(mine.frame);
+    const pixels = await createImageBitmap(mine.frame); // kept to be shown with its result
     mine.busy = false;
     if (mine.socket.readyState !== WebSocket.OPEN) return;
     mine.waiting.set(++mine.sent, { at: performance.now(), pixels });
@@ -109,7 +109,7 @@ function send(mine) {
   }, "image/jpeg", QUALITY);
 }
 
-/** The service smooths each track; here only the time constant is chosen. */
+/** The service smooths each track; only the time constant is set here. */
 function sendSmoothing(mine) {
   by("smoothing-value").textContent = smoothingText();
   if (mine.socket.readyState !== WebSocket.OPEN) return;
@@ -124,6 +124,7 @@ function receive(mine, result) {
     if (result.frame === undefined) return;
   }
   const { at, pixels } = mine.waiting.get(result.frame);
+  // The service answers in order, so frames before this one were dropped; their pixels are released.
   for (const [number, waiting] of mine.waiting) {
     if (number < result.frame) waiting.pixels.close();
     if (number <= result.frame) mine.waiting.delete(number);
@@ -147,7 +148,7 @@ function show(mine, pixels) {
   by("pace").textContent = pace(mine.paces);
 }
 
-/** A card for each track; one whose face is gone stays for a while, as the face may come back under its number. */
+/** A card for each track; that of a face that is gone stays for a while, since it may return under its number. */
 function showTracks(mine) {
   const now = performance.now(), seen = new Map(mine.faces.map((face) => [face.track_id, face]));
   for (const face of mine.faces) {

@@ -1,11 +1,11 @@
-// What a visitor chooses about answers: confidence, base rates, labels, decision, and a second model to compare with.
+// The visitor's options: smallest confidence, base rates, labels, decision rule, and a second model to compare with.
 
 const by = (id) => document.getElementById(id);
 
-/** Below this probability nothing is named; this needs no new reading. */
+/** No expression is named below this probability; applied by the page, without a new request. */
 export const least = () => Number(by("least").value) / 100;
 
-/** The parameters of a request. */
+/** The options as parameters of a request. */
 export function parameters(model) {
   const chosen = new URLSearchParams();
   if (by("balanced").checked) chosen.set("prior", "balanced");
@@ -18,7 +18,7 @@ export function parameters(model) {
 /** The model to compare with; empty for none. */
 export const compared = () => by("compare").value;
 
-/** Show what this service's model can do; `redraw` after the confidence changed, `reread` after the rest did. */
+/** `redraw` is called when the smallest confidence changes, `reread` when another option does. */
 export function startOptions(redraw, reread) {
   by("least").addEventListener("input", () => {
     by("least-value").textContent = `${by("least").value}%`;
@@ -29,6 +29,7 @@ export function startOptions(redraw, reread) {
 
 const WORDS = { perceived: "what people see", intended: "what was meant to be shown" };
 
+/** Show the options that the model supports. */
 export function offerOptions(model) {
   by("balanced").closest("label").hidden = !model.has_priors;
   by("argmax").closest("label").hidden = !model.has_decision;

@@ -1,4 +1,4 @@
-// The tab of photos: choosing, dropping, pasting, sending one after the other, and showing what came back.
+// The photo tab: choose, drop or paste pictures, send one after the other, and show the results.
 
 import { Problem, predict } from "./api.js";
 import { saveCsv, saveJson, saveLabels } from "./downloads.js";
@@ -10,8 +10,8 @@ import { compared, least, parameters, startOptions } from "./options.js";
 import { Viewer } from "./viewer.js";
 
 const by = (id) => document.getElementById(id);
-const entries = []; // {file, thumb, result, other}: pictures that were read
-const failures = []; // {source, error}
+const entries = []; // pictures that were read: {file, thumb, result, other}
+const failures = []; // pictures that could not be read: {source, error}
 
 let onTrouble = null, model = () => null, viewer = null, chosen = null, reading = false;
 
@@ -33,15 +33,15 @@ export function startPhotos(onProblem, theModel) {
   redraw();
 }
 
-/** All results in the order they were read; what could not be read comes last. */
+/** All results in the order they were read, then the failures; as the command line writes them. */
 const everything = () => [
   ...entries.map(({ result: { model: _, ...result } }) => result),
   ...failures.map(({ source, error }) => ({ schema: 2, source, error })),
 ];
 
-/** Send the files one at a time, so that the first result shows soon and the limits hold for each. */
+/** Send the files one at a time, so that the first result appears soon and the limits apply to each file alone. */
 async function read(files) {
-  if (reading) return say("Wait until the pictures before are read.", true);
+  if (reading) return say("Wait until the earlier pictures have been read.", true);
   reading = true;
   let first = true, faces = 0, failed = 0;
   try {
@@ -65,21 +65,21 @@ async function read(files) {
   }
 }
 
-/** Fill an entry with its result, and the other model's where one is compared; false where it cannot be read. */
+/** Fill an entry with its result, and that of the model to compare with; false if it cannot be read. */
 async function ask(entry) {
   const result = await predict(entry.file, parameters(""));
   if ("error" in result) {
     failures.push({ source: result.source, error: withoutName(result) });
     return false;
   }
-  const before = entry.result?.faces ?? [];
+  const before = entry.result?.faces ?? []; // when a picture is read again, corrected labels stay
   result.faces.forEach((face, index) => { if (before[index]?.corrected) face.corrected = before[index].corrected; });
   entry.result = { ...result, model: model().models[0] };
   entry.other = compared() ? { ...(await predict(entry.file, parameters(compared()))), model: compared() } : null;
   return true;
 }
 
-/** Read all pictures again, as when other base rates are chosen. */
+/** Read all pictures again after an option has changed. */
 async function reread() {
   if (reading || !entries.length) return;
   reading = true;
@@ -98,7 +98,7 @@ async function reread() {
   }
 }
 
-/** The name stands before it once already. */
+/** The error without the file name, which the list shows before it. */
 const withoutName = ({ source, error }) => (error.startsWith(`${source}: `) ? error.slice(source.length + 2) : error);
 
 function summary(faces, read, failed) {
@@ -111,7 +111,7 @@ async function open(entry, arrived = false) {
   await viewer.show(entry);
   redraw();
   const narrow = window.matchMedia("(max-width: 44rem)").matches;
-  if (arrived && narrow) by("result").scrollIntoView({ block: "start" }); // on a phone it would lie below the screen
+  if (arrived && narrow) by("result").scrollIntoView({ block: "start" }); // on a phone it would be below the screen
   if (!arrived) by("result").querySelector("h2").focus({ preventScroll: !narrow });
 }
 
@@ -121,6 +121,7 @@ function redraw() {
   by("save-labels").hidden = !entries.some(({ result }) => result.faces.some((face) => face.corrected));
   by("overview").hidden = entries.length < 2;
   if (entries.length > 1) {
+    // The chart is built anew, so the focus returns to the button with the same name.
     const focused = document.activeElement?.closest("#chart") ? document.activeElement.querySelector(".name").textContent : null;
     by("chart").replaceChildren(chart(entries, least(), chosen, (name) => { chosen = name; redraw(); }));
     if (focused) [...by("chart").querySelectorAll("button")].find((one) => one.textContent.startsWith(focused))?.focus();

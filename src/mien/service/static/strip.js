@@ -1,11 +1,11 @@
-// Small pictures of a video at equal distances, above its timeline.
+// Small frames of a video at equal intervals, above its timeline.
 
 import { make } from "./drawing.js";
 import { duration } from "./tracks.js";
 
 const COUNT = 8, HEIGHT = 54;
 
-/** Fill `strip` with frames of the film at `source`; a film that cannot be played leaves it empty. */
+/** Fill `strip` with frames of the video at `source`; one that cannot be played leaves it empty. */
 export async function drawStrip(strip, source) {
   const film = document.createElement("video");
   Object.assign(film, { muted: true, preload: "auto", src: source });

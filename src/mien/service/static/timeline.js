@@ -1,4 +1,4 @@
-// The last half minute of one face: a line for each expression.
+// The last 30 seconds of one face: a line for each expression.
 
 import { colorOf } from "./drawing.js";
 
@@ -9,7 +9,7 @@ export class Timeline {
     Object.assign(this, { canvas, number, points: [] });
   }
 
-  /** Add the probabilities of now, or null where the face was not seen, which leaves a gap. */
+  /** Add the current probabilities; null, where the face was not found, leaves a gap. */
   add(probabilities, now = performance.now()) {
     this.points.push({ at: now, probabilities });
     while (this.points.length && this.points[0].at < now - SPAN_MS) this.points.shift();

@@ -1,10 +1,10 @@
-// What a video came to: a row of figures for each face, and its expressions stacked over time.
+// The results of a video: a table row for each face, and its expressions stacked over time.
 
 import { colorOf, percent } from "./drawing.js";
 
 const MOST_ROWS = 50, LEAST_SHARE = 0.005, WIDTH = 1200, HEIGHT = 96;
 
-/** Seconds as people say them: 3.0 s, 4:05, 1:04:05, 24 hours. */
+/** A duration as text: 3.0 s, 4:05, 1:04:05, 24 hours. */
 export function duration(seconds) {
   if (seconds < 60) return `${seconds.toFixed(1)}\u00a0s`;
   if (seconds >= 7200 && seconds % 3600 === 0) return `${seconds / 3600}\u00a0hours`;
@@ -33,7 +33,7 @@ export function trackTable(tracks) {
 
 /** A picture for each face with the mean probabilities in each bin of time, and the names of the colors. */
 export function drawCurves(timeline) {
-  if (!timeline.tracks.length) return [paragraph("No face was seen.")];
+  if (!timeline.tracks.length) return [paragraph("No face was found.")];
   const axis = document.createElement("div");
   axis.className = "axis";
   for (const part of [0, 0.5, 1]) axis.append(paragraph(duration(part * timeline.seconds)));

@@ -1,4 +1,4 @@
-// The tab of videos: one is sent, followed while it is read, and its results are shown, fetched or deleted.
+// The video tab: upload a video, follow its progress, and show, download or delete the results.
 
 import { deleteVideo, fetchResult, findVideo, Problem, sendVideo } from "./api.js";
 import { save } from "./downloads.js";
@@ -9,7 +9,7 @@ import { drawCurves, duration, trackTable } from "./tracks.js";
 
 const by = (id) => document.getElementById(id);
 const POLL_MS = 500, AGAIN_MS = 2000, PLAY_AT_ONCE_S = 300;
-const AWAY = new Set([0, 502, 503, 504]); // no answer, or a proxy's in place of the service's
+const AWAY = new Set([0, 502, 503, 504]); // no answer, or that of a proxy in front of a service that is down
 const JOB = "mien-video"; // so that a reloaded page finds its video again
 const WORDS = {
   "annotated.mp4": "Annotated video", "report.html": "Report", "rows.csv": "Table (CSV)",
@@ -21,12 +21,12 @@ let limits = null, onTrouble = null, sending = null, current = null;
 export function startVideos(onProblem) {
   onTrouble = onProblem;
   takeFiles(by("video"), by("video-drop"), [by("video-file")], ([file]) => { if (file && limits) begin(file); });
-  by("video-cancel").addEventListener("click", () => told(cancel));
-  by("video-play").addEventListener("click", () => told(play));
-  by("video-forget").addEventListener("click", () => told(forget));
+  by("video-cancel").addEventListener("click", () => guarded(cancel));
+  by("video-play").addEventListener("click", () => guarded(play));
+  by("video-forget").addEventListener("click", () => guarded(forget));
 }
 
-/** Show what holds for videos here; null where none are taken. */
+/** Show the limits of videos; null if the service does not accept any. */
 export function offerVideos(given) {
   limits = given;
   by("no-videos").hidden = Boolean(given);
@@ -34,19 +34,19 @@ export function offerVideos(given) {
   if (!given) return;
   const kept = duration(given.keep_jobs_s);
   by("video-limits").textContent = `MP4, WebM, MOV, MKV, AVI and others, up to ${(given.max_video_bytes / 2 ** 20).toFixed(0)} MiB.`;
-  by("kept").textContent = `A video goes there too: it is kept until it was read, and its results, the drawn video among them, ` +
-    `for ${kept} after it was sent, unless you delete them.`;
+  by("kept").textContent = `Videos are sent there too: a video is stored until it has been read; its results, including ` +
+    `the annotated video, are stored for ${kept} after the upload, unless you delete them.`;
   const known = sessionStorage.getItem(JOB);
-  if (known && !current) told(() => follow(known));
+  if (known && !current) guarded(() => follow(known));
 }
 
 async function begin(file) {
-  if (!by("video-work").hidden) return say("One video at a time: wait for it, or cancel it.", true);
+  if (!by("video-work").hidden) return say("Only one video at a time: wait for it, or cancel it.", true);
   if (file.size > limits.max_video_bytes) {
-    return say(`${file.name} has ${(file.size / 2 ** 20).toFixed(1)} MiB, more than the service takes.`, true);
+    return say(`${file.name} has ${(file.size / 2 ** 20).toFixed(1)} MiB, more than the service accepts.`, true);
   }
   clear();
-  await told(async () => {
+  await guarded(async () => {
     sending = new AbortController();
     progress(`Sending ${file.name} …`, 0);
     try {
@@ -59,20 +59,20 @@ async function begin(file) {
   });
 }
 
-/** Ask how far the job is until it ended; a service that is being restarted is waited for. */
+/** Poll the job until it has ended, also across a restart of the service. */
 async function follow(id) {
   current = id;
   sessionStorage.setItem(JOB, id);
   while (current === id) {
     try {
       const job = await findVideo(id);
-      if (current !== id) return;
+      if (current !== id) return; // canceled, or another video was sent meanwhile
       if (["done", "failed", "canceled"].includes(job.phase)) return await end(job);
-      progress(job.phase === "running" ? `Reading ${job.name} …` : `${job.name} waits for its turn …`, job.progress);
+      progress(job.phase === "running" ? `Reading ${job.name} …` : `${job.name} is waiting …`, job.progress);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     } catch (problem) {
       if (!AWAY.has(problem.status)) throw problem;
-      say("The service does not answer; asking again …", true);
+      say("The service does not answer; trying again …", true);
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
   }
@@ -101,7 +101,7 @@ async function end(job) {
   if (summary.seconds <= PLAY_AT_ONCE_S) await play();
 }
 
-/** The reason without the name, which stands before it, and without the words of the decoding library. */
+/** The error without the file name, which the page shows before it, and without codes of the decoding library. */
 function plain({ name, error }) {
   const reason = error.startsWith(`${name}: `) ? error.slice(name.length + 2) : error;
   return reason.replace(/ \((Invalid|Errno|\[Errno)[^)]*\)/g, "");
@@ -109,6 +109,7 @@ function plain({ name, error }) {
 
 async function play() {
   by("video-play").disabled = true;
+  // As a blob: a video element cannot send the token.
   const id = current, film = await fetchResult(id, "annotated.mp4").finally(() => { by("video-play").disabled = false; });
   if (current !== id) return;
   by("video-player").src = URL.createObjectURL(film);
@@ -123,14 +124,14 @@ function download(job, name) {
   button.textContent = WORDS[name] ?? name;
   button.setAttribute("aria-label", `${button.textContent}: download ${name}`);
   const saved = `${job.name.replace(/\.[^.]*$/, "")}-${name}`;
-  button.addEventListener("click", () => told(async () => save(await fetchResult(job.id, name), saved)));
+  button.addEventListener("click", () => guarded(async () => save(await fetchResult(job.id, name), saved)));
   return button;
 }
 
 async function cancel() {
   const id = current;
   if (sending) sending.abort();
-  clear();
+  clear(); // at once: the page does not wait for the service
   say("Canceled.");
   if (id) await deleteVideo(id);
 }
@@ -156,11 +157,11 @@ function progress(text, share) {
   by("video-work").hidden = false;
   by("video-progress").value = share;
   by("video-share").textContent = `${Math.round(100 * share)}%`;
-  if (by("video-status").textContent !== text) say(text); // a screen reader reads it once
+  if (by("video-status").textContent !== text) say(text); // a screen reader announces each change
 }
 
-/** Run, and tell the visitor what went wrong. */
-async function told(work) {
+/** Run `work`, and show the visitor what went wrong. */
+async function guarded(work) {
   try {
     await work();
   } catch (problem) {

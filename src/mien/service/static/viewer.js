@@ -1,4 +1,4 @@
-// One picture with its faces: boxes, zoom, a card for each face, the keyboard through them, and corrected labels.
+// One picture with its faces: boxes, zoom, a card for each face, keyboard navigation, and corrected labels.
 
 import { savePicture } from "./downloads.js";
 import { bars, drawBoxes, make, nameOf, percent } from "./drawing.js";
@@ -20,7 +20,7 @@ export class Viewer {
     this.draw();
   }
 
-  /** Draw again, as when the confidence or a label changed. */
+  /** Render again after the smallest confidence or a label has changed; open details and the selection stay. */
   refresh() {
     if (!this.entry || this.article.hidden) return;
     const open = [...this.article.querySelectorAll(".face details")].map((one) => one.open);
@@ -32,7 +32,7 @@ export class Viewer {
 
   async picture() {
     const { entry } = this, frame = make("div", "", { class: "picture" });
-    this.pixels?.close();
+    this.pixels?.close(); // a bitmap holds memory outside the garbage collector's view
     this.pixels = await createImageBitmap(entry.file).catch(() => null);
     this.canvas = make("canvas", "", { role: "img" });
     [this.canvas.width, this.canvas.height] = [entry.result.width, entry.result.height];
@@ -63,7 +63,7 @@ export class Viewer {
     const { canvas, entry } = this, pen = canvas.getContext("2d"), { faces, source } = entry.result;
     pen.fillStyle = "#8d99ae";
     if (this.pixels) pen.drawImage(this.pixels, 0, 0, canvas.width, canvas.height);
-    else pen.fillRect(0, 0, canvas.width, canvas.height); // the browser cannot show this format
+    else pen.fillRect(0, 0, canvas.width, canvas.height); // the browser does not support this format, the service does
     drawBoxes(canvas, faces, { least: this.least(), selected: this.selected });
     const names = faces.map((face, index) => `face ${index + 1} ${nameOf(face, this.least())}`);
     canvas.setAttribute("aria-label", names.length ? `${source} with ${names.join(", ")}` : `${source}, no face found`);
@@ -73,7 +73,7 @@ export class Viewer {
     const { result, other } = this.entry;
     const column = make("div", "", { class: "faces", role: "group", "aria-label": `Faces of ${result.source}` });
     if (!result.faces.length) column.append(make("p", "No face found."));
-    else column.append(make("p", "Arrow keys go from face to face; a number key corrects the label of the chosen one.", { class: "hint wide" }));
+    else column.append(make("p", "Arrow keys go from face to face; a number key corrects the label of the selected one.", { class: "hint wide" }));
     result.faces.forEach((face, index) => column.append(this.card(face, index, other?.faces?.[index])));
     return column;
   }
@@ -123,7 +123,7 @@ export class Viewer {
     this.scrollToFace();
   }
 
-  /** Bring the chosen face into the middle of a zoomed picture. */
+  /** Scroll a zoomed picture to the selected face. */
   scrollToFace() {
     const face = this.entry.result.faces[this.selected], stage = this.canvas.parentElement;
     if (!face || !this.zoom) return;
@@ -133,6 +133,7 @@ export class Viewer {
   }
 
   onKey(event) {
+    // Shortcuts of the browser, and keys in a list of labels, keep their meaning.
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return;
     const cards = [...this.article.querySelectorAll(".face")], at = cards.indexOf(document.activeElement);
     const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
