@@ -135,7 +135,7 @@ def test_drawn_pictures_are_saved_under_their_own_names(folder: Path, model: Pat
     pictures = [folder / "portrait.png", folder / "deeper" / "two.png", folder / "portrait.png"]
     result = run(model, *pictures, "--save", tmp_path / "drawn", "--quiet")
     assert sorted(file.name for file in (tmp_path / "drawn").iterdir()) == ["portrait-2.png", "portrait.png", "two.png"]
-    assert f"drawn: {tmp_path / 'drawn' / 'two.png'}" in result.stderr
+    assert f"rendered: {tmp_path / 'drawn' / 'two.png'}" in result.stderr
 
 
 def test_a_drawing_never_takes_the_place_of_a_picture(model: Path, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_resuming_is_proposed_where_it_is_possible(
     result = run(model, "video", clip, *(tmp_path / name if "." in name else name for name in names), "--quiet")
     assert result.exit_code == 130
     assert "interrupted" in result.stderr
-    assert ("--resume goes on with the table" in result.stderr) is is_told
+    assert ("--resume continues the table" in result.stderr) is is_told
 
 
 def test_an_unknown_ending_is_refused_before_any_work(clip: Path, model: Path, tmp_path: Path) -> None:

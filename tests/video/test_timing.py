@@ -72,7 +72,7 @@ def test_one_frame_out_of_place_costs_no_other_its_time(place: int, back: float)
     result, stamps = placed(stated)
     expected = [number * STEP for number in range(40)]
     assert [*result[:place], *result[place + 1 :]] == pytest.approx([*expected[:place], *expected[place + 1 :]])
-    assert "1 frame with timestamps that run back" in stamps.notes()[0]
+    assert "1 frame with timestamps out of order" in stamps.notes()[0]
 
 
 def test_frames_without_any_timestamp_come_at_the_mean_rate() -> None:

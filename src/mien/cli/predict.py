@@ -14,27 +14,13 @@ import typer
 
 from mien.cli.drawings import Drawings
 from mien.cli.formats import Format, Outcome, choose_format, chunks
-from mien.cli.options import (
-    DecisionOption,
-    DetectorFileOption,
-    DetectorOption,
-    DeviceOption,
-    LabelsOption,
-    MaxFacesOption,
-    MaxPixelsOption,
-    MinDetectorScoreOption,
-    MinFaceOption,
-    ModelOption,
-    PriorOption,
-    SearchOption,
-)
+from mien.cli.options import MaxPixelsOption, ReadingOptions, with_reading_options
 from mien.cli.sources import STDIN, Item, NamedSource, expand, is_single
-from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import ConfigError, SourceError
 from mien.expressions import USE_NOTICE
 from mien.imaging import MAX_PIXELS
 from mien.imaging.folders import LeftOut
-from mien.recognition.pipeline import ExpressionPipeline, load
+from mien.recognition.pipeline import ExpressionPipeline
 from mien.recognition.results import FailedImage, ImageResult
 from mien.render.text import counted
 from mien.runtime.files import check_writable, file_key, write_text
@@ -53,7 +39,7 @@ Examples:
 
     mien predict photo.jpg --format json
 
-    mien predict holiday/ "more/*.png" --out faces.csv --save drawn/
+    mien predict holiday/ "more/*.png" --out faces.csv --save annotated/
 
     mien predict photo.jpg --min-confidence 0.6
 
@@ -62,26 +48,17 @@ Exit code 5 when a picture could not be read; the others are done all the same. 
 {USE_NOTICE}"""
 
 
+@with_reading_options
 def predict(
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help="File, folder, pattern, or - .")],
     *,
     format: Annotated[Format | None, typer.Option(help="Default: by the ending of --out, else table.")] = None,  # noqa: A002
     out: Annotated[Path | None, typer.Option(help="Write to this .json, .jsonl, .csv or .txt file.")] = None,
     save: Annotated[Path | None, typer.Option(help="Write the pictures with boxes and bars into this folder.")] = None,
-    model: ModelOption = "default",
-    detector: DetectorOption = DEFAULT_DETECTOR,
-    detector_file: DetectorFileOption = None,
-    search: SearchOption = "default",
-    min_face: MinFaceOption = None,
-    max_faces: MaxFacesOption = None,
-    min_detector_score: MinDetectorScoreOption = None,
-    labels: LabelsOption = "perceived",
-    prior: PriorOption = None,
-    decision: DecisionOption = "rule",
+    reading: ReadingOptions,
     max_pixels: MaxPixelsOption = MAX_PIXELS,
-    device: DeviceOption = "auto",
     min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Name no expression where the named one is less probable than this.")
+        float, typer.Option(min=0, max=1, help="Name no expression whose probability is below this.")
     ] = 0.0,
     excel_safe: Annotated[
         bool, typer.Option("--excel-safe", help="Guard text in CSV that a spreadsheet would run as a formula.")
@@ -91,21 +68,7 @@ def predict(
     form = choose_format(format, out)
     if excel_safe and form != "csv":
         raise ConfigError(f"--excel-safe is for CSV, and this writes {form}", hint="add --format csv")
-    pipeline = load(
-        model,
-        detector,
-        detector_file=detector_file,
-        search=search,
-        min_face=min_face,
-        max_faces=max_faces,
-        min_detector_score=min_detector_score,
-        min_confidence=min_confidence,
-        labels=labels,
-        prior=prior,
-        decision=decision,
-        max_pixels=max_pixels,
-        device=device,
-    )
+    pipeline = reading.load(min_confidence=min_confidence, max_pixels=max_pixels)
     single = is_single(sources)
     tally = _Tally()
     left_out = LeftOut()
@@ -156,11 +119,11 @@ def _read(pipeline: ExpressionPipeline, items: Sequence[Item], *, quiet: bool) -
 
 
 def _saved(outcomes: Iterable[Outcome], drawings: Drawings, tally: "_Tally") -> Iterator[Outcome]:
-    """The same outcomes; each picture is drawn."""
+    """The same outcomes; each picture is written with its faces rendered."""
     for outcome in outcomes:
         if isinstance(outcome, ImageResult):
             stem = "stdin" if outcome.source in {None, STDIN} else Path(outcome.source or "").stem
-            print(f"drawn: {printable(str(drawings.add(stem, outcome.save)))}", file=sys.stderr)
+            print(f"rendered: {printable(str(drawings.add(stem, outcome.save)))}", file=sys.stderr)
             tally.written += 1
         yield outcome
 
@@ -176,7 +139,7 @@ class _Tally:
     written: int = 0
 
     def count(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
-        """The same outcomes; failures are told on standard error."""
+        """The same outcomes; failures are reported on standard error."""
         for outcome in outcomes:
             self.pictures += 1
             if isinstance(outcome, FailedImage):

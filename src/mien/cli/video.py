@@ -13,25 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mien.cli.options import (
-    DecisionOption,
-    DetectorFileOption,
-    DetectorOption,
-    DeviceOption,
-    LabelsOption,
-    MaxFacesOption,
     MaxPixelsOption,
-    MinDetectorScoreOption,
-    MinFaceOption,
-    ModelOption,
-    PriorOption,
-    SearchOption,
+    ReadingOptions,
     SmoothingOption,
     ThreadsOption,
+    with_reading_options,
 )
-from mien.detection.registry import DEFAULT_DETECTOR
 from mien.expressions import USE_NOTICE
 from mien.imaging import MAX_PIXELS, readable_path
-from mien.recognition.pipeline import load
 from mien.render.text import counted
 from mien.text import printable
 from mien.video.analyzer import FrameAnalyzer
@@ -46,7 +35,7 @@ from mien.video.sources.base import VideoInfo
 from mien.video.sources.open import open_video
 from mien.video.sources.sampling import DEFAULT_RATE
 
-#: Exit code of what the keyboard ended (128 and the number of the signal).
+#: Exit code after Ctrl-C: 128 and the number of SIGINT.
 _INTERRUPTED = 130
 _DEFAULT = VideoSettings()
 
@@ -59,7 +48,7 @@ Examples:
 
     mien video clip.mp4
 
-    mien video clip.mp4 --out clip.csv --save drawn.mp4 --report clip.html
+    mien video clip.mp4 --out clip.csv --save annotated.mp4 --report clip.html
 
     mien video clip.mp4 --out clip.csv --resume
 
@@ -70,57 +59,35 @@ Exit code 5 when nothing could be read; what cannot be read of a damaged video i
 {USE_NOTICE}"""
 
 
+@with_reading_options
 def video(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Video, folder, pattern, or address.")],
     *,
     out: Annotated[Path | None, typer.Option(help="Rows into .csv, .jsonl or .parquet; - for JSON lines.")] = None,
-    save: Annotated[Path | None, typer.Option(help="The drawn video, .mp4 with the sound of the source.")] = None,
+    save: Annotated[Path | None, typer.Option(help="The annotated video, .mp4 with the sound of the source.")] = None,
     plot: Annotated[Path | None, typer.Option(help="The expressions over time as .png or .svg.")] = None,
     report: Annotated[Path | None, typer.Option(help="The same with a summary as one .html file.")] = None,
     stride: Annotated[int, typer.Option(help="Read every N-th frame.")] = _DEFAULT.stride,
-    fps: Annotated[float | None, typer.Option(help="Read at most this many frames a second.")] = _DEFAULT.fps,
-    rate: Annotated[float, typer.Option(help="Frames a second of an image sequence.")] = DEFAULT_RATE,
+    fps: Annotated[float | None, typer.Option(help="Read at most this many frames per second.")] = _DEFAULT.fps,
+    rate: Annotated[float, typer.Option(help="Frames per second of an image sequence.")] = DEFAULT_RATE,
     smoothing: SmoothingOption = _DEFAULT.smoothing_s,
     detect_every: Annotated[
         int | None, typer.Option(help="Detect faces in every N-th read frame; by default as needed.")
     ] = _DEFAULT.detect_every,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the table that a stopped run left.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the table of an interrupted run.")] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Report the time of each stage.")] = False,
-    model: ModelOption = "default",
-    detector: DetectorOption = DEFAULT_DETECTOR,
-    detector_file: DetectorFileOption = None,
-    search: SearchOption = "default",
-    min_face: MinFaceOption = None,
-    max_faces: MaxFacesOption = None,
-    min_detector_score: MinDetectorScoreOption = None,
-    labels: LabelsOption = "perceived",
-    prior: PriorOption = None,
-    decision: DecisionOption = "rule",
     max_pixels: MaxPixelsOption = MAX_PIXELS,
     threads: ThreadsOption = 1,
-    device: DeviceOption = "auto",
+    reading: ReadingOptions,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     to_stdout = out == Path("-")
+    # Before models are loaded: a wrong ending is refused at once.
     if out is not None and not to_stdout:
         table_format(out)
     settings = VideoSettings(stride=stride, fps=fps, smoothing_s=smoothing, detect_every=detect_every)
     opened = open_video(source, rate=rate, max_pixels=max_pixels)
-    pipeline = load(
-        model,
-        detector,
-        detector_file=detector_file,
-        search=search,
-        min_face=min_face,
-        max_faces=max_faces,
-        min_detector_score=min_detector_score,
-        threads=threads,
-        device=device,
-        labels=labels,
-        prior=prior,
-        decision=decision,
-    )
-    analyzer = FrameAnalyzer(pipeline, settings, StageClock())
+    analyzer = FrameAnalyzer(reading.load(threads=threads, max_pixels=max_pixels), settings, StageClock())
     outputs = VideoOutputs(None if to_stdout else out, save, plot, report)
     with _Progress(opened.info, quiet=quiet) as progress:
         rows = [RowStream(sys.stdout)] if to_stdout else []
@@ -137,10 +104,10 @@ def summary_text(source: str, summary: VideoSummary) -> str:
     lines = [f"{printable(source)}: {frames}, {summary.end_s:.1f} s, {faces} followed"]
     for track in summary.tracks:
         shares = sorted(track.shares.items(), key=lambda pair: -pair[1])
-        told = ", ".join(f"{name} {share:.0%}" for name, share in shares[:3] if share >= 0.005)
+        named = ", ".join(f"{name} {share:.0%}" for name, share in shares[:3] if share >= 0.005)  # 0 % is not shown
         span = f"{track.first_s:.1f} to {track.last_s:.1f} s"
         changes = counted(track.changes, "change")
-        lines.append(f"  {track.track_id:>3}  {track.seconds:6.1f} s  ({span})  {told} of the time  {changes}")
+        lines.append(f"  {track.track_id:>3}  {track.seconds:6.1f} s  ({span})  {named} of the time  {changes}")
     return "\n".join(lines) + "\n"
 
 
@@ -151,7 +118,7 @@ def _report(summary: VideoSummary, files: list[Path], clock: StageClock | None) 
     if clock is not None:
         print("\n".join(clock.lines(summary.frames)), file=sys.stderr)
     if summary.resumable:
-        print("mien: --resume goes on with the table", file=sys.stderr)
+        print("mien: --resume continues the table", file=sys.stderr)
     read = f"{counted(summary.frames, 'frame')}, {counted(len(summary.tracks), 'face')}"
     written = f"; wrote {', '.join(printable(readable_path(file)) for file in files)}" if files else ""
     print(f"{read}{written}", file=sys.stderr)
@@ -163,14 +130,14 @@ class _Progress:
     """A bar over the seconds of a video, on standard error."""
 
     def __init__(self, info: VideoInfo, *, quiet: bool) -> None:
-        columns = (TextColumn("Reading video"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
+        columns = (TextColumn("Reading video"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
         self._bars = Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet)
         self._total_s = info.duration_s
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self._bars)
-        self._task = self._bars.add_task("video", total=self._total_s, told="")
+        self._task = self._bars.add_task("video", total=self._total_s, state="")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -178,8 +145,8 @@ class _Progress:
 
     def step(self, result: FrameResult) -> None:
         """Move to a frame's time."""
-        told = f"{result.timestamp_s:.1f} s, {counted(len(result.faces), 'face')}"
-        self._bars.update(self._task, completed=result.timestamp_s, told=told)
+        state = f"{result.timestamp_s:.1f} s, {counted(len(result.faces), 'face')}"
+        self._bars.update(self._task, completed=result.timestamp_s, state=state)
 
 
 video.__doc__ = HELP

@@ -14,25 +14,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from mien.cli.options import (
-    DecisionOption,
-    DetectorFileOption,
-    DetectorOption,
-    DeviceOption,
-    LabelsOption,
-    MaxFacesOption,
-    MinDetectorScoreOption,
-    MinFaceOption,
-    ModelOption,
-    PriorOption,
-    SearchOption,
-    SmoothingOption,
-    ThreadsOption,
-)
-from mien.detection.registry import DEFAULT_DETECTOR
+from mien.cli.options import ReadingOptions, SmoothingOption, ThreadsOption, with_reading_options
 from mien.errors import StorageError
 from mien.expressions import USE_NOTICE
-from mien.recognition.pipeline import load
 from mien.render.style import EXPRESSION_COLORS, MUTED
 from mien.render.text import percent
 from mien.video.analyzer import FrameAnalyzer
@@ -52,8 +36,8 @@ _DEFAULT = VideoSettings()
 
 HELP = f"""Name the expressions in front of a camera, live.
 
-Without an option the terminal shows a bar for each expression of each face. Ctrl-C ends it, and what was written is
-whole. A camera that disappears is tried again. A video instead of a camera is played at its own pace.
+Without an option the terminal shows a bar for each expression of each face. Ctrl-C ends it and completes the files. A
+camera that disappears is reopened. A video in place of a camera is played in real time.
 
 Examples:
 
@@ -63,56 +47,34 @@ Examples:
 
     mien webcam --camera 1 --jsonl - --quiet
 
-    mien webcam --camera rtsp://door.example/live --save drawn.mp4
+    mien webcam --camera rtsp://door.example/live --save annotated.mp4
 
 {USE_NOTICE}"""
 
 
+@with_reading_options
 def webcam(
     *,
-    camera: Annotated[str, typer.Option(help="Number, device, address, or a video to be played.")] = "0",
+    camera: Annotated[str, typer.Option(help="Number, device, address, or a video to play.")] = "0",
     show: Annotated[bool, typer.Option("--show", help="Open the live picture in the browser.")] = False,
     port: Annotated[int, typer.Option(help="Port of the live picture; 0 chooses a free one.")] = 0,
-    save: Annotated[Path | None, typer.Option(help="The drawn video, .mp4.")] = None,
+    save: Annotated[Path | None, typer.Option(help="The annotated video, .mp4.")] = None,
     jsonl: Annotated[Path | None, typer.Option(help="Rows as JSON lines into a file; - for standard output.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Stop after this many seconds.")] = None,
     smoothing: SmoothingOption = _DEFAULT.smoothing_s,
-    model: ModelOption = "default",
-    detector: DetectorOption = DEFAULT_DETECTOR,
-    detector_file: DetectorFileOption = None,
-    search: SearchOption = "default",
-    min_face: MinFaceOption = None,
-    max_faces: MaxFacesOption = None,
-    min_detector_score: MinDetectorScoreOption = None,
-    labels: LabelsOption = "perceived",
-    prior: PriorOption = None,
-    decision: DecisionOption = "rule",
     threads: ThreadsOption = 1,
-    device: DeviceOption = "auto",
+    reading: ReadingOptions,
     quiet: Annotated[bool, typer.Option("--quiet", help="No display in the terminal.")] = False,
 ) -> None:
     source = _open(camera)
     spare_source(source, save, jsonl)
-    pipeline = load(
-        model,
-        detector,
-        detector_file=detector_file,
-        search=search,
-        min_face=min_face,
-        max_faces=max_faces,
-        min_detector_score=min_detector_score,
-        threads=threads,
-        device=device,
-        labels=labels,
-        prior=prior,
-        decision=decision,
-    )
+    pipeline = reading.load(threads=threads)
     analyzer = FrameAnalyzer(pipeline, VideoSettings(smoothing_s=smoothing))
     with ExitStack() as stack:
         page = LivePage(port) if show else None
         shown: list[Sink] = [AnnotatedVideo(save, source.warnings)] if save else []
         shown += [page] if page else []
-        # The rows are opened last, as they take the place of earlier ones at once.
+        # Rows are opened last, since that replaces an existing file: nothing else can fail afterwards.
         sinks = stack.enter_context(OpenSinks(shown, source.info, pipeline.recognizer.labels, analyzer.clock))
         written = [RowStream(_stream(stack, jsonl))] if jsonl else []
         rows = stack.enter_context(OpenSinks(written, source.info, pipeline.recognizer.labels, analyzer.clock))
@@ -130,7 +92,7 @@ def webcam(
 
 
 def _watch(reading: LiveReading, sinks: OpenSinks, display: Live | None, seconds: float | None) -> None:
-    """Show each result in all ways asked for."""
+    """Write and show each result, until the source or the time is over."""
     for result in reading:
         sinks.write(result)
         if display is not None:
@@ -155,7 +117,7 @@ def terminal_view(result: FrameResult, reading: LiveReading) -> Group:
 
 
 def _open(camera: str) -> VideoSource:
-    """A camera by number or device; anything else is opened as a video and, if it is none yet, played live."""
+    """A camera by number or device; anything else is opened as a video and, if it is not live, played in real time."""
     if camera.isdigit():
         return Camera(int(camera))
     video = open_video(camera)
