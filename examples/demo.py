@@ -17,9 +17,9 @@ def main(folder: Path, photo: Path | None) -> None:
     for number, face in enumerate(result.faces, 1):
         likely = ", ".join(f"{label} {share:.1%}" for label, share in face.probabilities.ranked()[:3])
         print(f"face {number}: {likely}")
-    drawn = folder / f"{photo.stem}-read.png"
-    result.save(drawn)
-    print(f"drawn: {drawn}")
+    annotated = folder / f"{photo.stem}-read.png"
+    result.save(annotated)
+    print(f"rendered: {annotated}")
     print(mien.USE_NOTICE)
 
 

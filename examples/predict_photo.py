@@ -13,7 +13,7 @@ def main() -> None:
         left, top, _, _ = face.detection.box.xywh
         best, second = face.probabilities.ranked()[:2]
         print(f"({left:.0f}, {top:.0f})  {best[0]} {best[1]:.1%}, then {second[0]} {second[1]:.1%}")
-    result.plot().save("faces.png")
+    result.plot().save("faces.png")  # a Pillow image with boxes and labels
 
 
 if __name__ == "__main__":

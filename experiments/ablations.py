@@ -1,8 +1,8 @@
-"""The capstone's ablations, each one setting away from the recipe `ablation`, on the validation split with intervals.
+"""Ablations of the capstone: the recipe `ablation` with one setting changed at a time, on the validation split.
 
     python experiments/ablations.py DATA RUNS [--threads 1]
 
-Runs that are done in RUNS are not trained again, one that was killed goes on. Writes docs/explanation/ablations.md.
+Finished runs in RUNS are not trained again, an interrupted one is resumed. Writes docs/explanation/ablations.md.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from mien.training.runs import RunFolder
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "explanation" / "ablations.md"
 BASE = load_config(ROOT / "src/mien/recipes/research/ablation.toml")
-#: Labels and changes of the faces, on the capstone's network.
+#: Targets and augmentation, with the capstone's network. A setting's position is in the name of its run's folder.
 SETTINGS: dict[str, TrainingConfig] = {
     "drawn anew in every epoch (the capstone's)": BASE,
     "drawn once and fixed": replace(BASE, target="fixed"),
@@ -37,7 +37,7 @@ SETTINGS: dict[str, TrainingConfig] = {
     "drawn, faces blended in pairs (mixup .2)": replace(BASE, mixup=0.2),
     "drawn, rare expressions weigh more (frequency^-½)": replace(BASE, class_weight_power=0.5),
 }
-#: The capstone's other architectures and ours, towards all votes.
+#: The capstone's other architectures and ours, trained on all votes.
 NETWORKS = ("capstone", "resnet", "inception", "densenet", "vgg16", "vit")
 INTRODUCTION = """# Ablations
 
@@ -49,13 +49,14 @@ holds for short runs; the shipped networks' own are in [experiments](experiments
 
 
 class Trained:
-    """A network as something that can be judged."""
+    """A trained network as a predictor for evaluation, without exporting it."""
 
     def __init__(self, run: Path) -> None:
         self._network: nn.Module = RunFolder(run).load_network()
 
     @torch.no_grad()
     def predict_proba(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        # uint8 (N, 48, 48, 1) to float32 (N, 1, 48, 48) in [0, 1]
         pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         probabilities: npt.NDArray[np.float32] = self._network(pixels).softmax(dim=1).numpy()
         return probabilities
@@ -65,9 +66,9 @@ def line(name: str, result: RunResult, dataset: FerDataset) -> str:
     protocols = ("votes", "drawn", "majority")
     votes, drawn, majority = evaluate(Trained(result.folder), dataset, split="validation", protocols=protocols)
     cells = []
-    for judged, figure in ((votes, "kl"), (drawn, "accuracy"), (majority, "accuracy"), (majority, "macro_f1")):
-        interval = judged.intervals[figure]
-        cells.append(f"{getattr(judged, figure):.3f} [{interval.low:.3f}, {interval.high:.3f}]")
+    for judged, metric in ((votes, "kl"), (drawn, "accuracy"), (majority, "accuracy"), (majority, "macro_f1")):
+        interval = judged.intervals[metric]
+        cells.append(f"{getattr(judged, metric):.3f} [{interval.low:.3f}, {interval.high:.3f}]")
     return f"| {name} | " + " | ".join(cells) + " |"
 
 
@@ -91,11 +92,12 @@ def main() -> None:
     )
     for number, (name, config) in enumerate(SETTINGS.items()):
         page += line(name, train(config, dataset, given.runs / f"setting-{number}", resume=True), dataset) + "\n"
-        write_text(PAGE, page)
+        write_text(PAGE, page)  # after each run: the page shows what an interrupted call has done
     page += "\n## Networks\n\nAll votes; what they cost in training is in [train.md](train.md).\n\n"
     page += f"| network | parameters | multiply-adds | {head}---:|---:|---:|---:|---:|---:|\n"
     for name in NETWORKS:
         config = replace(BASE, target="soft", network=name)
+        # The capstone's network with all votes has been trained above.
         folder = given.runs / ("setting-2" if name == BASE.network else f"network-{name}")
         page += network_line(name, train(config, dataset, folder, resume=True), dataset) + "\n"
         write_text(PAGE, page)

@@ -1,10 +1,9 @@
-"""Where each detector puts its box in FER2013's frame, and whether turning faces upright helps.
+"""Where each detector's box lies in FER2013's frame, and whether turning faces upright helps.
 
     python experiments/crop_geometry.py frames DATA [--yunet FILE] [--count 1500]
     python experiments/crop_geometry.py upright DATA [--model NAME|FILE] [--count 600] [--detector NAME] [--angles 0 15]
 
-DATA is a prepared data set. A face is enlarged and put on gray, so that a detector sees it as part of a picture whose
-frame is known.
+DATA is a prepared data set. A face is enlarged and pasted on gray, so that the true frame in the picture is known.
 """
 
 import argparse
@@ -24,14 +23,16 @@ from mien.metadata import InputSpec
 from mien.preprocessing import DEFAULT_FRAMES, crop_face, face_crop_box, to_model_input
 from mien.recognition.recognizer import Recognizer, load_recognizer
 
+#: Side of the enlarged face and width of the gray margin, in pixels: large enough for every detector.
 SIDE, MARGIN = 192, 128
 TRUE_BOX = Box(MARGIN, MARGIN, MARGIN + SIDE, MARGIN + SIDE)
 
 
 def read_faces(data: Path, split: int, count: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """``count`` faces of a split, drawn with a fixed seed, and their eight votes."""
+    """``count`` random faces of a split (seed 0), uint8 (N, 48, 48), and their eight votes, (N, 8)."""
     dataset = open_dataset(data)
     images, splits, votes = dataset.images.reshape(-1, 48, 48), dataset.splits, dataset.votes
+    # Without a vote for one of the eight expressions (unknown, no face) there is nothing to compare with.
     usable = np.flatnonzero((np.asarray(splits) == split) & (np.asarray(votes)[:, :8].sum(axis=1) > 0))
     rows = np.sort(np.random.default_rng(0).choice(usable, min(count, usable.size), replace=False))
     return np.asarray(images[rows]), np.asarray(votes[rows], np.int64)[:, :8]
@@ -46,11 +47,13 @@ def on_gray(face: npt.NDArray[np.uint8], angle_deg: float = 0.0) -> npt.NDArray[
 
 
 def best_face(detector: Detector, image: npt.NDArray[np.uint8]) -> FaceDetection | None:
+    """The surest face at the true place; a false one on the gray margin does not count."""
     found = [face for face in detector.detect(image) if iou(face.box, TRUE_BOX) > 0.2]
     return max(found, key=lambda face: face.score, default=None)
 
 
 def relative_box(box: Box) -> tuple[float, float, float, float]:
+    """Left, top, width and height in shares of the frame's side."""
     left, top, width, height = box.shifted(-MARGIN, -MARGIN).xywh
     return left / SIDE, top / SIDE, width / SIDE, height / SIDE
 
@@ -62,14 +65,14 @@ def print_frames(data: Path, yunet: Path | None, count: int) -> None:
     for name in names:
         detector = build_detector(name, file=yunet if name == "yunet" else None, threads=1)
         boxes = [relative_box(face.box) for image in faces if (face := best_face(detector, on_gray(image)))]
-        low, middle, high = np.percentile(boxes, [25, 50, 75], axis=0)
+        low, middle, high = np.percentile(boxes, [25, 50, 75], axis=0)  # (4,) each
         texts = [f"{m:.3f} [{a:.3f}, {b:.3f}]" for a, m, b in zip(low, middle, high, strict=True)]
         labeled = "  ".join(f"{label} {text}" for label, text in zip(("x", "y", "width", "height"), texts, strict=True))
         print(f"{name}: found {len(boxes)}  {labeled}")
 
 
 def print_upright(data: Path, model: str, count: int, detector: Detector, angles: Sequence[int]) -> None:
-    """Agreement with the votes' majority and log likelihood of the votes, a row an angle."""
+    """Share of votes for the top expression and KL divergence, a row for each angle."""
     recognizer = load_recognizer(model, threads=1)
     faces, votes = read_faces(data, 1, count)
     frame = recognizer.metadata.frames.get(detector.name, DEFAULT_FRAMES.get(detector.name, CropFrame(0, 0, 1, 1)))
@@ -81,7 +84,7 @@ def print_upright(data: Path, model: str, count: int, detector: Detector, angles
             image = on_gray(face, angle_deg)
             if (found := best_face(detector, image)) is None:
                 continue
-            kept.append(row)
+            kept.append(row)  # both ways are compared on the same faces
             rolls.append(found.roll_deg)
             for name, roll_deg in (("as found", 0.0), ("upright", found.roll_deg)):
                 box = face_crop_box(found.box, frame, roll_deg=roll_deg)

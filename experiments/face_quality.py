@@ -1,7 +1,7 @@
 """How accuracy falls with each measure of a face's quality: python experiments/face_quality.py DATA [--count 1500].
 
-DATA is a prepared data set; its validation faces are shrunk, blurred and cut. A face of so many pixels is one whose
-crop, which is wider by the frame of the default detector, had as many pixels as that makes.
+DATA is a prepared data set; its validation faces are shrunk, blurred and cut. The size of a face is that of its box,
+which is smaller than the crop by the frame of the default detector.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from mien.recognition.recognizer import load_recognizer
 
 
 def shrunk(face: Image.Image, pixels: float) -> Image.Image:
+    # Down to the pixels of a small face and up again, as the crop of one is enlarged to 48 × 48.
     side = max(2, round(pixels / DEFAULT_FRAMES[DEFAULT_DETECTOR].width))
     return face.resize((side, side), Image.Resampling.BOX).resize(face.size, Image.Resampling.BILINEAR)
 
@@ -32,7 +33,7 @@ def blurred(face: Image.Image, radius: float) -> Image.Image:
 def cut(face: Image.Image, share: float) -> Image.Image:
     """The right part is replaced by its edge, as a crop beyond the border repeats it."""
     pixels = np.asarray(face).copy()
-    first = round(48 * (1 - share))
+    first = round(48 * (1 - share))  # first column that is replaced
     pixels[:, first:] = pixels[:, first - 1 : first]
     return Image.fromarray(pixels)
 

@@ -12,8 +12,8 @@ those of one that the votes themselves confuse with theirs. Ways to probabilitie
 
     unseen     errors in the validation split, which the shipped default never trained on: full-strength networks, but
                trained on labels without planted errors.
-    heads      errors in the training split; k-fold logistic regression on what the shipped networks say. Cheap, but
-               those networks learned from the true votes of these very images: an upper bound.
+    heads      errors in the training split; k-fold logistic regression on the shipped networks' answers. Cheap, but
+               those networks were trained on the true votes of the same images: an upper bound.
     gradients  errors in the training split; k-fold training from scratch, on the votes with errors, of the learner of
                gradient_learner.py, which takes seconds and knows much less than a network.
     given      errors in the training split, or one fold of it; out-of-fold probabilities of `mien data audit`, whose
@@ -36,22 +36,24 @@ from mien.data.dataset import FerDataset, open_dataset
 from mien.data.protocols import distribution
 from mien.recognition.recognizer import load_recognizer
 
+#: Share of the images that get wrong votes.
 SHARE = 0.05
 
 
 def plant(dataset: FerDataset, seed: int) -> tuple[FerDataset, npt.NDArray[np.bool_]]:
-    """The training split with errors, and where they are."""
+    """The data set with errors, and a mask of them, (N,)."""
     rng = np.random.default_rng(seed)
     votes = np.array(dataset.votes)
     shares = distribution(votes)
     labels = shares.argmax(axis=1)
     confusion = np.array([shares[labels == c].mean(axis=0) for c in range(8)])  # (8, 8) by the panels' own votes
-    np.fill_diagonal(confusion, 0)
+    np.fill_diagonal(confusion, 0)  # what remains are the confusions between expressions
     confusion /= confusion.sum(axis=1, keepdims=True)
     chosen = rng.permutation(len(dataset))[: round(SHARE * len(dataset))]
     by_label = [np.flatnonzero(labels == c) for c in range(8)]
     for number, at in enumerate(chosen.tolist()):
         others = [c for c in range(8) if c != labels[at]]
+        # Alternately any wrong expression, and one that people confuse with the true one, which is harder to find.
         wrong = rng.choice(others) if number % 2 else rng.choice(8, p=confusion[labels[at]])
         votes[at] = dataset.votes[rng.choice(by_label[wrong])]
     planted = np.zeros(len(dataset), np.bool_)
@@ -72,6 +74,7 @@ def heads(dataset: FerDataset, folds: int = 4) -> npt.NDArray[np.float32]:
         parts.append(np.concatenate([model.predict_proba(np.asarray(dataset.images[r : r + 512])) for r in rows]))
     features = np.log(np.maximum(np.concatenate(parts, axis=1), 1e-6))  # (N, 24)
     labels = distribution(np.asarray(dataset.votes)).argmax(axis=1)
+    # The network's answers to an image say nothing of its planted votes; the regression must not have seen them either.
     fold_of = assign_folds(dataset, folds)
     answers = np.zeros((len(dataset), 8), np.float32)
     for fold in range(folds):
@@ -87,7 +90,7 @@ def report(dataset: FerDataset, answers: npt.NDArray[np.float32], planted: npt.N
     labels = shares.argmax(axis=1)
     print(f"out-of-fold accuracy against the labels with errors: {(answers.argmax(1) == labels).mean():.3f}")
     rivals = answers.copy()
-    rivals[np.arange(len(labels)), labels] = 0
+    rivals[np.arange(len(labels)), labels] = 0  # the highest of the rest is the next expression
     margin = rivals.max(axis=1) - answers[np.arange(len(labels)), labels]
     for name, scores in (("the audit's score", mislabeled(shares, answers)), ("margin to the next expression", margin)):
         order = np.argsort(-scores, kind="stable")

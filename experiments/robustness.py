@@ -1,8 +1,8 @@
-"""What worse pictures and worse crops cost a model: accuracy and KL on faces that were changed on purpose.
+"""Robustness to degraded pictures and inaccurate crops: accuracy and KL divergence on changed faces.
 
     python experiments/robustness.py DATA [--model NAME|FILE] [--split validation] [--count 3579]
 
-Rows of the protocol `votes`; accuracy is the expected one on drawn labels. The border repeats where a crop slips off.
+Rows of the protocol `votes`; accuracy is the expected one on drawn labels. Beyond its border, the edge of a face repeats.
 """
 
 import argparse
@@ -25,9 +25,10 @@ Change = Callable[[Image.Image], Image.Image]
 
 
 def reframed(shift: float = 0.0, scale: float = 1.0, roll_deg: float = 0.0) -> Change:
-    """Crop as if the box lay ``shift`` sides off, was ``scale`` times as large, or the face ``roll_deg`` askew."""
+    """Crop with a box displaced by ``shift`` sides, ``scale`` times as large, or rolled by ``roll_deg``."""
 
     def change(face: Image.Image) -> Image.Image:
+        # Displaced to the right only: faces are nearly symmetric.
         middle, half = face.width / 2 + shift * face.width, face.width * scale / 2
         box = Box(middle - half, face.height / 2 - half, middle + half, face.height / 2 + half)
         crop = crop_face(np.asarray(face.convert("RGB")), box, roll_deg=roll_deg)
@@ -52,7 +53,7 @@ def shrunk(side: int) -> Change:
 def covered(top: int, bottom: int) -> Change:
     def change(face: Image.Image) -> Image.Image:
         pixels = np.array(face)
-        pixels[top:bottom] = 128
+        pixels[top:bottom] = 128  # a gray bar over these rows of 48
         return Image.fromarray(pixels)
 
     return change
@@ -94,7 +95,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10**9)
     given = parser.parse_args()
     recognizer, dataset = load_recognizer(given.model), open_dataset(given.data)
-    rows = select(dataset, "votes", given.split)
+    rows = select(dataset, "votes", given.split)  # targets are shares of votes, (N, 8)
     faces, votes = dataset.images[rows.indices[: given.count], :, :, 0], rows.targets[: given.count]
     print(f"{recognizer.metadata.name}, {len(faces):,} faces of the {given.split} split\n")
     print("| change | accuracy | KL |\n|---|---:|---:|")

@@ -24,7 +24,7 @@ from mien.detection.settings import SearchMode, SearchSettings
 
 
 def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval of a share."""
+    """Wilson's score interval of a share (Wilson 1927)."""
     if not count:
         return 0.0, 1.0
     share, extra = hits / count, z * z / count
@@ -33,6 +33,7 @@ def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
 
 
 def is_found(face: TrueFace, box: FaceDetection) -> bool:
+    """Whether a box shows a true face, by center and size; overlap would favor detectors that frame faces alike."""
     (x, y), (u, v) = face.center, box.box.center
     side = (box.box.width * box.box.height) ** 0.5
     return bool(((x - u) ** 2 + (y - v) ** 2) ** 0.5 < 0.4 * face.side and 0.5 < side / face.side < 2)
@@ -46,10 +47,10 @@ def count(scene: Scene, found: Sequence[FaceDetection]) -> tuple[int, int, int]:
 
 
 def judge(detector: Detector, name: str, sources: Sources, per: int) -> dict[str, dict[str, float]]:
-    """Sums of a condition by group."""
+    """Counts and times of one condition, summed for each group."""
     sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for scene in CONDITIONS[name](sources, per):
-        start = time.thread_time()
+        start = time.thread_time()  # processor time of this thread: other programs do not count
         found = detector.detect(scene.image)
         took = time.thread_time() - start
         hits, false, double = count(scene, found)
@@ -59,7 +60,7 @@ def judge(detector: Detector, name: str, sources: Sources, per: int) -> dict[str
             row["faces"] += len(scene.faces)
             row["found"] += hits
             row["false"] += false
-            row["with_false"] += false > 0
+            row["with_false"] += false > 0  # pictures, whose interval is of independent trials
             row["double"] += double
             row["seconds"] += took
             row["megapixels"] += scene.image.shape[0] * scene.image.shape[1] / 1e6
@@ -92,7 +93,7 @@ def main() -> None:
     sources = Sources(given.london, given.backgrounds, given.part)
     results = {}
     for spec in given.detector or ["blazeface"]:
-        named, _, file = spec.partition(":")
+        named, _, file = spec.partition(":")  # NAME/SEARCH:FILE
         name, _, mode = named.partition("/")
         search = SearchSettings(mode=cast("SearchMode", mode or "default"))
         detector = build_detector(name, file=Path(file) if file else None, search=search, threads=1)

@@ -33,6 +33,7 @@ def fetch(folder: Path) -> None:
     for package in sorted({package for package, _ in listed()} - set(PYTHON_PACKAGES)):
         if not (folder / package).is_dir():
             (folder / package).mkdir(parents=True)
+            # Downloaded and unpacked, not installed: no root is needed, and no script of the package runs.
             subprocess.run(["apt-get", "download", package], cwd=folder, check=True)
             (archive,) = folder.glob(f"{package}_*.deb")
             subprocess.run(["dpkg", "-x", archive, folder / package], check=True)

@@ -75,7 +75,8 @@ def open_picture(page: Browser, number: int) -> WebElement:
 def test_the_page_says_what_it_is_for_and_where_pictures_go(page: Browser, server: Server) -> None:
     text = page.one("body").text
     assert USE_NOTICE in text
-    assert f"are sent to the machine that serves this page ({server.url.removeprefix('http://')}) and nowhere else" in text
+    host = server.url.removeprefix("http://")
+    assert f"are sent to the machine that serves this page ({host}) and nowhere else" in text
 
 
 def test_photos_show_the_librarys_faces_three_bars_first_and_eight_on_demand(

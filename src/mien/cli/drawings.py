@@ -1,7 +1,4 @@
-"""Where the pictures that a command draws are put.
-
-It does not draw.
-"""
+"""Where the rendered pictures of a command are written."""
 
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -10,14 +7,14 @@ from mien.runtime.files import file_key
 
 
 class Drawings:
-    """A folder of drawings, in which none takes the place of a picture that is read or of another drawing.
+    """A folder of rendered pictures, none of which overwrites a source or another rendered picture.
 
-    Where the folder holds a picture that is read, other people's files may be in it too: then no file is replaced.
-    Elsewhere the drawings of an earlier call are.
+    A folder that holds a source may hold other files of the user too, so there no file is overwritten. Elsewhere the
+    pictures of an earlier call are.
 
     Args:
-        folder: Made with the first drawing.
-        read: The keys (:func:`mien.runtime.files.file_key`) of the pictures that are read.
+        folder: Created with the first picture.
+        read: The keys (:func:`mien.runtime.files.file_key`) of the source pictures.
     """
 
     def __init__(self, folder: Path, read: set[Hashable]) -> None:
@@ -26,7 +23,7 @@ class Drawings:
         self._used = read | there if read & there else set(read)
 
     def add(self, stem: str, save: Callable[[Path], object]) -> Path:
-        """Let ``save`` write ``stem.png``, or ``stem-2.png`` and so on where that is taken; where it was written."""
+        """Write ``stem.png``, or ``stem-2.png`` and so on if that is taken, with ``save``; returns its path."""
         path, count = self._folder / f"{stem}.png", 1
         while file_key(path) in self._used:
             count += 1

@@ -1,6 +1,6 @@
 """Predictions as text: JSON, JSON lines, CSV and a table for people.
 
-It does not print. Numbers have six significant digits, in the table fewer; the library's own have all.
+Numbers have six significant digits, in the table fewer; those of the library are not rounded.
 """
 
 import json
@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from mien.errors import ConfigError
 from mien.expressions import LabelSet
+from mien.imaging import readable_path
 from mien.recognition.results import FailedImage, ImageResult
 from mien.render.text import counted, csv_line, rounded
 from mien.text import printable
@@ -17,16 +18,16 @@ from mien.text import printable
 Format = Literal["json", "jsonl", "csv", "table"]
 Outcome = ImageResult | FailedImage
 
-#: What spreadsheets take for the beginning of a formula.
+#: First characters that make spreadsheets take a cell for a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _FACE_COLUMNS = ("face", "left", "top", "right", "bottom", "detector_score", "expression", "probability")
 
 
 def choose_format(wanted: Format | None, out: Path | None) -> Format:
-    """The format asked for, else the one the file's ending names, else a table.
+    """The requested format, or that of the file's ending, or a table.
 
     Raises:
-        ConfigError: The ending names no format.
+        ConfigError: No format has that ending.
     """
     if wanted is not None:
         return wanted
@@ -43,14 +44,14 @@ def choose_format(wanted: Format | None, out: Path | None) -> Format:
 def chunks(
     outcomes: Iterable[Outcome], form: Format, labels: LabelSet, *, single: bool, excel_safe: bool = False
 ) -> Iterator[str]:
-    """Pieces of text that make the whole when written one after the other; all but JSON lists come picture by picture.
+    """The output in pieces, to be written one after the other; in all formats but JSON, one for each picture.
 
     Args:
         outcomes: Results and failures, in order.
         form: The format.
         labels: Columns of probabilities in CSV.
-        single: One picture was asked for: JSON is one object instead of a list.
-        excel_safe: Text in CSV that a spreadsheet would run begins with an apostrophe.
+        single: A single picture was named: JSON is an object instead of a list.
+        excel_safe: In CSV, prefix text that a spreadsheet would run as a formula with an apostrophe.
     """
     if form == "json":
         records = [rounded(outcome.to_dict()) for outcome in outcomes]
@@ -65,12 +66,18 @@ def chunks(
         yield from (_table(outcome) for outcome in outcomes)
 
 
+def written_text(files: Iterable[Path]) -> str:
+    """``; wrote a.csv, a.mp4`` for the last line of a command; empty without files."""
+    names = ", ".join(printable(readable_path(file)) for file in files)
+    return f"; wrote {names}" if names else ""
+
+
 def _guarded(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else rounded(value)
 
 
 def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:
-    """A row a face; a picture without a face, or that could not be read, has one row with empty columns."""
+    """A row for each face; a picture without a face, or that could not be read, has one row with empty columns."""
     empty = [""] * (len(_FACE_COLUMNS) + len(labels))
     if isinstance(outcome, FailedImage):
         yield [outcome.source, "", "", *empty, str(outcome.error)]

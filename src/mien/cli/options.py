@@ -88,9 +88,11 @@ def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
         reading = ReadingOptions(**{name: given.pop(name) for name in names & given.keys()})
         command(**given, reading=reading)
 
+    # Annotations are evaluated here, since Typer resolves them in the module of the command.
     own, shared = signature(command, eval_str=True), signature(ReadingOptions, eval_str=True)
     parameters = list[Parameter]()
     for name, parameter in own.parameters.items():
+        # At the place of the parameter, which is where --help lists them.
         parameters += shared.parameters.values() if name == "reading" else [parameter]
     called.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     return called

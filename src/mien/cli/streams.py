@@ -1,7 +1,4 @@
-"""Standard output and error as every command has them: UTF-8, and an end in words where they cannot be written.
-
-It does not know what is written.
-"""
+"""Standard output and error of every command: UTF-8, and a clear error where they cannot be written."""
 
 import errno
 import io
@@ -12,22 +9,28 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO, TextIO
 
 from mien.errors import StorageError
+from mien.text import printable
 
-#: Exit code of a command whose reader went away, as of programs that SIGPIPE ends (128 and its number).
+#: Exit code when the reader of a pipe has gone: 128 and the number of SIGPIPE, as a shell reports it.
 _BROKEN_PIPE = 141
-#: A pipe whose reader is gone; Windows says EINVAL.
+#: Error numbers of a pipe without a reader; Windows reports EINVAL.
 _READER_GONE = {errno.EPIPE} | ({errno.EINVAL} if os.name == "nt" else set())
+
+
+def warn(text: str) -> None:
+    """A line of the command on standard error; text of files and devices is escaped."""
+    print(f"mien: {printable(text)}", file=sys.stderr)
 
 
 @contextmanager
 def guarded_streams() -> Iterator[None]:
-    """Write UTF-8 whatever the locale says; what cannot be encoded becomes an escape.
+    """Write UTF-8 whatever the locale; what cannot be encoded becomes an escape.
 
-    The streams of a test or a host program (anything but the process's own) are left as they are.
+    Streams that a test or a host program has put in place of the process's own are left unchanged.
 
     Raises:
         StorageError: Standard output is full or closed.
-        SystemExit: The reader of a pipe went away, which is no error.
+        SystemExit: The reader of a pipe has gone, which is not an error.
     """
     if sys.stdout is sys.__stdout__:
         sys.stdout = _Output(_raw(sys.stdout, 1), line_buffering=_is_terminal(sys.stdout))
@@ -37,18 +40,18 @@ def guarded_streams() -> Iterator[None]:
         yield
     finally:
         if isinstance(sys.stdout, _Output):
-            sys.stdout.flush()
+            sys.stdout.flush()  # errors of buffered text appear here, not while Python shuts down
 
 
 def _raw(stream: TextIO | None, number: int) -> BinaryIO:
-    """The bytes below a stream; of a closed one a file that cannot be written."""
+    """The binary stream below a text stream; for a closed one, a file that cannot be written."""
     if stream is not None:
         stream.flush()
         return stream.buffer
     with suppress(OSError):
         os.fstat(number)
         return open(number, "wb", closefd=False)
-    # Take the number, or the next file that is opened would get it and what other code prints.
+    # Occupy the number, or the next file to be opened would get it, and with it what other code prints.
     nothing = os.open(os.devnull, os.O_RDONLY)
     if nothing != number:
         os.dup2(nothing, number)
@@ -60,7 +63,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 class _Guarded(io.TextIOWrapper):
-    """UTF-8 text; an error of the system goes to :meth:`failed`."""
+    """UTF-8 text whose system errors are passed to :meth:`failed`."""
 
     def __init__(self, raw: BinaryIO, *, line_buffering: bool) -> None:
         super().__init__(raw, encoding="utf-8", errors="backslashreplace", line_buffering=line_buffering)
@@ -79,23 +82,25 @@ class _Guarded(io.TextIOWrapper):
             self.failed(err)
 
     def failed(self, err: OSError) -> None:
-        """What is still held goes nowhere, or it would fail once more when Python ends."""
+        """Discard what is buffered, which would fail again when Python exits, and report the error."""
         with suppress(OSError):
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, self.fileno())
             os.close(nothing)
-        self.told(err)
+        self.report(err)
 
-    def told(self, err: OSError) -> None:
-        """Say that the stream cannot be written, where that matters."""
+    def report(self, err: OSError) -> None:
+        """Report that the stream cannot be written; here, do nothing."""
 
 
 class _Output(_Guarded):
-    def told(self, err: OSError) -> None:
+    """Standard output: an error ends the command."""
+
+    def report(self, err: OSError) -> None:
         if err.errno in _READER_GONE:
             raise SystemExit(_BROKEN_PIPE) from None
         raise StorageError(f"cannot write standard output: {err.strerror}") from None
 
 
 class _Errors(_Guarded):
-    """Messages that nobody can read end nothing."""
+    """Standard error: messages that cannot be written do not end the command."""

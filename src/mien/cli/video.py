@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mien.cli.formats import written_text
 from mien.cli.options import (
     MaxPixelsOption,
     ReadingOptions,
@@ -19,6 +20,7 @@ from mien.cli.options import (
     ThreadsOption,
     with_reading_options,
 )
+from mien.cli.streams import warn
 from mien.expressions import USE_NOTICE
 from mien.imaging import MAX_PIXELS, readable_path
 from mien.render.text import counted
@@ -90,7 +92,7 @@ def video(
     analyzer = FrameAnalyzer(reading.load(threads=threads, max_pixels=max_pixels), settings, StageClock())
     outputs = VideoOutputs(None if to_stdout else out, save, plot, report)
     with _Progress(opened.info, quiet=quiet) as progress:
-        rows = [RowStream(sys.stdout)] if to_stdout else []
+        rows = [RowStream(sys.stdout)] if to_stdout else []  # not one of the outputs, which are files
         summary = record_video(opened, analyzer, outputs, resume=resume, listener=progress.step, sinks=rows)
     if not to_stdout:
         name = source if "://" in source else readable_path(Path(source))
@@ -114,14 +116,13 @@ def summary_text(source: str, summary: VideoSummary) -> str:
 def _report(summary: VideoSummary, files: list[Path], clock: StageClock | None) -> None:
     """Warnings, times and, as the last line, what was read and written, on standard error."""
     for warning in summary.warnings:
-        print(f"mien: {printable(warning)}", file=sys.stderr)
+        warn(warning)
     if clock is not None:
         print("\n".join(clock.lines(summary.frames)), file=sys.stderr)
     if summary.resumable:
-        print("mien: --resume continues the table", file=sys.stderr)
+        warn("--resume continues the table")
     read = f"{counted(summary.frames, 'frame')}, {counted(len(summary.tracks), 'face')}"
-    written = f"; wrote {', '.join(printable(readable_path(file)) for file in files)}" if files else ""
-    print(f"{read}{written}", file=sys.stderr)
+    print(f"{read}{written_text(files)}", file=sys.stderr)
     if summary.stopped:
         raise typer.Exit(_INTERRUPTED)
 

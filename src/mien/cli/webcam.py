@@ -1,4 +1,4 @@
-"""``mien webcam``: expressions live, in the terminal, in a browser, as JSON lines or as a video.
+"""``mien webcam``: live expressions in the terminal, in a browser, as JSON lines or as a video.
 
 Data goes to standard output, the live display to standard error.
 """
@@ -14,7 +14,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from mien.cli.formats import written_text
 from mien.cli.options import ReadingOptions, SmoothingOption, ThreadsOption, with_reading_options
+from mien.cli.streams import warn
 from mien.errors import StorageError
 from mien.expressions import USE_NOTICE
 from mien.render.style import EXPRESSION_COLORS, MUTED
@@ -31,6 +33,7 @@ from mien.video.sources.base import VideoSource
 from mien.video.sources.cameras import Camera, PlayedLive
 from mien.video.sources.open import open_video, spare_source
 
+#: Length of a full bar in characters.
 _BAR = 30
 _DEFAULT = VideoSettings()
 
@@ -72,6 +75,7 @@ def webcam(
     analyzer = FrameAnalyzer(pipeline, VideoSettings(smoothing_s=smoothing))
     with ExitStack() as stack:
         page = LivePage(port) if show else None
+        # A picture that is not shown in time is dropped; rows are not, so they have sinks of their own.
         shown: list[Sink] = [AnnotatedVideo(save, source.warnings)] if save else []
         shown += [page] if page else []
         # Rows are opened last, since that replaces an existing file: nothing else can fail afterwards.
@@ -97,7 +101,7 @@ def _watch(reading: LiveReading, sinks: OpenSinks, display: Live | None, seconds
         sinks.write(result)
         if display is not None:
             display.update(terminal_view(result, reading))
-        reading.note_shown(result)
+        reading.note_shown(result)  # after the display, so that the delay includes it
         if seconds is not None and result.timestamp_s >= seconds:
             return
 
@@ -136,11 +140,10 @@ def _stream(stack: ExitStack, path: Path) -> TextIO:
 
 def _report(source: VideoSource, reading: LiveReading, files: list[Path]) -> None:
     for warning in source.warnings:
-        print(f"mien: {warning}", file=sys.stderr)
-    written = f"; wrote {', '.join(map(str, files))}" if files else ""
+        warn(warning)
     print(
         f"{reading.read} frames read, {reading.dropped} dropped, delay p50 {reading.delay_ms():.0f} ms, "
-        f"p95 {reading.delay_ms(0.95):.0f} ms{written}",
+        f"p95 {reading.delay_ms(0.95):.0f} ms{written_text(files)}",
         file=sys.stderr,
     )
 

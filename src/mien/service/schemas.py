@@ -86,7 +86,7 @@ class ProblemSchema(Schema):
 class JobSchema(Schema):
     """The state of a video."""
 
-    id: str = Field(description="Random; whoever has it can fetch the results")
+    id: str = Field(description="Random; anyone who has it can fetch the results")
     name: str
     phase: Literal["uploading", "waiting", "running", "done", "failed", "canceled"]
     progress: float = Field(ge=0, le=1)

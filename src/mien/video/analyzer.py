@@ -107,7 +107,7 @@ class FrameAnalyzer:
         """Track numbers of the detected faces; the schedule adapts to how well they were predicted."""
         before = dict(self._tracker.expected(time_s))
         ids = self._tracker.update(faces, crops, time_s, after_cut=after_cut)
-        is_same_set = before.keys() == set(ids)  # nobody came or went
+        is_same_set = before.keys() == set(ids)  # no face came or went
         fits = (iou(before[track_id].box, face.box) for track_id, face in zip(ids, faces, strict=True))
         self._schedule.judge(min(fits, default=1.0) if is_same_set else 0.0)
         self._smoother.forget(but={track.track_id for track in self._tracker.tracks})

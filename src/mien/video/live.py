@@ -1,6 +1,6 @@
 """Live analysis: capturing, analyzing and showing run at the same time, and each takes the newest there is.
 
-source → newest frame → analyzer → newest result → whoever shows it
+source → newest frame → analyzer → newest result → display
 """
 
 from collections import deque

@@ -54,7 +54,7 @@ class VideoSummary:
         damaged: Number of frames that the decoder marked as damaged.
         hashes: SHA-256 of the model's file under ``model`` and of the detector's files by name.
         stopped: Whether the run was interrupted.
-        resumable: Whether the same call with ``resume`` goes on.
+        resumable: Whether the same call with ``resume`` would continue.
     """
 
     frames: int

@@ -108,7 +108,7 @@ class BatchingRecognizer(Recognizer):
         """The calls of one batch, and whether the thread should stop after it."""
         calls, faces, deadline = [first], len(first.faces), monotonic() + self._wait_s
         while faces < self.batch_size:
-            # All active callers wait already, so nobody else can join: take what is queued, and start.
+            # When all active callers wait already, no other can join: take what is queued, and start.
             patience = deadline - monotonic() if len(calls) < self._active() else 0
             try:
                 call = self._calls.get(timeout=patience) if patience > 0 else self._calls.get_nowait()

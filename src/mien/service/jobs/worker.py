@@ -69,7 +69,7 @@ class JobWorker:
         while not self._closing.is_set():
             try:
                 idle = not self._work_on_one()
-            except Exception:  # noqa: BLE001 - for example a full disk; later jobs go on
+            except Exception:  # noqa: BLE001 - for example a full disk; later jobs are still worked on
                 _LOG.exception("the jobs cannot be worked on")
                 idle = True
             if idle:

@@ -23,10 +23,10 @@ class RowStream:
 
     def write(self, result: FrameResult) -> None:
         self._stream.write(rows_text(result, self._labels, "jsonl"))
-        self._stream.flush()  # whoever reads a pipe gets each frame at once
+        self._stream.flush()  # the reader of a pipe gets each frame at once
 
     def close(self, ending: Ending) -> None:
-        """Leave the stream open; whoever opened it closes it."""
+        """Leave the stream open; its owner closes it."""
 
 
 def rows_text(result: FrameResult, labels: LabelSet, form: str) -> str:

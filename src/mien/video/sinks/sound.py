@@ -31,7 +31,7 @@ class SoundTrack:
 
     Args:
         av: PyAV.
-        source: The sound stream; its container is read by nobody else.
+        source: The sound stream; its container is not read elsewhere.
         output: The container that is written, before its first packet.
         warnings: Gets a sentence for each loss.
     """

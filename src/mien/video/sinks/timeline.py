@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mien.decision import DecisionRule, decide
 from mien.expressions import Expression, LabelSet
 from mien.geometry import Box, ByteArray
 from mien.video.results import FrameResult, Row
@@ -33,12 +32,12 @@ class TrackHistory:
         track_id: Its number.
         first_s: Time of its first frame.
         last_s: Time of its last frame.
-        seconds: For each label how long it was the named one, (classes,).
-        changes: How often the named expression changed.
+        seconds: For each label how long it was the most probable one, (classes,).
+        changes: How often the most probable expression changed.
         bins: By bin, the sum of the probabilities and their count, (classes + 1,).
         picture: The face where it was largest and surest, RGB uint8 (96, 96, 3); None if read back from a table.
         picture_worth: What the picture was chosen by.
-        expression: The named expression of the last frame.
+        expression: The most probable expression of the last frame.
     """
 
     track_id: int
@@ -61,8 +60,8 @@ class TrackSummary:
         first_s: Time of its first frame.
         last_s: Time of its last frame.
         seconds: How long it was on the screen.
-        shares: For each expression, the share of these seconds in which it was named.
-        changes: How often the named expression changed.
+        shares: For each expression, the share of these seconds in which it was the most probable.
+        changes: How often the most probable expression changed.
     """
 
     track_id: int
@@ -74,7 +73,7 @@ class TrackSummary:
 
     @property
     def top(self) -> Expression:
-        """The expression that was named longest."""
+        """The expression that was the most probable for the longest time."""
         return max(self.shares, key=lambda name: self.shares[name])
 
     def to_dict(self) -> dict[str, Any]:
@@ -90,11 +89,10 @@ class Timeline:
     Args:
         labels: Classes of the probabilities.
         step_s: Usual time from one read frame to the next, 0 if unknown.
-        decision: How an expression is named; None names the most probable.
     """
 
-    def __init__(self, labels: LabelSet, *, step_s: float = 0.0, decision: DecisionRule | None = None) -> None:
-        self.labels, self._weights = labels, None if decision is None else decision.weights
+    def __init__(self, labels: LabelSet, *, step_s: float = 0.0) -> None:
+        self.labels = labels
         self._longest_s = max(_LONGEST_FRAME_S, _LONGEST_FRAME_STEPS * step_s)
         self.bin_s = _FIRST_BIN_S
         self.tracks: dict[int, TrackHistory] = {}
@@ -157,7 +155,8 @@ class Timeline:
         if track_id not in self.tracks:
             self.tracks[track_id] = TrackHistory(track_id, now, now, np.zeros(len(self.labels)))
         track = self.tracks[track_id]
-        top = int(decide(probabilities, self._weights))  # index of the named label
+        # The most probable expression, whatever rule names it: rows of a table hold no rule.
+        top = int(np.argmax(probabilities))
         track.seconds[top] += self._step_s if self.frames > 1 else 1.0
         track.changes += track.expression is not None and track.expression != self.labels[top]
         track.expression, track.last_s = self.labels[top], now

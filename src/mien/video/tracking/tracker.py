@@ -90,7 +90,7 @@ class Tracker:
             faces: All that the detector found.
             crops: The gray crop (size, size) of each.
             time_s: Time of the frame.
-            after_cut: The picture changed as a whole: only a face that looks the same at its place goes on.
+            after_cut: The picture changed as a whole: only a face that looks the same at its place continues its track.
         """
         # A track that is gone stays for a while, so that its face can come back under its number.
         self.tracks = [track for track in self.tracks if track.present or time_s - track.seen_s <= self.max_lost_s]
