@@ -2,7 +2,7 @@
 
     python experiments/robustness.py DATA [--model NAME|FILE] [--split validation] [--count 3579]
 
-Rows of the protocol `votes`; accuracy is the expected one on drawn labels. Beyond its border, the edge of a face repeats.
+Rows of the protocol `votes`; accuracy is the expected one on drawn labels. Outside the face its edge pixels repeat.
 """
 
 import argparse

@@ -82,17 +82,17 @@ def webcam(
         sinks = stack.enter_context(OpenSinks(shown, source.info, pipeline.recognizer.labels, analyzer.clock))
         written = [RowStream(_stream(stack, jsonl))] if jsonl else []
         rows = stack.enter_context(OpenSinks(written, source.info, pipeline.recognizer.labels, analyzer.clock))
-        reading = LiveReading(source, analyzer, listener=rows.write)
+        results = LiveReading(source, analyzer, listener=rows.write)
         if page is not None:
             print(f"live picture: {page.address}", file=sys.stderr)
             webbrowser.open(page.address)
         display = None if quiet else stack.enter_context(Live(console=Console(stderr=True), transient=True))
         try:
-            _watch(reading, sinks, display, seconds)
+            _watch(results, sinks, display, seconds)
         except KeyboardInterrupt:
             source.warnings.append("ended by the keyboard")
             sinks.stop()
-    _report(source, reading, [path for path in (save, jsonl) if path is not None and path != Path("-")])
+    _report(source, results, [path for path in (save, jsonl) if path is not None and path != Path("-")])
 
 
 def _watch(reading: LiveReading, sinks: OpenSinks, display: Live | None, seconds: float | None) -> None:
