@@ -7,38 +7,22 @@ from typing import Annotated
 import typer
 
 from mien.cli.drawings import Drawings
-from mien.cli.options import (
-    DecisionOption,
-    DetectorFileOption,
-    DetectorOption,
-    DeviceOption,
-    LabelsOption,
-    MaxPixelsOption,
-    ModelOption,
-    PriorOption,
-)
-from mien.detection.registry import DEFAULT_DETECTOR
+from mien.cli.options import MaxPixelsOption, ReadingOptions, with_reading_options
 from mien.imaging import MAX_PIXELS
 from mien.recognition.explanation import explain as explain_face
-from mien.recognition.pipeline import load
 from mien.render.text import counted, percent
 from mien.runtime.files import file_key
 from mien.text import printable
 
 
+@with_reading_options
 def explain(
     photo: Annotated[Path, typer.Argument(help="The picture.")],
-    save: Annotated[Path, typer.Option(help="Folder for a picture a face.")],
+    save: Annotated[Path, typer.Option(help="Folder for a picture of each face.")],
     *,
     expression: Annotated[str | None, typer.Option(help="Explain this expression instead of the named one.")] = None,
-    model: ModelOption = "default",
-    detector: DetectorOption = DEFAULT_DETECTOR,
-    detector_file: DetectorFileOption = None,
-    labels: LabelsOption = "perceived",
-    prior: PriorOption = None,
-    decision: DecisionOption = "rule",
+    reading: ReadingOptions,
     max_pixels: MaxPixelsOption = MAX_PIXELS,
-    device: DeviceOption = "auto",
 ) -> None:
     """Draw for each face, from left to right, which parts speak for its expression (red) and against it (blue).
 
@@ -50,16 +34,7 @@ def explain(
 
         mien explain photo.jpg --save explained/ --expression anger
     """
-    pipeline = load(
-        model,
-        detector,
-        detector_file=detector_file,
-        labels=labels,
-        prior=prior,
-        decision=decision,
-        max_pixels=max_pixels,
-        device=device,
-    )
+    pipeline = reading.load(max_pixels=max_pixels)
     result = pipeline.predict(photo)
     wanted = None if expression is None else pipeline.recognizer.labels[pipeline.recognizer.labels.index(expression)]
     print(f"Found {counted(len(result.faces), 'face')} in {printable(str(photo))}")

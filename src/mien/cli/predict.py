@@ -82,19 +82,25 @@ def predict(
     outcomes = _read(pipeline, items, quiet=quiet or single)
     outcomes = tally.count(outcomes if save is None else _saved(outcomes, Drawings(save, read), tally))
     texts = chunks(outcomes, form, pipeline.recognizer.labels, single=single, excel_safe=excel_safe)
-    if out is not None:
-        write_text(out, "".join(texts))
-        tally.written += 1
-    else:
-        for text in texts:
-            sys.stdout.write(text)
-            sys.stdout.flush()
+    written = _write(texts, out)  # first: reading counts what --save writes in the same tally
+    tally.written += written
     for line in left_out.lines():
         print(f"mien: {line}", file=sys.stderr)
     if not quiet:
         print(tally.text(), file=sys.stderr)
     if tally.failed:
         raise typer.Exit(SourceError.exit_code)
+
+
+def _write(texts: Iterable[str], out: Path | None) -> int:
+    """Write a file at once, or standard output piece by piece; returns the number of files."""
+    if out is not None:
+        write_text(out, "".join(texts))
+        return 1
+    for text in texts:
+        sys.stdout.write(text)
+        sys.stdout.flush()  # results appear as they are computed, also in a pipe
+    return 0
 
 
 def _files(items: Iterable[Item]) -> set[Hashable]:
