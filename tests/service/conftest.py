@@ -2,7 +2,9 @@
 
 import math
 import shutil
+import ssl
 from collections.abc import Iterator
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -18,6 +20,14 @@ from tests.service.browsers import Browser, browser
 from tests.service.servers import Server, running
 from tests.small_models import write_model
 from tests.videos import scene, write_video
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates_are_read_once() -> Iterator[None]:
+    """httpx reads all of them for each call, which takes longer than the call; the servers here speak plain HTTP."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture(scope="session")

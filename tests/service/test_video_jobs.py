@@ -200,7 +200,7 @@ def test_where_the_system_tells_neither_cores_nor_locks_pictures_are_read(
     program = without(
         "import os, sys; del os.sched_getaffinity; os.process_cpu_count = os.cpu_count; sys.modules['fcntl'] = None"
     )
-    with running(tmp_path, model, program=program) as server:
+    with running(tmp_path, model, program=program, MIEN_CONCURRENCY="0") as server:
         assert httpx.post(f"{server.url}/v1/predict", content=photo).status_code == 200
         assert httpx.post(f"{server.url}/v1/video", content=b"x").status_code == 404
     code = (
