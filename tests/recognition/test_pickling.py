@@ -84,7 +84,7 @@ def test_forked_workers_that_inherit_a_used_pipeline_answer_the_same(small_model
         "    assert os.waitpid(child, 0)[1] == 0\n"
     )
     path = os.pathsep.join([str(REPOSITORY), *sys.path])
-    subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONPATH": path}, check=True, timeout=300)
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])

@@ -46,7 +46,7 @@ class Browser:
     def all(self, selector: str) -> list[WebElement]:
         return list(self.driver.find_elements(By.CSS_SELECTOR, selector))
 
-    def wait(self, condition: Callable[[], object], seconds: float = 30) -> None:
+    def wait(self, condition: Callable[[], object], seconds: float = 120) -> None:
         """Until the condition holds.
 
         Raises:

@@ -17,7 +17,7 @@ def submit(server: Server, content: bytes, name: str = "clip.mp4") -> str:
 
 
 def wait(job: str, *phases: str, at_least: float = 0.0) -> dict[str, Any]:
-    for _ in range(1200):
+    for _ in range(6000):
         record: dict[str, Any] = httpx.get(job).json()
         if record["phase"] in phases and record["progress"] >= at_least:
             JobSchema.model_validate(record)

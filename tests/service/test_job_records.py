@@ -215,7 +215,7 @@ def test_no_mutation_of_a_job_folder_stops_the_next_job(tmp_path: Path, request:
     soak = request.config.getoption("--soak", default=False)
     cases, seed = (500, secrets.randbelow(10**9)) if soak else (50, 7)
     command = [sys.executable, "-m", job_fuzz.__name__, str(seed), str(cases), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30 + cases, cwd=REPOSITORY)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300 + 5 * cases, cwd=REPOSITORY)
     assert (done.returncode, done.stdout) == (0, "sound\n"), f"seed {seed}: {done.stderr}"
 
 

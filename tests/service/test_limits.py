@@ -65,7 +65,7 @@ def test_too_many_faces_are_refused_in_a_video_too() -> None:
 
 def wait_until_at_work(server: Server, requests: int) -> None:
     """Until so many requests are being worked on beside the one that asks for the server's count of them."""
-    for _ in range(600):
+    for _ in range(6000):
         if f"\nmien_in_flight {requests + 1}.0\n" in httpx.get(f"{server.url}/metrics").text:
             return
         time.sleep(0.01)
@@ -98,7 +98,7 @@ def test_a_slow_upload_ends_and_frees_its_place(strict: Server, photo: bytes) ->
 )
 def test_headers_that_never_end_are_not_waited_for(strict: Server, beginning: bytes) -> None:
     with socket.create_connection(strict.address) as slow:
-        slow.settimeout(10)
+        slow.settimeout(60)
         slow.sendall(beginning)
         start = time.monotonic()
         while slow.recv(4096):

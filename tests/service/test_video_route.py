@@ -20,7 +20,7 @@ SHORT, LONG = b"one\ntwo\nthree\n", b"line\n" * 400
 
 
 def until(condition: Callable[[], object]) -> None:
-    for _ in range(1200):
+    for _ in range(6000):
         if condition():
             return
         time.sleep(0.05)

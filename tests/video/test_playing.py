@@ -39,7 +39,7 @@ def test_chromium_plays_the_annotated_video(driver: Any, tmp_path: Path) -> None
     driver.get((tmp_path / "page.html").as_uri())
     driver.execute_async_script("document.querySelector('video').play().then(arguments[0], arguments[0])")
     state = "const v = document.querySelector('video'); return [v.currentTime, v.videoWidth, v.videoHeight, v.duration]"
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while driver.execute_script(state)[0] < 0.5 and time.monotonic() < end:
         time.sleep(0.1)
     shown_s, width, height, length_s = driver.execute_script(state)
