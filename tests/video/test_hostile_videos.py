@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from mien.errors import CheckpointError
+from mien.errors import CheckpointError, SourceError
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.outputs import VideoOutputs
 from mien.video.resume import progress_file
+from mien.video.sources.open import open_video
 from tests.video.fuzz_videos import NAMES
 from tests.video.recording import Killed, killed_at, record
 from tests.videos import scene, write_video
@@ -32,6 +33,13 @@ def test_damaged_videos_are_read_or_refused_within_bounds(name: str, request: py
     read, refused = map(int, done.stdout.split()[-2:])
     assert read + refused == cases
     assert read > 0
+
+
+def test_streams_of_a_kind_that_does_not_exist_are_refused(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.avi", [scene([])] * 2)
+    path.write_bytes(path.read_bytes().replace(b"strf", b"junk"))
+    with pytest.raises(SourceError, match=r"a\.avi: no video stream, it holds unknown"):
+        open_video(path)
 
 
 def test_runs_that_are_killed_at_random_moments_end_with_the_same_bytes(

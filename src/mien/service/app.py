@@ -18,6 +18,9 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Scope
 
 from mien.expressions import USE_NOTICE
 from mien.runtime.memory import keep_memory_steady
@@ -53,7 +56,7 @@ def build_app(settings: ServiceSettings) -> FastAPI:
     install_error_handlers(app)
     for part in (predict, stream, video, about):
         app.include_router(part.router)
-    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    app.mount("/static", _Files(directory=_STATIC), name="static")
 
     @app.get("/", include_in_schema=False)
     async def page() -> FileResponse:
@@ -66,6 +69,15 @@ def build_app(settings: ServiceSettings) -> FastAPI:
         )
     app.add_middleware(RequestMiddleware, metrics=engine.metrics)  # added last, so that it is the outermost
     return app
+
+
+class _Files(StaticFiles):
+    """Files of the page; before Starlette 1.0 a zero byte in a path was an error of the server."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if "\0" in path:
+            raise HTTPException(404)
+        return await super().get_response(path, scope)
 
 
 def worker_app() -> FastAPI:

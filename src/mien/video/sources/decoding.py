@@ -23,6 +23,7 @@ from mien.runtime.optional import extra
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.stream import Stream
     from av.video.stream import VideoStream
 
 #: Protocols that a file may make the libraries open: itself and other files, never an address.
@@ -121,12 +122,17 @@ def video_stream(container: "InputContainer", name: str) -> "VideoStream":
         raise SourceError(f"{name}: cannot be read as a video (its codec is not known)")
     moving = [stream for stream in moving if stream.codec_context is not None]
     if not moving:
-        kinds = ", ".join(stream.type for stream in container.streams) or "nothing"
+        kinds = ", ".join(map(_kind, container.streams)) or "nothing"
         raise SourceError(f"{name}: no video stream, it holds {kinds}")
     best = max(moving, key=lambda stream: stream.width * stream.height)
     best.thread_type = "SLICE"
     best.codec_context.thread_count = _DECODER_THREADS  # by default one for each core of the host
     return best
+
+
+def _kind(stream: "Stream") -> str:
+    """``audio``, ``subtitle`` and so on; asked for the type of a kind that FFmpeg does not know, PyAV 16 crashes."""
+    return "unknown" if type(stream) is load_av().stream.Stream else str(stream.type)
 
 
 def decoded_frames(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
