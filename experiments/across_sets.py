@@ -1,9 +1,10 @@
 """Every shipped model on sets from elsewhere, whole and by group, and what cropping by the detector changes.
 
-    python experiments/across_sets.py lfw=FOLDER imfdb=FOLDER london=FOLDER [--detected lfw=FOLDER …] [--peers FILE]
+    python experiments/across_sets.py lfw=FOLDER … [--as-is lfw=FOLDER …] [--detected lfw=FOLDER …] [--peers FILE]
 
-Folders are prepared sets. Those of --detected are the same sets imported with `--crop detected`, judged by the default
-model on the same faces. Writes docs/explanation/other-sets.md. The sets are judged parts: read for finished models.
+Folders are prepared sets. Those of --as-is and --detected are the same sets imported with `--crop as-is` and with
+`--crop detected`, judged by the default model on the same faces. Writes docs/explanation/other-sets.md. The sets are
+judged parts: read for finished models.
 """
 
 import argparse
@@ -31,7 +32,7 @@ The shipped models on sets that nothing was trained on, chosen by or tuned to, o
 decision rule, with 95 % bootstrap intervals over the images. LFW is its judged part alone; labels of LFW and IMFDB are
 of one annotator each, London's are what the photographer asked for. Two photos of a person are not independent, which
 the intervals do not know. Made by `python experiments/across_sets.py`; [other data](../how-to/other-data.md) says how
-the sets are imported.
+the sets are imported; London's portraits with `--crop detected`, the others as they are.
 """
 CROPS = """## Crops
 
@@ -66,10 +67,10 @@ def of_groups(model: Recognizer, dataset: FerDataset) -> Iterator[Table]:
         yield from (first, last)
 
 
-def crops(model: Recognizer, sets: dict[str, FerDataset], detected: dict[str, FerDataset]) -> str:
+def crops(model: Recognizer, as_is: dict[str, FerDataset], detected: dict[str, FerDataset]) -> str:
     lines = ["| set | faces | faces found | whole picture | detected |", "|---|---:|---:|---|---|"]
     for name, dataset in detected.items():
-        whole, found = judged(model, sets[name]), judged(model, dataset)
+        whole, found = judged(model, as_is[name]), judged(model, dataset)
         rows = dataset.split_rows(default_split(dataset))
         seen = "" if dataset.found is None else f"{np.asarray(dataset.found)[rows].mean():.3f}"
         cells = f"{with_interval(whole, 'accuracy')} | {with_interval(found, 'accuracy')}"
@@ -80,11 +81,14 @@ def crops(model: Recognizer, sets: dict[str, FerDataset], detected: dict[str, Fe
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", type=named, nargs="+")
+    parser.add_argument("--as-is", type=named, nargs="*", default=[])
     parser.add_argument("--detected", type=named, nargs="*", default=[])
     parser.add_argument("--peers", type=Path)
     given = parser.parse_args()
     sets = {name: open_dataset(folder) for name, folder in given.sets}
-    detected = {name: open_dataset(folder) for name, folder in given.detected}
+    as_is, detected = ({n: open_dataset(f) for n, f in pairs} for pairs in (given.as_is, given.detected))
+    if as_is.keys() != detected.keys():
+        parser.error("--as-is and --detected name the same sets")
     models = {name: load_recognizer(name) for name in list_weights(aliases=False)}
     default = load_recognizer()
     results = {name: {m: judged(model, data) for m, model in models.items()} for name, data in sets.items()}
@@ -94,7 +98,7 @@ def main() -> None:
         page += f"\n## {name}\n\n{class_table(by_model[default.metadata.name]).to_markdown()}"
         page += "".join(f"\n{table.to_markdown()}" for table in of_groups(default, sets[name]))
     if detected:
-        page += "\n" + CROPS.format(model=default.metadata.name) + "\n" + crops(default, sets, detected)
+        page += "\n" + CROPS.format(model=default.metadata.name) + "\n" + crops(default, as_is, detected)
     write_text(PAGE, page)
     print(page)
 
