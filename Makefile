@@ -3,6 +3,7 @@
 # make test-newest  inference on the newest Python that is found         make docs    the site, every link checked
 # make soak         long runs of the fuzz and kill tests, random seeds   make wheel   wheel and sdist, tried in an empty environment
 # make weights      train the shipped models anew (many hours)           make clean   remove what these made
+# The three suites print the versions they ran with.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,8 +14,10 @@ LFW ?= data/lfw
 TORCH ?= torch==2.13.0
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 CODE = src tests benchmarks experiments tools examples notebooks docs
-# Old versions warn of each other's deprecations, so warnings are no errors there; coverage is measured once, by `test`.
-ELSEWHERE = -p no:cacheprovider -W default tests
+# Old versions warn of each other's deprecations, so warnings are no errors there; coverage is measured once, by `test`,
+# and what is slow (kills, fuzzing by schema, browsers that play videos) runs once, too. Many tests wait for servers, so
+# there are two at a time; a file stays in one process, and what its tests share is made once.
+ELSEWHERE = -m pytest -n 2 --dist loadfile -p no:cacheprovider -W default -m "not slow" tests
 
 .PHONY: demo test test-lowest test-newest soak lint docs wheel weights clean
 
@@ -26,7 +29,8 @@ demo: $(VENV)/bin/python
 
 test: $(VENV)/bin/python
 	$(PIP) $(TORCH) -e '.[test]'
-	$(VENV)/bin/python -m pytest --cov=mien --cov-report=term:skip-covered
+	$(VENV)/bin/python -m pip list --disable-pip-version-check
+	$(VENV)/bin/python -m pytest --durations 20 --cov=mien --cov-report=term:skip-covered
 
 # The lowest versions that pyproject.toml declares, chosen by uv. conftest.py leaves out what needs torch.
 test-lowest: $(VENV)/bin/python
@@ -34,7 +38,7 @@ test-lowest: $(VENV)/bin/python
 	$(VENV)/bin/uv venv --quiet --clear --python $(PYTHON) .venv-lowest
 	$(VENV)/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct -e '.[test-inference]'
 	$(VENV)/bin/uv pip list --python .venv-lowest/bin/python
-	.venv-lowest/bin/python -m pytest $(ELSEWHERE)
+	.venv-lowest/bin/python $(ELSEWHERE)
 
 # No torch here: its CPU build exists for one version of Python only, and inference never needs it.
 test-newest: $(VENV)/bin/python
@@ -42,7 +46,7 @@ test-newest: $(VENV)/bin/python
 	$(VENV)/bin/uv venv --quiet --clear --python "$$($(VENV)/bin/python tools/newest_python.py)" .venv-newest
 	$(VENV)/bin/uv pip install --quiet --python .venv-newest/bin/python --upgrade -e '.[test-inference]'
 	$(VENV)/bin/uv pip list --python .venv-newest/bin/python
-	.venv-newest/bin/python -m pytest $(ELSEWHERE)
+	.venv-newest/bin/python $(ELSEWHERE)
 
 soak: $(VENV)/bin/python
 	$(PIP) $(TORCH) -e '.[test]'

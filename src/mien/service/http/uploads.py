@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from pathlib import PurePosixPath
 from time import monotonic
 
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
@@ -125,6 +126,8 @@ async def _from_form(request: Request, settings: ServiceSettings) -> list[Upload
         if err.message.startswith("Too many fields"):
             raise RequestError("the form holds text, expected files", hint=SEND_HINT) from err
         raise RequestError(f"the form cannot be read: {err.message}", hint=SEND_HINT) from err
+    except FormParserError as err:  # old versions of Starlette let the errors of its parser through
+        raise RequestError(f"the form cannot be read: {err}", hint=SEND_HINT) from err
     try:
         return await _named_files(form)
     finally:
