@@ -50,16 +50,16 @@ def test_users_give_a_word_a_file_a_mapping_or_rates(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"joy": 1}', "no base rate is known of joy"),
+        ('{"joy": 1}', "the labels do not include joy"),
         ('{"fear": -1}', "fear is -1, expected a number"),
         ('{"fear": "1"}', "fear is '1', expected a number"),
         ('{"fear": true}', "fear is True, expected a number"),
         ('{"fear": NaN}', "fear is nan, expected a number"),
         ('{"fear": 0}', "all base rates are 0"),
         ("{}", "all base rates are 0"),
-        ("[1, 2]", "no base rates by name"),
+        ("[1, 2]", "expected an object of base rates by name"),
         ("fear", "not JSON"),
-        ("[" * 70000, "no base rates by name"),
+        ("[" * 70000, "expected an object of base rates by name"),
     ],
 )
 def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, content: str, message: str) -> None:

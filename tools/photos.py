@@ -1,4 +1,4 @@
-"""What every shipped model says of the capstone's nine photos, beside what its report says.
+"""The predictions of every shipped model on the capstone's nine photos, beside those of its report.
 
 Makes docs/reference/capstone-photos.md.
 

@@ -1,8 +1,8 @@
-"""Every score of the shipped models in README.md and MODEL_CARD.md, made anew.
+"""Write the test metrics of the shipped models into README.md and MODEL_CARD.md.
 
     python tools/scores.py DATA [--check]
 
-DATA is the prepared data set with both vote files. With --check nothing is written and a difference is an error.
+DATA is the prepared data set with both vote files. With --check nothing is written, and a difference is an error.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Reads the expression on every face of a picture, and trains and judges the network that does it.
+"""Reads the expression on every face of a picture; trains and evaluates the networks that do it.
 
     import mien
 
@@ -274,7 +274,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """A public name, whose module is imported on its first use."""
+    """Import a public name on its first use (PEP 562), so that ``import mien`` loads neither torch nor FFmpeg."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = globals()[name] = getattr(import_module(_MODULES[name]), name)

@@ -1,8 +1,6 @@
-"""How often each expression occurs where faces come from, and probabilities under other base rates than learned ones.
+"""Base rates of expressions, and changing the base rates that probabilities assume.
 
-    p'(c) = p(c) · new(c) / learned(c), then divided by the sum       (Saerens et al. 2002, equation 4)
-
-It does not know where probabilities come from.
+p'(c) = p(c) · new(c) / learned(c), then divided by the sum       (Saerens et al. 2002, equation 4)
 """
 
 import json
@@ -20,20 +18,20 @@ from mien.expressions import LabelSet
 
 #: The name of equal base rates.
 BALANCED = "balanced"
-#: A file of base rates is at most so long; eight numbers are far shorter.
+#: Largest file of base rates in bytes; eight numbers need far less.
 _MAX_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class BaseRates:
-    """The share of each expression among the faces that a model meets.
+    """The share of each expression among the faces that a model is applied to.
 
     Attributes:
-        labels: What the rates stand for, in order.
+        labels: The expressions, in order.
         rates: In the order of ``labels``, each in [0, 1]; they sum to one.
 
     Raises:
-        ConfigError: There are not as many rates as labels, one is negative or no number, or they do not sum to one.
+        ConfigError: There are not as many rates as labels, one is negative or not finite, or they do not sum to one.
     """
 
     labels: LabelSet
@@ -58,15 +56,15 @@ class BaseRates:
         """Rates or counts by name, divided by their sum; an expression that is left out has the rate 0.
 
         Raises:
-            ConfigError: A name is none of ``labels``, a value is no number or negative, or all are 0.
+            ConfigError: A name is not in ``labels``, a value is negative or not a number, or all are 0.
         """
         known = {str(label) for label in labels}
-        if strangers := sorted(str(name) for name in shares if str(name) not in known and shares[name] != 0):
+        if unknown := sorted(str(name) for name in shares if str(name) not in known and shares[name] != 0):
             raise ConfigError(
-                f"{source}: no base rate is known of {', '.join(strangers)}",
+                f"{source}: the labels do not include {', '.join(unknown)}",
                 hint=f"expected some of {', '.join(map(str, labels))}",
             )
-        for name, share in shares.items():
+        for name, share in shares.items():  # True and False are ints to Python, but not rates
             if isinstance(share, bool) or not isinstance(share, int | float) or not np.isfinite(share) or share < 0:
                 raise ConfigError(f"{source}: {name} is {share!r}, expected a number, 0 or more")
         total = sum(shares.values())
@@ -87,7 +85,7 @@ def read_base_rates(prior: Prior, labels: LabelSet) -> BaseRates:
     """The base rates that a user gave, for a head that answers ``labels``.
 
     Raises:
-        ConfigError: It is none of what :data:`Prior` says, or does not fit ``labels``.
+        ConfigError: It is in none of the forms of :data:`Prior`, or does not fit ``labels``.
         SourceError: The file cannot be read.
     """
     if isinstance(prior, BaseRates):
@@ -104,12 +102,14 @@ def read_base_rates(prior: Prior, labels: LabelSet) -> BaseRates:
             content = stream.read(_MAX_BYTES + 1)
     except OSError as err:
         raise SourceError(f"cannot read {path}: {err.strerror or err}") from err
-    try:
+    try:  # nested brackets beyond Python's recursion limit raise RecursionError
         record = json.loads(content) if len(content) <= _MAX_BYTES else None
     except (ValueError, RecursionError) as err:
         raise ConfigError(f"{path}: not JSON ({err})", hint='such as {"neutral": 0.5, "happiness": 0.5}') from err
     if not isinstance(record, dict):
-        raise ConfigError(f"{path}: no base rates by name", hint='such as {"neutral": 0.5, "happiness": 0.5}')
+        raise ConfigError(
+            f"{path}: expected an object of base rates by name", hint='such as {"neutral": 0.5, "happiness": 0.5}'
+        )
     return BaseRates.of_shares(record, labels, source=str(path))
 
 
@@ -121,12 +121,13 @@ def reweighted(
     Args:
         probabilities: (…, classes) under the rates ``learned``, in the order of its labels.
         learned: What the probabilities assume, all above 0.
-        wanted: What they are to assume, with the same labels.
+        wanted: The new rates, with the same labels.
 
     Returns:
-        Rows that sum to one; ``wanted`` itself for a row that has no probability where ``wanted`` has some.
+        Rows that sum to one. A row whose probabilities are all 0 where ``wanted`` is above 0 becomes ``wanted``.
     """
     weighed = probabilities.astype(np.float64) * (np.array(wanted.rates) / np.array(learned.rates))
-    total = weighed.sum(axis=-1, keepdims=True)
+    total = weighed.sum(axis=-1, keepdims=True)  # (…, 1)
+    # the inner np.where avoids a division by 0 in rows that the outer one replaces
     shares = np.where(total > 0, weighed / np.where(total > 0, total, 1.0), np.array(wanted.rates))
     return shares.astype(np.float32)

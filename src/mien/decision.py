@@ -1,8 +1,10 @@
-"""Which expression is named for given probabilities: the most probable one, after each was weighed by its class.
+"""The decision rule: which expression is named for given probabilities.
 
-The argmax of calibrated probabilities is right most often, and therefore hardly ever names a rare expression. One
-weight for each class moves that balance and leaves the probabilities alone. This module does not know where the weights
-come from (``mien.evaluation.decision_rule`` fits them) or what is done with the name.
+    named = argmax over classes of probability · weight
+
+The argmax of calibrated probabilities has the highest expected accuracy, but rarely names a rare expression. Weights by
+class trade a little of the former for the latter; the probabilities stay as they are.
+``mien.evaluation.decision_rule`` fits the weights.
 """
 
 from collections.abc import Mapping
@@ -16,21 +18,21 @@ from mien.errors import ConfigError, ShapeError
 from mien.expressions import LabelSet
 from mien.json_object import JsonObject
 
-#: ``rule`` names by the model's decision rule where it has one, ``argmax`` always names the most probable expression.
+#: ``rule`` applies the model's decision rule if it has one, ``argmax`` always names the most probable expression.
 Decision = Literal["rule", "argmax"]
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionRule:
-    """One positive weight for each class: the largest product of probability and weight is what is named.
+    """One positive weight for each class: the expression with the largest product of probability and weight is named.
 
     Attributes:
-        labels: What the weights stand for, in order.
+        labels: The expressions, in order.
         weights: In the order of ``labels``; only their ratios matter.
-        fitted: What they were fitted on and what that gained, for people to read.
+        fitted: The data they were fitted on and the metrics with and without them, for people.
 
     Raises:
-        ConfigError: There are not as many weights as labels, or one of them is not a positive number.
+        ConfigError: There are not as many weights as labels, or one is not a positive number.
 
     Examples:
         >>> from mien.expressions import Expression
@@ -57,10 +59,10 @@ class DecisionRule:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any], labels: LabelSet) -> "DecisionRule":
-        """What :meth:`to_dict` gave, for a model with these labels.
+        """Read what :meth:`to_dict` wrote, for a model with these labels.
 
         Raises:
-            ConfigError: A weight is missing, not positive, or of an expression that is not among ``labels``.
+            ConfigError: A weight is missing or not positive, or its expression is not in ``labels``.
         """
         weights: Mapping[str, float] = record["weights"]
         if set(weights) != {str(label) for label in labels}:
@@ -71,11 +73,11 @@ class DecisionRule:
 
 
 def decide(probabilities: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> npt.NDArray[np.int64]:
-    """Columns of the named expressions; of equals the first.
+    """Columns of the named expressions; among equals the first.
 
     Args:
         probabilities: (…, classes).
-        weights: Of the classes, (classes,), positive; None names the most probable.
+        weights: Of the classes, (classes,), positive; None names the most probable class.
 
     Returns:
         int64 (…).
@@ -83,9 +85,9 @@ def decide(probabilities: npt.ArrayLike, weights: npt.ArrayLike | None = None) -
     Raises:
         ShapeError: There are not as many weights as classes.
     """
-    weighed = np.asarray(probabilities)
+    weighed = np.asarray(probabilities)  # (…, classes)
     if weights is not None:
-        row = np.asarray(weights, np.float64)
+        row = np.asarray(weights, np.float64)  # (classes,)
         if row.shape != weighed.shape[-1:]:
             raise ShapeError(f"weights of shape {row.shape} for probabilities of shape {weighed.shape}")
         weighed = weighed * row

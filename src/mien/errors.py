@@ -1,29 +1,29 @@
-"""Every exception that mien raises on purpose, and the table of exit codes that the command line gives them.
+"""All exceptions that mien raises intentionally, with the exit codes of the command line.
 
-It knows nothing of where an error comes from; modules raise the leaf that fits.
+Each also derives from the built-in exception of its kind, so that callers may catch either.
 
     MienError
     ├── ConfigError            (ValueError)         exit 2   a setting is unknown or out of range
-    ├── DatasetFormatError     (ValueError)         exit 3   a data file does not hold what it should
-    ├── DatasetNotFoundError   (FileNotFoundError)  exit 3   a data file or prepared data set is not there
+    ├── DatasetFormatError     (ValueError)         exit 3   the content of a data file is not valid
+    ├── DatasetNotFoundError   (FileNotFoundError)  exit 3   a data file or prepared data set does not exist
     ├── ProtocolError          (LookupError)        exit 3   a protocol is unknown, or needs files that were not given
     ├── CheckpointError        (ValueError)         exit 3   a checkpoint is damaged or belongs to another run
     ├── StorageError           (OSError)            exit 3   a result could not be written
     ├── UnknownModelError      (LookupError)        exit 4   no model of that name
     ├── ModelFileError         (ValueError)         exit 4   a model file is damaged or not one of ours
     ├── ExportMismatchError    (ArithmeticError)    exit 4   the exported file disagrees with the network
-    ├── AdaptationError        (ArithmeticError)    exit 4   adapting a model would not make it better
+    ├── AdaptationError        (ArithmeticError)    exit 4   an adaptation would not improve the model
     ├── ShapeError             (ValueError)         exit 4   an array has the wrong shape, type or range
     ├── ImageDecodeError       (ValueError)         exit 5   bytes that are not a readable image
-    │   ├── ImageFormatError   (ValueError)         exit 5   content in no known or allowed format
+    │   ├── ImageFormatError   (ValueError)         exit 5   content of an unknown or forbidden format
     │   └── ImageSizeError     (ValueError)         exit 5   more pixels than allowed
     ├── SourceError            (OSError)            exit 5   a picture, video or camera cannot be opened
-    ├── RequestError           (ValueError)         exit 2   a client's request does not make sense
+    ├── RequestError           (ValueError)         exit 2   a client's request is not valid
     ├── AccessError            (PermissionError)    exit 2   a client has no valid token
-    ├── NotOfferedError        (LookupError)        exit 2   the service was started without what a client asks for
+    ├── NotOfferedError        (LookupError)        exit 2   the service does not offer what a client requests
     ├── LimitError             (ValueError)         exit 5   more bytes, pictures or faces than allowed
-    ├── BusyError              (BlockingIOError)    exit 5   as much is being worked on as is allowed
-    ├── OverdueError           (TimeoutError)       exit 5   it took longer than allowed
+    ├── BusyError              (BlockingIOError)    exit 5   the limit of concurrent work is reached
+    ├── OverdueError           (TimeoutError)       exit 5   a time limit is exceeded
     ├── WorkerError            (RuntimeError)       exit 5   a worker process crashed
     ├── UnknownDetectorError   (LookupError)        exit 2   no detector of that name
     └── MissingDependencyError (ImportError)        exit 6   an extra is not installed
@@ -35,10 +35,10 @@ from mien.text import printable
 
 
 class MienError(Exception):
-    """Root of all errors of this package.
+    """Base class of all errors of this package.
 
     Args:
-        text: What was expected, what came, and where; control characters in it, as of file names, become escapes.
+        text: What was expected, what was found, and where; control characters, as in file names, are escaped.
         hint: What to do next.
     """
 
@@ -56,13 +56,13 @@ class ConfigError(MienError, ValueError):
 
 
 class UnknownDetectorError(MienError, LookupError):
-    """No face detector goes by that name."""
+    """There is no face detector of that name."""
 
     exit_code = 2
 
 
 class RequestError(MienError, ValueError):
-    """A client's request does not make sense: no picture, a wrong field, a cut upload."""
+    """A client's request is not valid: no picture, a wrong field, an incomplete upload."""
 
     exit_code = 2
 
@@ -74,19 +74,19 @@ class AccessError(MienError, PermissionError):
 
 
 class NotOfferedError(MienError, LookupError):
-    """The service was started without what a client asks for; the hint says how it is offered."""
+    """The service was started without what a client requests; the hint names the option that enables it."""
 
     exit_code = 2
 
 
 class DatasetFormatError(MienError, ValueError):
-    """A data file does not hold what its format promises."""
+    """The content of a data file is not valid in its format."""
 
     exit_code = 3
 
 
 class DatasetNotFoundError(MienError, FileNotFoundError):
-    """A data file or a prepared data set is not where it was looked for."""
+    """A data file or a prepared data set does not exist."""
 
     exit_code = 3
 
@@ -110,7 +110,7 @@ class StorageError(MienError, OSError):
 
 
 class UnknownModelError(MienError, LookupError):
-    """No network or shipped model goes by that name."""
+    """There is no network or shipped model of that name."""
 
     exit_code = 4
 
@@ -122,13 +122,13 @@ class ModelFileError(MienError, ValueError):
 
 
 class ExportMismatchError(MienError, ArithmeticError):
-    """The exported file gives other probabilities than the network it came from."""
+    """The probabilities of an exported file differ from those of the network that it was exported from."""
 
     exit_code = 4
 
 
 class AdaptationError(MienError, ArithmeticError):
-    """Adapting a model to labeled faces would not make it better; nothing was written."""
+    """Adapting a model to labeled faces would not improve it; nothing was written."""
 
     exit_code = 4
 
@@ -140,13 +140,13 @@ class ShapeError(MienError, ValueError):
 
 
 class ImageDecodeError(MienError, ValueError):
-    """The bytes are no readable image, or one beyond the size caps."""
+    """The bytes are not a readable image, or one beyond the size limits."""
 
     exit_code = 5
 
 
 class ImageFormatError(ImageDecodeError):
-    """The content is in no known format, or in one that is not allowed here."""
+    """The content is of an unknown format, or of one that is not allowed here."""
 
 
 class ImageSizeError(ImageDecodeError):
@@ -160,19 +160,19 @@ class LimitError(MienError, ValueError):
 
 
 class BusyError(MienError, BlockingIOError):
-    """As much is being worked on as is allowed; the same request may pass later."""
+    """The limit of concurrent work is reached; the same request may succeed later."""
 
     exit_code = 5
 
 
 class OverdueError(MienError, TimeoutError):
-    """It took longer than allowed."""
+    """A time limit was exceeded."""
 
     exit_code = 5
 
 
 class WorkerError(MienError, RuntimeError):
-    """A worker process crashed, or failed in a way that nobody foresaw; it was replaced."""
+    """A worker process crashed or failed unexpectedly; it was replaced."""
 
     exit_code = 5
 

@@ -1,7 +1,4 @@
-"""The expressions, the class orders that data sets publish, and the maps between them.
-
-It does not know any image, network or file.
-"""
+"""The expressions, the class orders of published data sets, and the maps between them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +9,7 @@ from mien.errors import ConfigError
 
 
 class Expression(StrEnum):
-    """A visible configuration of the face; never a claim about what a person feels."""
+    """A visible facial expression; not a statement about what a person feels."""
 
     NEUTRAL = "neutral"
     HAPPINESS = "happiness"
@@ -50,7 +47,7 @@ class LabelSet:
         """Column of the expression called ``name``.
 
         Raises:
-            ConfigError: No expression of this set has that name; near names are in the hint.
+            ConfigError: No expression of this set has that name; similar names are in the hint.
         """
         names = [str(expression) for expression in self.expressions]
         if name not in names:
@@ -63,7 +60,7 @@ class LabelSet:
         """The set of expressions called ``names``, in their order.
 
         Raises:
-            ConfigError: A name is none of ours, or stands twice.
+            ConfigError: A name is not an expression, or is listed twice.
         """
         known = [str(expression) for expression in Expression]
         names = tuple(names)
@@ -72,11 +69,11 @@ class LabelSet:
                 near = get_close_matches(name, known) or known
                 raise ConfigError(f"no expression {name!r}", hint=f"did you mean {', '.join(near)}?")
         if len(set(names)) < len(names):
-            raise ConfigError(f"an expression stands twice in {', '.join(names)}", hint="name each once")
+            raise ConfigError(f"an expression is listed twice in {', '.join(names)}", hint="name each once")
         return cls(tuple(Expression(name) for name in names))
 
     def columns_from(self, other: "LabelSet") -> list[int | None]:
-        """For each expression of this set its column in ``other``, None where ``other`` lacks it."""
+        """For each expression of this set its column in ``other``; None if ``other`` lacks it."""
         return [other.expressions.index(e) if e in other.expressions else None for e in self.expressions]
 
 
@@ -101,8 +98,8 @@ EXPW_LABELS = FER2013_LABELS
 CKPLUS_LABELS = LabelSet((_E.ANGER, _E.CONTEMPT, _E.DISGUST, _E.FEAR, _E.HAPPINESS, _E.SADNESS, _E.SURPRISE))
 #: KDEF (Lundqvist et al. 1998), the letters 5 and 6 of a file name: AF AN DI HA NE SA SU.
 KDEF_LABELS = LabelSet((_E.FEAR, _E.ANGER, _E.DISGUST, _E.HAPPINESS, _E.NEUTRAL, _E.SADNESS, _E.SURPRISE))
-#: Words that published sets use for the eight: our names, FER2013's and CK+48's folders, KDEF's adjectives.
-#: Others, such as joy or fury, are nobody's published class of these and have to be mapped by whoever imports.
+#: Words of published sets for the eight expressions: our names, FER2013's and CK+48's folders, KDEF's adjectives.
+#: Other words, such as joy or fury, are not unambiguous; importing such labels needs a map.
 PUBLISHED_WORDS = {
     **{str(expression): expression for expression in Expression},
     "happy": _E.HAPPINESS,
@@ -114,7 +111,7 @@ PUBLISHED_WORDS = {
     "afraid": _E.FEAR,
 }
 
-#: What must stand wherever people meet a prediction.
+#: Shown wherever people see predictions.
 USE_NOTICE = (
     "Reads the expression that shows on a face, not what a person feels. Not for judging people: inferring "
     "emotions at work and in education is forbidden in the EU (AI Act, Art. 5(1)(f))."

@@ -1,6 +1,6 @@
-"""Boxes, facial key points and the frame that a crop is taken in, in pixels with the origin top left.
+"""Boxes, facial key points and crop frames, in pixels with the origin at the top left.
 
-It knows neither images nor detectors. Pixel *centers* lie at half integers: pixel (0, 0) covers [0, 1) × [0, 1).
+Pixel *centers* are at half integers: pixel (0, 0) covers [0, 1) × [0, 1).
 """
 
 from dataclasses import astuple, dataclass, fields
@@ -66,7 +66,7 @@ class Box:
 
 
 def intersection(first: Box, second: Box) -> float:
-    """Area that both cover."""
+    """Area that both boxes cover, in square pixels."""
     across = min(first.right, second.right) - max(first.left, second.left)
     down = min(first.bottom, second.bottom) - max(first.top, second.top)
     return max(0, across) * max(0, down)
@@ -104,29 +104,29 @@ def corner_ious(corners: "FloatArray", others: "FloatArray") -> "FloatArray":
 def upright_sampling(
     center: Point, step: Point, roll_deg: float, side: int
 ) -> tuple[float, float, float, float, float, float]:
-    """Pillow's affine map from a square result to the turned part of a picture that it shows upright.
+    """Pillow's affine map that shows a rotated part of a picture upright, in a square result.
 
     Args:
         center: Of the part, in pixels of the picture.
-        step: Pixels of the picture from one pixel of the result to the next, across and down the upright part.
-        roll_deg: By which the part is turned in the picture, clockwise.
+        step: Pixels of the picture per pixel of the result, across and down the upright part.
+        roll_deg: Rotation of the part in the picture, clockwise.
         side: Of the result in pixels.
 
     Returns:
-        (a, b, c, d, e, f): the result's (x, y) shows the picture's (a·x + b·y + c, d·x + e·y + f).
+        (a, b, c, d, e, f): (x, y) of the result is (a·x + b·y + c, d·x + e·y + f) of the picture.
     """
     turn_cos, turn_sin = cos(radians(roll_deg)), sin(radians(roll_deg))
     a, b = step[0] * turn_cos, -step[1] * turn_sin
     d, e = step[0] * turn_sin, step[1] * turn_cos
-    half = side / 2  # the result's center shows the part's center
+    half = side / 2  # the center of the result maps to the center of the part
     return a, b, center[0] - (a + b) * half, d, e, center[1] - (d + e) * half
 
 
 @dataclass(frozen=True, slots=True)
 class FaceLandmarks:
-    """Key points of a face in pixels. Right and left are the person's own: an upright ``right_eye`` lies left.
+    """Key points of a face in pixels. Right and left are the person's: on an upright face ``right_eye`` has smaller x.
 
-    ``right_ear`` and ``left_ear`` are None where a detector gives five points only.
+    ``right_ear`` and ``left_ear`` are None for detectors of five points.
     """
 
     right_eye: Point
@@ -138,20 +138,20 @@ class FaceLandmarks:
 
     @property
     def roll_deg(self) -> float:
-        """Angle of the line from the right to the left eye, in (-180, 180]; positive is clockwise on the screen."""
+        """Angle of the line from the right to the left eye, in (-180, 180]; positive is clockwise in the picture."""
         (x0, y0), (x1, y1) = self.right_eye, self.left_eye
         return degrees(atan2(y1 - y0, x1 - x0))
 
     def to_dict(self) -> dict[str, list[float] | None]:
-        """Each point as [x, y] by name; None for an ear that the detector does not give."""
+        """Each point as [x, y] by name; None for an ear that the detector does not return."""
         return {item.name: list(at) if (at := getattr(self, item.name)) else None for item in fields(self)}
 
 
 @dataclass(frozen=True, slots=True)
 class CropFrame:
-    """Where a detector puts its box inside the training frame, in fractions of the frame's side.
+    """The position of a detector's box inside the training crop, in fractions of the crop's side.
 
-    A crop that shows a face as training did is the inverse of this map applied to a detected box.
+    Applying the inverse to a detected box gives the crop that frames the face as in training.
 
     Examples:
         >>> CropFrame(0.25, 0.25, 0.5, 0.5).crop_box(Box(100, 100, 200, 200))
@@ -164,7 +164,7 @@ class CropFrame:
     height: float
 
     def crop_box(self, face: Box) -> Box:
-        """The square crop around ``face``; its side is the geometric mean of what width and height imply."""
+        """The square crop around ``face``; its side is the geometric mean of those implied by width and height."""
         side = float(np.sqrt(max(face.width, 0) / self.width * max(face.height, 0) / self.height))
         center_x, center_y = face.center
         left = center_x - (self.x + self.width / 2) * side
@@ -172,7 +172,7 @@ class CropFrame:
         return Box(left, top, left + side, top + side)
 
 
-#: The detected box is the training frame: what ``whole`` and unmeasured detectors use.
+#: The detected box is the crop: for the detector ``whole``, and for detectors whose frame was not measured.
 WHOLE_FRAME = CropFrame(0.0, 0.0, 1.0, 1.0)
 
 FloatArray = npt.NDArray[np.float32]

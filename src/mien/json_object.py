@@ -1,4 +1,4 @@
-"""The type of records that are plain JSON: what lies in metadata, manifests and run records."""
+"""The type of plain JSON records, as in metadata, manifests and run records."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,4 @@
-"""What a model file says of itself: the record that ``model.onnx`` carries and everything else reads.
-
-It does not open model files; it turns a record into the string that lies in one and back.
-"""
+"""The metadata record of a model file, and its JSON form, which ``model.onnx`` carries."""
 
 import json
 from collections.abc import Mapping
@@ -33,7 +30,7 @@ _RENAMED = {"licence": "license", "scores": "metrics"}
 class InputSpec:
     """The input tensor: float32 of shape (N, channels, size, size) with values in [low, high].
 
-    Normalization lies inside the network, so that this is the whole contract.
+    The network itself normalizes, so that callers need to know nothing else.
     """
 
     size: int = 48
@@ -54,9 +51,9 @@ class HeadSpec:
     Attributes:
         output: Name of the tensor.
         labels: What its columns mean, in order.
-        temperature: By which its logits are divided inside the file; 1 is uncalibrated.
-        priors: The base rates that its probabilities assume; None where they are not known.
-        decision: How an expression is named from its probabilities; None names the most probable.
+        temperature: Divides the logits inside the file; 1 means uncalibrated.
+        priors: The base rates that its probabilities assume; None if unknown.
+        decision: The decision rule; None names the most probable expression.
 
     Raises:
         ConfigError: Base rates or decision rule do not fit the labels.
@@ -86,7 +83,7 @@ class HeadSpec:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "HeadSpec":
-        """What :meth:`to_dict` gave."""
+        """Read what :meth:`to_dict` wrote."""
         labels = _labels(record["labels"])
         return cls(record["output"], labels, record["temperature"], *_priors_and_decision(record, labels))
 
@@ -99,19 +96,19 @@ class ModelMetadata:
         name: Short name, such as ``capstone``; files are named after it.
         labels: What the columns of the output mean, in order.
         input: The input tensor.
-        frames: Where each detector's box lies in the training frame; a detector that is absent uses its own default.
-        upright_from_deg: Roll from which a face is turned upright before it is cropped.
-        temperature: By which the logits are divided inside the file; 1 is uncalibrated.
-        priors: The base rates that the probabilities assume, the training labels' shares; None where unknown.
-        decision: How an expression is named from the probabilities; None names the most probable.
-        heads: All outputs by the convention of their labels: ``perceived`` always, made of ``labels``,
-            ``temperature``, ``priors`` and ``decision``, and ``intended`` where the file has a second output.
+        frames: Position of each detector's box in the training crop; detectors that are absent use their default.
+        upright_from_deg: Faces with at least this roll in degrees are turned upright before they are cropped.
+        temperature: Divides the logits inside the file; 1 means uncalibrated.
+        priors: The base rates that the probabilities assume, those of the training labels; None if unknown.
+        decision: The decision rule; None names the most probable expression.
+        heads: All outputs by the convention of their labels: always ``perceived``, made of ``labels``,
+            ``temperature``, ``priors`` and ``decision``, and ``intended`` if the file has a second output.
         training: Origin: data hashes, configuration, seed, recipe hash, versions.
-        metrics: Figures on named protocols, as ``{"validation/votes": {"kl": …}}``.
-        version: Of the package that exported the file.
+        metrics: Metrics by split and protocol, as ``{"validation/votes": {"kl": …}}``.
+        version: Version of the package that exported the file.
         license: Of the weights.
-        use_notice: What it is for and what it is not.
-        adaptation: Of a file that ``mien adapt`` made: on what, with which gain, and the record of the file before.
+        use_notice: Intended use and its limits.
+        adaptation: Of a file that ``mien adapt`` made: the labels, the gain, and the original file's record.
 
     Raises:
         ConfigError: The name is a path, a head has another name, or base rates or decision rule do not fit the labels.
@@ -135,18 +132,19 @@ class ModelMetadata:
 
     def __post_init__(self) -> None:
         if self.name in {"", ".", ".."} or any(sign in self.name for sign in "/\\\0"):
-            raise ConfigError(f"a model cannot be called {self.name!r}", hint="give it a name that a file can have")
-        if strangers := sorted(self.heads.keys() - set(get_args(LabelConvention))):
-            raise ConfigError(f"heads {strangers}", hint=f"expected some of {', '.join(get_args(LabelConvention))}")
+            raise ConfigError(f"a model cannot be called {self.name!r}", hint="use a name that is valid as a file name")
+        if unknown := sorted(self.heads.keys() - set(get_args(LabelConvention))):
+            raise ConfigError(f"heads {unknown}", hint=f"expected some of {', '.join(get_args(LabelConvention))}")
         for name, head in self.heads.items():
-            if strangers := [str(label) for label in head.labels if label not in self.labels]:
-                raise ConfigError(f"the head {name} answers {strangers}, which the model's labels lack")
+            if unknown := [str(label) for label in head.labels if label not in self.labels]:
+                raise ConfigError(f"the head {name} has labels {unknown} that the model's labels lack")
         first = HeadSpec(OUTPUT_NAME, self.labels, self.temperature, self.priors, self.decision)
         others = {name: head for name, head in self.heads.items() if name != PERCEIVED}
+        # the first head is stored once, in the fields above, as in files that have no heads; frozen, so set this way
         object.__setattr__(self, "heads", {PERCEIVED: first} | others)
 
     def head(self, convention: LabelConvention) -> HeadSpec:
-        """The output that answers by this convention of labels.
+        """The output for a convention of labels.
 
         Raises:
             ConfigError: The file has no such head, or there is no such convention.
@@ -162,7 +160,7 @@ class ModelMetadata:
 
     @property
     def network(self) -> str | None:
-        """Name of the architecture, None where the file does not say; ``model`` in files of earlier versions."""
+        """Name of the architecture, None if the file does not name it; ``model`` in files of earlier versions."""
         config = self.training.get("config", {})
         name: str | None = config.get("network", config.get("model"))
         return name
@@ -185,10 +183,10 @@ class ModelMetadata:
 
     @classmethod
     def from_json(cls, text: str, *, source: str = "model file") -> "ModelMetadata":
-        """Read the record back.
+        """Read what :meth:`to_json` wrote, in this version or an earlier one.
 
         Raises:
-            ModelFileError: The text is no such record; ``source`` is named.
+            ModelFileError: The text is not such a record; ``source`` is named.
         """
         try:
             record = json.loads(text)
@@ -220,7 +218,7 @@ def _labels(names: list[str]) -> LabelSet:
 
 
 def _priors_and_decision(record: Mapping[str, Any], labels: LabelSet) -> tuple[BaseRates | None, DecisionRule | None]:
-    """Files of before there were any have neither."""
+    """Base rates and decision rule of a record; None for files of versions that had neither."""
     priors, decision = record.get("priors"), record.get("decision")
     return (
         None if priors is None else BaseRates(labels, tuple(priors[label] for label in labels)),

@@ -1,7 +1,4 @@
-"""Model files as the package ``onnx`` sees them: opened for editing, and written with their record.
-
-It does not run networks; ``mien.runtime.onnx`` does.
-"""
+"""Reading and writing model files as ``onnx`` graphs with their metadata; ``mien.runtime.onnx`` runs them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def open_model(path: Path) -> "tuple[ModelProto, ModelMetadata]":
-    """The network and the record of a model file.
+    """The graph and the metadata of a model file.
 
     Raises:
-        ModelFileError: The file is not there, is damaged, or carries no metadata of this package.
+        ModelFileError: The file does not exist, is damaged, or carries no metadata of this package.
         MissingDependencyError: The package onnx is not installed.
     """
     with extra("adapt"):
@@ -41,7 +38,7 @@ def open_model(path: Path) -> "tuple[ModelProto, ModelMetadata]":
 
 
 def write_model(model: "ModelProto", metadata: ModelMetadata, path: Path) -> int:
-    """Write a network with its record, all or nothing; the size in bytes.
+    """Write a graph with its metadata, all or nothing, and return the file's size in bytes.
 
     Raises:
         StorageError: The file cannot be written.

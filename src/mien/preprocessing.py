@@ -1,7 +1,4 @@
-"""From a detected face to the tensor that a network reads: the one copy that training and inference share.
-
-It does not know detectors or networks, only where a box lies and what an input tensor must look like.
-"""
+"""From a detected face to the network's input tensor; training and inference share this code."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil, cos, isfinite, radians, sin
@@ -18,14 +15,14 @@ from mien.metadata import InputSpec
 #: Weights of red, green and blue in gray (ITU-R BT.601), the gray that FER2013 was made with.
 LUMA_601 = (0.299, 0.587, 0.114)
 
-#: At most so many samples a pixel and axis when a large face is averaged down.
+#: Largest number of samples per pixel and axis when a large face is averaged.
 _MAX_SAMPLES = 16
 
 
 def face_crop_box(box: Box, frame: CropFrame, *, roll_deg: float = 0.0) -> Box:
-    """The square that shows a detected face as training did, for :func:`crop_face` with the same ``roll_deg``.
+    """The square that frames a detected face as in training, for :func:`crop_face` with the same ``roll_deg``.
 
-    The frame's offset from the box is given for an upright face; it turns with the face.
+    The frame's offset from the box is that of an upright face; it rotates with the face.
     """
     upright = frame.crop_box(box)
     (box_x, box_y), (crop_x, crop_y) = box.center, upright.center
@@ -42,7 +39,7 @@ def crop_face(image: ByteArray, box: Box, *, roll_deg: float = 0.0, size: int = 
     Args:
         image: RGB uint8 (H, W, 3).
         box: The part to show, in pixels; float and partly outside is fine.
-        roll_deg: Angle of the face, clockwise on the screen; the crop is turned back by it about the box's center.
+        roll_deg: Rotation of the face, clockwise; the crop is rotated back by it about the center of the box.
         size: Side of the result in pixels.
 
     Raises:
@@ -72,10 +69,10 @@ def to_model_input(crops: npt.NDArray[Any] | Sequence[npt.NDArray[Any]], spec: I
     Args:
         crops: Gray faces of shape (N, size, size), (N, size, size, 1) or (N, 1, size, size), or a sequence of
             (size, size); uint8 in [0, 255] or float in [0, 1].
-        spec: What the network asks for.
+        spec: The network's input.
 
     Raises:
-        ShapeError: Another shape, type or range came; the message says which.
+        ShapeError: The crops have another shape, type or range.
     """
     side = spec.size
     array = np.asarray(crops)  # (N, side, side), or with one channel first or last
@@ -123,7 +120,7 @@ def _gray_around(image: ByteArray, box: Box, roll_deg: float) -> tuple[FloatArra
     return np.asarray(part @ np.array(LUMA_601, np.float32), np.float32), left, top  # (span, span)
 
 
-#: Where each detector puts its box in FER2013's frame: medians over its training images
+#: Position of each detector's box in FER2013's crops: medians over its training images
 #: (experiments/crop_geometry.py).
 DEFAULT_FRAMES: Mapping[str, CropFrame] = {
     "blazeface": CropFrame(0.069, 0.156, 0.864, 0.864),

@@ -1,7 +1,4 @@
-"""Text of strangers, such as names of files, made fit for one line of a terminal, a message or a log.
-
-It does not know where the text is shown.
-"""
+"""Making untrusted text, such as file names, safe for one line of a terminal, a message or a log."""
 
 import unicodedata
 
@@ -12,11 +9,11 @@ _JOINERS = "\u200c\u200d"
 
 
 def printable(text: str, *, limit: int | None = None) -> str:
-    r"""The text on one line: what would move a cursor is shown as an escape, what is no Unicode as a diamond.
+    r"""The text on one line, with control characters as escapes and invalid Unicode as replacement characters.
 
     Args:
-        text: Anything.
-        limit: At most so many characters; of longer text the middle is left out.
+        text: Any text.
+        limit: Largest number of characters; the middle of longer text is left out.
 
     Examples:
         >>> printable("esc\x1b[31mred\n.jpg")

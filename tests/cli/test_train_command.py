@@ -36,7 +36,7 @@ def test_recipes_are_listed_shown_and_copied(tmp_path: Path, capsys: pytest.Capt
     assert run("recipes", "copy", "ferplus-cnn-fast", tmp_path / "mine.toml") == 0
     assert (tmp_path / "mine.toml").read_text() == text
     assert run("recipes", "copy", "ferplus-cnn-fast", tmp_path / "mine.toml") == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert run("recipes", "copy", "research", tmp_path / "research") == 0
     assert len(list((tmp_path / "research").iterdir())) == len(list_recipes("research"))
 
@@ -91,7 +91,7 @@ def test_a_mismatch_is_told_before_anything_is_measured(
     out = tmp_path / "run"
     assert run("train", recipe, "--data", prepared, "--out", out) == 2
     message = capsys.readouterr().err
-    assert "the recipe trains on lab too, which is not given" in message
+    assert "the recipe also trains on lab, which is not given" in message
     assert "--data lab=FOLDER" in message
     assert run("train", recipe, "--data", f"lab={prepared}", "--out", out) == 2
     assert "0 data sets without a name, expected one" in capsys.readouterr().err
@@ -128,6 +128,6 @@ def test_teachers_that_are_asked_once_tell_how_far_they_are(
     taught: list[str | Path] = ["--set", "teacher_share=0.5", "--teacher", tmp_path / "first", "--teacher", "resnet"]
     capsys.readouterr()
     assert run("train", recipe, *options, "--out", tmp_path / "second", *taught) == 0
-    assert "the teachers' answers, 94 of 94" in capsys.readouterr().err
+    assert "the teachers' probabilities, 94 of 94" in capsys.readouterr().err
     teachers = RunFolder(tmp_path / "second").read_record().teachers
     assert [teacher.name for teacher in teachers] == ["first", "resnet.onnx"]

@@ -100,10 +100,10 @@ def test_an_expression_that_the_model_does_not_know_gets_nothing(dataset: FerDat
 @pytest.mark.parametrize(
     ("output", "says"),
     [
-        (np.full((2, 7), 1 / 7), r"gave shape \(2, 7\), expected \(2, 8\)"),
-        (np.full((2, 8), np.nan), "gave no probabilities: values nan"),
-        (np.full((2, 8), 1.0), "gave no probabilities: .* sums 8 … 8"),
-        (np.eye(8)[:2] * 3 - 0.25, "gave no probabilities: values -0.25"),
+        (np.full((2, 7), 1 / 7), r"output has shape \(2, 7\), expected \(2, 8\)"),
+        (np.full((2, 8), np.nan), "output is not probabilities: values nan"),
+        (np.full((2, 8), 1.0), "output is not probabilities: .* sums 8 … 8"),
+        (np.eye(8)[:2] * 3 - 0.25, "output is not probabilities: values -0.25"),
     ],
 )
 def test_output_that_is_no_probability_is_refused(dataset: FerDataset, output: np.ndarray, says: str) -> None:

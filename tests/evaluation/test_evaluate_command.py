@@ -203,7 +203,7 @@ def test_pickled_predictions_are_not_loaded(
 ) -> None:
     np.save(tmp_path / "said.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     assert _run("--predictions", str(tmp_path / "said.npy"), "--data", str(data_folder)) == 4
-    assert "no array of numbers" in capsys.readouterr().err
+    assert "not an array of numbers" in capsys.readouterr().err
 
 
 def test_groups_stand_in_the_record_of_their_protocol(

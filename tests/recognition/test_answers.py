@@ -144,13 +144,13 @@ def test_other_answers_share_the_loaded_network(model: Path, faces: np.ndarray, 
 def test_what_a_model_cannot_answer_is_an_error(model: Path, bare: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="model bare has no head for intended labels"):
         load(bare, labels="intended")
-    with pytest.raises(ConfigError, match="model bare does not say which base rates it learned"):
+    with pytest.raises(ConfigError, match="model bare does not record the base rates"):
         load(bare, prior="balanced")
     with pytest.raises(ConfigError, match="labels 'meant'"):
         load(model, labels="meant")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="decision 'weights'"):
         load(model, decision="weights")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="no base rate is known of contempt"):
+    with pytest.raises(ConfigError, match="the labels do not include contempt"):
         load(model, labels="intended", prior={"contempt": 1})
     with pytest.raises(SourceError, match="missing"):
         load(model, prior=tmp_path / "missing.json")
@@ -167,5 +167,5 @@ def test_a_file_must_have_the_outputs_that_its_metadata_names(tmp_path: Path) ->
 
 def test_a_head_with_labels_of_its_own_is_refused() -> None:
     seven = replace(TWO_HEADS, labels=FER2013_LABELS, priors=None, decision=None, heads={})
-    with pytest.raises(ConfigError, match=r"the head intended answers \['contempt'\]"):
+    with pytest.raises(ConfigError, match=r"the head intended has labels \['contempt'\]"):
         replace(seven, heads={"intended": HeadSpec("intended_probabilities", FERPLUS_LABELS)})

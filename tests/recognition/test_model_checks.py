@@ -16,9 +16,9 @@ from tests.recognition.hostile_models import write
 
 EVEN = np.full((1, 8), 1 / 8)
 ANSWERS = {
-    "no numbers": (EVEN * np.nan, "output probabilities is values that are no numbers"),
-    "one no number": (np.array([[np.nan, *[1 / 7] * 7]]), "no numbers"),
-    "infinite": (np.array([[np.inf, *[0.0] * 7]]), "no numbers"),
+    "no numbers": (EVEN * np.nan, "output probabilities is values that are not finite"),
+    "one no number": (np.array([[np.nan, *[1 / 7] * 7]]), "not finite"),
+    "infinite": (np.array([[np.inf, *[0.0] * 7]]), "not finite"),
     "sum of four": (EVEN * 4, "rows that sum to 4, expected 1"),
     "sum of a half": (EVEN / 2, r"rows that sum to 0\.5"),
     "above one": (np.array([[9.0, -8.0, *[0.0] * 6]]), r"values in \[-8, 9\], expected \[0, 1\]"),

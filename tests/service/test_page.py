@@ -14,6 +14,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from mien.adaptation.labeled import read_labeled
 from mien.detection.registry import build_detector
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE
 from mien.metadata import ModelMetadata
@@ -131,7 +132,9 @@ def test_below_the_chosen_confidence_nothing_is_named(page: Browser, files: list
     assert "Face 1: uncertain" in page.one("#result").text
 
 
-def test_the_keyboard_goes_through_faces_and_corrects_labels_for_mien_adapt(page: Browser, files: list[Path]) -> None:
+def test_the_keyboard_goes_through_faces_and_corrects_labels_for_mien_adapt(
+    page: Browser, files: list[Path], library: ExpressionPipeline
+) -> None:
     choose(page, files[1])
     assert not page.one("#save-labels").is_displayed()
     cards = page.all("#result .face")
@@ -151,6 +154,9 @@ def test_the_keyboard_goes_through_faces_and_corrects_labels_for_mien_adapt(page
             with Image.open(BytesIO(archive.read(row["path"]))) as crop:
                 assert crop.width == crop.height
                 assert len(build_detector().detect(np.asarray(crop.convert("RGB")))) == 1
+    read = read_labeled(path, library)
+    assert [str(library.recognizer.labels[at]) for at in read.labels] == ["fear", "sadness"]
+    assert read.not_found == 0
     ActionChains(page.driver).send_keys("0").perform()
 
 

@@ -76,7 +76,7 @@ def test_a_camera_has_the_options_too(server: Server, models: tuple[Path, Path],
         ({"prior": "rates.json"}, 400, "expected 'balanced' or base rates by name"),  # never a file of the server
         ({"prior": "/etc/passwd"}, 400, "expected 'balanced'"),
         ({"prior": "[1]"}, 400, "expected 'balanced'"),
-        ({"prior": '{"joy": 1}'}, 400, "no base rate is known of joy"),
+        ({"prior": '{"joy": 1}'}, 400, "the labels do not include joy"),
         ({"prior": '{"fear": NaN}'}, 400, "expected a number"),
         ({"prior": '{"fear": -1}'}, 400, "expected a number"),
         ({"prior": "[" * 900}, 400, "expected 'balanced'"),

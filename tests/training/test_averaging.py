@@ -67,7 +67,7 @@ def test_it_is_a_run_folder_that_says_what_it_is_the_mean_of(
 def test_it_cannot_be_resumed(runs: Runs, made_dataset: FerDataset, tmp_path: Path) -> None:
     average_runs(runs, tmp_path / "mean")
     before = (tmp_path / "mean" / "best.pt").read_bytes()
-    with pytest.raises(CheckpointError, match="mean of several runs, which has no next epoch"):
+    with pytest.raises(CheckpointError, match="mean of several runs, which cannot be resumed"):
         train(TINY, made_dataset, tmp_path / "mean", resume=True)
     assert (tmp_path / "mean" / "best.pt").read_bytes() == before
 
@@ -95,6 +95,6 @@ def test_what_cannot_be_averaged_is_refused_and_nothing_written(runs: Runs, tmp_
 
 
 def test_a_folder_that_stands_there_is_kept(runs: Runs) -> None:
-    with pytest.raises(CheckpointError, match="first: is there already"):
+    with pytest.raises(CheckpointError, match="first: exists already"):
         average_runs(runs, runs[0])
     assert RunFolder(runs[0]).read_record().best

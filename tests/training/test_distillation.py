@@ -107,7 +107,7 @@ def test_a_run_begins_with_the_weights_it_is_told_to(made_dataset: FerDataset, t
     assert begun.name == "1"
     with pytest.raises(CheckpointError, match="was run with another start"):
         train(still, made_dataset, tmp_path / "run", initialization=Initialization(teachers[0]), resume=True)
-    with pytest.raises(CheckpointError, match="holds a tiny network, the recipe wants capstone"):
+    with pytest.raises(CheckpointError, match="holds a tiny network, expected capstone"):
         train(
             replace(still, network="capstone"),
             made_dataset,
@@ -124,7 +124,7 @@ def test_a_larger_network_begins_where_the_smaller_one_ended(made_dataset: FerDa
         begun = Initialization(tmp_path / "small").build_network(replace(still, network=larger)).eval()
         with torch.no_grad():
             assert torch.allclose(begun(faces), RunFolder(small.folder).load_network()(faces), atol=1e-5)
-    with pytest.raises(CheckpointError, match="holds a resnet network, the recipe wants inception"):
+    with pytest.raises(CheckpointError, match="holds a resnet network, expected inception"):
         train(
             replace(still, network="inception"),
             made_dataset,

@@ -113,7 +113,7 @@ def test_a_whole_chain_is_one_call_that_goes_on_where_it_was_stopped(
 
 
 def test_what_is_not_there_is_named_and_what_ships_stands_in(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="builds on ferplus-resnet, which is not there") as caught:
+    with pytest.raises(CheckpointError, match="depends on ferplus-resnet, which does not exist") as caught:
         find_initialization(load_recipe("ferplus-resnet-distilled"), tmp_path)
     assert "mien train ferplus-resnet --out" in str(caught.value.hint)
     found = find_initialization(load_recipe("ferplus-two-heads"), tmp_path)
@@ -125,8 +125,8 @@ def test_what_is_not_there_is_named_and_what_ships_stands_in(tmp_path: Path) -> 
     ("text", "message"),
     [
         ('extends = "own"\n', "extends itself"),
-        ('average = ["x"]\nnetwork = "tiny"\n', "averages runs and sets network"),
-        ('average = ["x"]\nstart = "y"\n', "averages runs and has start"),
+        ('average = ["x"]\nnetwork = "tiny"\n', "has average and network"),
+        ('average = ["x"]\nstart = "y"\n', "has average and start"),
         ('network = "tiny"\nteachers = "x"\n', "teachers is 'x', expected a list"),
         ('network = "tiny"\nstart = 1\n', "start is 1, expected the name of a recipe"),
         ('network = "tiny"\n[ship]\nnam = "x"\n', r"\[ship\] is"),
@@ -144,7 +144,7 @@ def test_recipes_in_a_circle_and_no_recipes_are_refused(tmp_path: Path) -> None:
         load_chain(str(tmp_path))
     for name, other in (("a", "b"), ("b", "a")):
         (tmp_path / f"{name}.toml").write_text(f'network = "tiny"\nstart = "{other}"\n')
-    with pytest.raises(ConfigError, match="in a circle"):
+    with pytest.raises(ConfigError, match="in a cycle"):
         load_chain(str(tmp_path))
 
 

@@ -175,13 +175,13 @@ def test_files_that_are_something_else_are_refused(run: Path, faces: Tensor, tmp
     with pytest.raises(CheckpointError, match="not the weights of a network of mien"):
         load_float_weights(tmp_path / "bad.safetensors")
     nameless = export_onnx(RunFolder(run).load_network(), tmp_path / "x.onnx", metadata=ModelMetadata("x")).path
-    with pytest.raises(CheckpointError, match="does not say which network"):
+    with pytest.raises(CheckpointError, match="do not name the network"):
         read_network(nameless, faces)
     other = ModelMetadata("x", training={"config": {"network": "capstone"}})
     wrong = export_onnx(RunFolder(run).load_network(), tmp_path / "y.onnx", metadata=other).path
     with pytest.raises(CheckpointError, match="holds no weights for"):
         read_network(wrong, faces)
-    with pytest.raises(CheckpointError, match="no run folder, no file and no shipped model"):
+    with pytest.raises(CheckpointError, match="not a run folder, a file or a shipped model"):
         find_weights("nowhere")
 
 
@@ -189,7 +189,7 @@ def test_a_network_with_layers_of_another_kind_cannot_be_read_back(faces: Tensor
     path = tmp_path / "vit.onnx"
     metadata = ModelMetadata("vit", training={"config": {"network": "vit"}})
     export_onnx(build_network("vit").eval(), path, metadata=metadata)
-    with pytest.raises(CheckpointError, match="cannot be read back"):
+    with pytest.raises(CheckpointError, match="cannot be read from a model file"):
         read_network(path, faces)
 
 

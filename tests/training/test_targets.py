@@ -66,7 +66,7 @@ def test_majority_is_judged_on_the_faces_of_all_votes_and_its_loss_on_those_with
 
 
 def test_a_second_panel_that_is_not_there_is_missed(made_dataset: FerDataset) -> None:
-    with pytest.raises(ConfigError, match='wants panels = "both"'):
+    with pytest.raises(ConfigError, match='has panels = "both"'):
         targets(replace(made_dataset, panel_votes=None), "soft", panels="both")
 
 

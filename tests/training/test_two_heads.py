@@ -210,8 +210,8 @@ def test_data_that_do_not_fit_the_recipe_are_refused_at_once(
     with_set = replace(TINY, data=(FurtherData("lab"),))
     unknown = replace(made_dataset, emotions=np.full(len(made_dataset), 255, np.uint8))
     for config, dataset, sets, message in (
-        (with_set, made_dataset, {}, "trains on lab too, which is not given"),
-        (TINY, made_dataset, {"lab": labeled}, r"data lab are given and the recipe has no such \[\[data\]\] table"),
+        (with_set, made_dataset, {}, "also trains on lab, which is not given"),
+        (TINY, made_dataset, {"lab": labeled}, r"data lab are given, but the recipe has no such \[\[data\]\] table"),
         (TINY, unknown, {}, "none of FER2013's own labels"),
     ):
         with pytest.raises(ConfigError, match=message):
@@ -295,7 +295,7 @@ def test_a_share_of_the_first_weights_is_kept(made_dataset: FerDataset, tmp_path
             rows = len(start[name])
             assert torch.allclose(values[:rows], (start[name] + reached[name][:rows]) / 2, atol=1e-6), name
             assert torch.equal(values[rows:], reached[name][rows:])
-    with pytest.raises(ConfigError, match=r"start_share is 0\.5 and there is no start"):
+    with pytest.raises(ConfigError, match=r"start_share is 0\.5, but no start"):
         train(config, made_dataset, tmp_path / "x")
     train(replace(one, network="resnet", epochs=1), made_dataset, tmp_path / "narrow", precision="32-true")
     wide = replace(config, network="resnet-wide")
@@ -315,7 +315,7 @@ def test_gamma_bends_gray_values_within_its_range() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"data": [{"name": "a"}, {"name": "a"}]}, "a stands there twice"),
+        ({"data": [{"name": "a"}, {"name": "a"}]}, "a is listed twice"),
         ({"data": [{"name": "a b"}]}, "name is 'a b', expected a word"),
         ({"data": [{"name": "a", "wait": 1}]}, r"\[\[data\]\]: no setting 'wait'"),
         ({"data": [{"name": "a", "teacher_share": 2.0}]}, "teacher_share is 2.0, expected 0 to 1"),

@@ -1,5 +1,6 @@
-"""A model of one's own from a handful of labeled faces: a small layer behind the network, fitted, judged and written.
+"""Adapting a model to a few labeled faces: a small layer behind the network is fitted, judged and written to a file.
 
-labeled.py → crops → network → log probabilities ┐
-                              layer.py: fitting ←┴→ judging.py: cross-validation → run.py → onnx_layer.py → file
+labeled.py, prepared.py → crops → network → log probabilities ┐
+                                         layer.py: fitting ←──┴→ judging.py: cross-validation
+                                                                      └→ run.py → onnx_layer.py → model file
 """

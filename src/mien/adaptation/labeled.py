@@ -1,70 +1,42 @@
-"""Labeled faces as users have them: a folder a class, a table, a zip of the service's page, or a prepared data set.
+"""Reading labeled faces: one folder per class, a table, the zip that the service's page offers, or a prepared data set.
 
-It does not fit anything. A picture of exactly the network's size is a face that was cropped before; in any other the
-largest face is looked for, and where none is found the whole picture stands for it.
+A picture of exactly the network's input size is taken as a crop. In any other picture the largest detected face is
+used, and the whole picture where no face is detected.
 """
 
 import csv
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from io import StringIO
 from pathlib import Path, PurePosixPath
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
-import numpy.typing as npt
 
-from mien.data.dataset import open_dataset
-from mien.data.protocols import NO_LABEL, plurality
+from mien.adaptation.faces import LabeledFaces
+from mien.adaptation.prepared import read_dataset, read_decided_rows
+from mien.data.decisions import DECISION_COLUMNS
 from mien.data.splits import Split
-from mien.errors import DatasetFormatError, DatasetNotFoundError, MienError
-from mien.expressions import FERPLUS_LABELS, Expression, LabelSet
+from mien.errors import ConfigError, DatasetFormatError, DatasetNotFoundError, MienError
+from mien.expressions import FERPLUS_LABELS, PUBLISHED_WORDS, Expression
 from mien.geometry import WHOLE_FRAME, Box, ByteArray, FloatArray
 from mien.imaging import IMAGE_SUFFIXES, load_image
-from mien.preprocessing import crop_face, to_model_input
+from mien.preprocessing import crop_face
 from mien.recognition.pipeline import ExpressionPipeline
+from mien.runtime.translation import translate_errors
 
-#: Words that label tables use besides the names of the expressions.
-_WORDS = {
-    "angry": Expression.ANGER,
-    "disgusted": Expression.DISGUST,
-    "afraid": Expression.FEAR,
-    "fearful": Expression.FEAR,
-    "happy": Expression.HAPPINESS,
-    "sad": Expression.SADNESS,
-    "surprised": Expression.SURPRISE,
-    "contemptuous": Expression.CONTEMPT,
-} | {str(expression): expression for expression in Expression}
-#: The table inside a zip, and the columns that name a picture.
+#: Label words that are understood without a map, in lower case.
+_WORDS = {**PUBLISHED_WORDS, "contemptuous": Expression.CONTEMPT}
+#: The table inside a zip, and the columns that may hold the path of a picture.
 _ZIP_TABLE, _PATH_COLUMNS = "labels.csv", ("path", "file", "image")
-#: A table and a picture inside a zip are at most so large; what claims more is refused before it is unpacked.
+#: Largest table, and largest picture inside a zip; larger declared sizes are refused before anything is unpacked.
 _MAX_TABLE_BYTES, _MAX_PICTURE_BYTES = 64 << 20, 64 << 20
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LabeledFaces:
-    """Faces as the network sees them, with their labels.
-
-    Attributes:
-        crops: float32 (n, size, size) in [0, 1].
-        labels: Columns of the model's labels, int64 (n,).
-        persons: Who is shown, str (n,), "" where unknown; the faces of one person are judged together.
-        not_found: How many pictures show no face that the detector finds; they stand as they are.
-        source: Where they come from.
-    """
-
-    crops: FloatArray
-    labels: npt.NDArray[np.int64]
-    persons: npt.NDArray[np.str_]
-    not_found: int
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """One labeled picture: a file or encoded bytes, with what messages call it."""
+    """One labeled picture, as a file or as a function that gives its encoded bytes; ``place`` is for messages."""
 
     place: str
     content: Path | Callable[[], bytes]
@@ -73,39 +45,56 @@ class _Item:
 
 
 def read_labeled(
-    source: Path, pipeline: ExpressionPipeline, *, mapped: Mapping[str, str] | None = None, split: Split = "all"
+    source: Path,
+    pipeline: ExpressionPipeline,
+    *,
+    mapped: Mapping[str, str] | None = None,
+    split: Split = "all",
+    dataset: Path | None = None,
 ) -> LabeledFaces:
     """The labeled faces of ``source``.
 
     Args:
-        source: A folder with a folder for each class; a ``.csv`` of ``path, label`` and perhaps ``person``, with paths
-            beside it; a ``.zip`` of pictures with such a ``labels.csv``; or a prepared data set.
-        pipeline: Finds the faces and says how the network sees them.
+        source: A folder with one folder per class; a ``.csv`` with the columns ``path``, ``label`` and optionally
+            ``person``, paths relative to the table; a ``.zip`` of pictures with such a ``labels.csv``; a prepared data
+            set; or the ``decisions.csv`` of an audit.
+        pipeline: Detects and crops the faces.
         mapped: Label in the source to an expression: ``{"smiling": "happiness"}``.
         split: Of a prepared data set.
+        dataset: The prepared data set that a ``decisions.csv`` belongs to.
 
     Raises:
-        DatasetNotFoundError: It is not there.
-        DatasetFormatError: It is none of these, a label is unknown, or a picture cannot be read.
+        DatasetNotFoundError: ``source`` does not exist.
+        DatasetFormatError: It is in none of these forms, a label is unknown, or a picture cannot be read.
+        ConfigError: A ``decisions.csv`` without its data set, or a data set without one.
     """
     words = _WORDS | {theirs.lower(): _expression(ours, "the map", _WORDS) for theirs, ours in (mapped or {}).items()}
-    if (source / "manifest.json").is_file():
-        return _prepared(source, pipeline, split)
-    if source.is_dir():
-        items = _folder(source)
-    elif source.suffix.lower() == ".zip":
-        return _zipped(source, pipeline, words)
-    elif source.is_file():
-        items = _table(_text(source), source.parent, str(source))
-    else:
-        raise DatasetNotFoundError(
-            f"{source}: no such folder or file", hint="give labeled faces, see mien adapt --help"
+    table = _text(source) if source.is_file() and source.suffix.lower() != ".zip" else None
+    if (table is not None and _is_decisions(table)) != (dataset is not None):
+        raise ConfigError(
+            f"{source}: a decisions.csv and the data set that it belongs to are given together or not at all",
+            hint="--data decisions.csv --dataset FOLDER",
         )
-    return _read(items, pipeline, words, str(source))
+    if dataset is not None:
+        return read_decided_rows(source, dataset, pipeline.recognizer.metadata)
+    if table is not None:
+        return _read(_table(table, source.parent, str(source)), pipeline, words, str(source))
+    if (source / "manifest.json").is_file():
+        return read_dataset(source, pipeline.recognizer.metadata, split)
+    if source.is_dir():
+        return _read(_folder(source), pipeline, words, str(source))
+    if source.is_file():
+        return _zipped(source, pipeline, words)
+    raise DatasetNotFoundError(f"{source}: no such folder or file", hint="give labeled faces, see mien adapt --help")
+
+
+def _is_decisions(table: str) -> bool:
+    header = table.partition("\n")[0].split(",")
+    return tuple(name.strip().lower() for name in header) == DECISION_COLUMNS
 
 
 def _folder(source: Path) -> Iterator[_Item]:
-    """Pictures of the folders in ``source``, whose names are the labels."""
+    """All pictures below the folders in ``source``; the name of the folder is the label."""
     for folder in sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")):
         for path in sorted(folder.rglob("*")):
             if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
@@ -113,36 +102,38 @@ def _folder(source: Path) -> Iterator[_Item]:
 
 
 def _table(text: str, folder: Path, place: str) -> Iterator[_Item]:
-    """Rows of a table of path, label and perhaps person; paths are relative to ``folder``."""
+    """The pictures that a table lists; paths are relative to ``folder``."""
     for number, path, label, person in _rows(text, place):
         yield _Item(f"{place}, row {number}: {path}", folder / path, label, person)
 
 
 def _zipped(source: Path, pipeline: ExpressionPipeline, words: Mapping[str, Expression]) -> LabeledFaces:
-    try:
-        with ZipFile(source) as archive:
-            members = {info.filename: info.file_size for info in archive.infolist()}
-            tables = [name for name in members if PurePosixPath(name).name == _ZIP_TABLE]
-            if not tables:
-                raise DatasetFormatError(f"{source}: holds no {_ZIP_TABLE}", hint="the page's download has one")
-            folder = PurePosixPath(tables[0]).parent
-            text = _decoded(_unpacked(archive, tables[0], members, _MAX_TABLE_BYTES), f"{source}: {tables[0]}")
-            items = (
-                _Item(
-                    f"{source}: {path}",
-                    partial(_unpacked, archive, str(folder / path), members, _MAX_PICTURE_BYTES),
-                    label,
-                    person,
-                )
-                for _, path, label, person in _rows(text, f"{source}: {tables[0]}")
+    """The faces of a zip, read without unpacking it to disk."""
+    # a damaged zip raises whatever its compression raises: zlib, lzma and zipfile have errors of their own
+    with (
+        translate_errors(lambda why: DatasetFormatError(f"{source}: not a readable zip ({why})")),
+        ZipFile(source) as archive,
+    ):
+        members = {info.filename: info.file_size for info in archive.infolist()}
+        table = next((name for name in members if PurePosixPath(name).name == _ZIP_TABLE), None)
+        if table is None:
+            raise DatasetFormatError(f"{source}: holds no {_ZIP_TABLE}", hint="the service's page makes such a zip")
+        folder, place = PurePosixPath(table).parent, f"{source}: {table}"
+        text = _decoded(_unpacked(archive, table, members, _MAX_TABLE_BYTES), place)
+        items = (
+            _Item(
+                f"{source}: {path}",
+                partial(_unpacked, archive, str(folder / path), members, _MAX_PICTURE_BYTES),
+                label,
+                person,
             )
-            return _read(items, pipeline, words, str(source))
-    except (BadZipFile, OSError, NotImplementedError, RuntimeError) as err:
-        raise DatasetFormatError(f"{source}: not a readable zip ({err})") from err
+            for _, path, label, person in _rows(text, place)
+        )
+        return _read(items, pipeline, words, str(source))
 
 
 def _unpacked(archive: ZipFile, name: str, members: Mapping[str, int], most: int) -> bytes:
-    if name not in members:
+    if name not in members:  # names are looked up, never written to disk: "../" has no meaning here
         raise DatasetFormatError(f"{archive.filename}: there is no {name} in it")
     if members[name] > most:
         raise DatasetFormatError(f"{archive.filename}: {name} has {members[name]:,} bytes, expected at most {most:,}")
@@ -169,13 +160,15 @@ def _decoded(content: bytes, place: str) -> str:
 
 
 def _rows(text: str, place: str) -> Iterator[tuple[int, str, str, str]]:
-    """(number, path, label, person) of each row of a table with a header."""
+    """(line, path, label, person) of each row of a table; ``person`` is "" where the table has no such column."""
     try:
         reader = csv.DictReader(StringIO(text), skipinitialspace=True)
         names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
         path_column = next((names[name] for name in _PATH_COLUMNS if name in names), None)
         if path_column is None or "label" not in names:
-            raise DatasetFormatError(f"{place}: the columns are {list(names)}, expected path, label and perhaps person")
+            raise DatasetFormatError(
+                f"{place}: the columns are {list(names)}, expected path, label and optionally person"
+            )
         for number, row in enumerate(reader, start=2):
             person = row.get(names.get("person", ""), "") or ""
             yield number, (row[path_column] or "").strip(), (row[names["label"]] or "").strip(), person.strip()
@@ -186,7 +179,7 @@ def _rows(text: str, place: str) -> Iterator[tuple[int, str, str, str]]:
 def _read(
     items: Iterator[_Item], pipeline: ExpressionPipeline, words: Mapping[str, Expression], source: str
 ) -> LabeledFaces:
-    """Decode and crop one picture after the other."""
+    """Decode and crop the pictures one by one, so that one is in memory at a time."""
     labels, crops, columns, persons = pipeline.recognizer.labels, [], [], []
     not_found = 0
     for item in items:
@@ -202,16 +195,18 @@ def _read(
         persons.append(item.person)
         not_found += not found
     if not crops:
-        raise DatasetFormatError(f"{source}: holds no labeled pictures", hint="a folder for each class, or path, label")
+        raise DatasetFormatError(
+            f"{source}: holds no labeled pictures", hint="one folder per class, or a table of paths"
+        )
     return LabeledFaces(np.stack(crops), np.array(columns), np.array(persons, np.str_), not_found, source)
 
 
 def face_of(picture: ByteArray, pipeline: ExpressionPipeline) -> tuple[FloatArray, bool]:
-    """The face of a picture as the network sees it, (size, size) in [0, 1], and whether one was found."""
+    """The largest face of a picture as the network sees it, (size, size) in [0, 1], and whether one was detected."""
     size = pipeline.recognizer.metadata.input.size
     height, width = picture.shape[:2]
     whole = Box(0.0, 0.0, float(width), float(height))
-    if (height, width) != (size, size):
+    if (height, width) != (size, size):  # otherwise it was cropped before
         faces = pipeline.detector.detect(picture)
         if faces:
             return pipeline.crop(picture, max(faces, key=lambda face: face.box.area)), True
@@ -223,33 +218,6 @@ def _expression(word: str, place: str, words: Mapping[str, Expression]) -> Expre
     if found is None:
         raise DatasetFormatError(
             f"{place}: label {word[:40]!r} is none of {', '.join(map(str, FERPLUS_LABELS))}",
-            hint=f"--map happiness={word[:40]} says what it is",
+            hint=f"map it to an expression, such as --map happiness={word[:40]}",
         )
     return found
-
-
-def _prepared(folder: Path, pipeline: ExpressionPipeline, split: Split) -> LabeledFaces:
-    """The rows of a prepared data set that have one label: the published one, else the most voted."""
-    dataset = open_dataset(folder)
-    rows = dataset.split_rows(split)
-    if dataset.labels is not None:
-        columns = dataset.labels[rows].astype(np.int64)
-    else:
-        votes = plurality(dataset.votes[rows])
-        columns = np.where(votes.any(axis=1), votes.argmax(axis=1), NO_LABEL)
-    kept = columns < len(FERPLUS_LABELS)
-    rows, columns = rows[kept], columns[kept]
-    if not len(rows):
-        raise DatasetFormatError(f"{folder}: no image of split {split} has a label")
-    ours: LabelSet = pipeline.recognizer.labels
-    at = np.array([ours.index(label) for label in FERPLUS_LABELS])
-    persons = np.full(len(rows), "") if dataset.persons is None else np.asarray(dataset.persons[rows])
-    not_found = 0 if dataset.found is None else int(np.count_nonzero(~dataset.found[rows]))
-    crops = to_model_input(dataset.images[rows], pipeline.recognizer.metadata.input)[:, 0]
-    return LabeledFaces(crops, at[columns], persons.astype(np.str_), not_found, str(folder))
-
-
-def counted_labels(faces: LabeledFaces, labels: LabelSet) -> dict[str, int]:
-    """How many faces each label has, in label order, those without any left out."""
-    counts = Counter(faces.labels.tolist())
-    return {str(label): counts[at] for at, label in enumerate(labels) if counts[at]}

@@ -1,9 +1,9 @@
-"""The layer inside a model file: put behind the outputs of a network, and taken out again.
+"""The layer inside a model file: appended behind the outputs of a network, and removed again.
 
     probabilities of the network ┬ clip, log ┐
     intended probabilities       ┴ clip, log ┴→ matrix, bias → softmax → probabilities
 
-It edits graphs and does not know how a layer was fitted.
+It edits graphs; ``layer.py`` fits what they compute.
 """
 
 from typing import TYPE_CHECKING
@@ -17,23 +17,23 @@ from mien.runtime.optional import extra
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-#: Before the names of all nodes and tensors of the layer, and of the outputs of the network behind which it stands.
+#: Name prefixes: of all nodes and tensors of the layer, and of the network's former outputs.
 _LAYER, _BEFORE = "mien_adapt/", "mien_before/"
 
 
 def add_layer(model: "ModelProto", layer: Layer, heads: list[HeadSpec]) -> None:
-    """Put ``layer`` behind the outputs of ``heads``; ``probabilities`` of the layer is the only output afterwards.
+    """Append ``layer`` to the outputs of ``heads``; afterwards the layer's ``probabilities`` are the only output.
 
     Args:
-        model: The network, which is changed.
-        layer: With one row of its matrix for each column of the heads.
+        model: The network, changed in place.
+        layer: Its matrix has one row for each column of the heads.
         heads: In the order of the rows.
     """
     with extra("adapt"):
         from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415 - an extra
 
     graph = model.graph
-    for output in list(graph.output):
+    for output in list(graph.output):  # the layer's output takes the name "probabilities"
         _rename(model, output.name, _BEFORE + output.name)
     del graph.output[:]
     parts = [_BEFORE + head.output for head in heads]
@@ -43,9 +43,9 @@ def add_layer(model: "ModelProto", layer: Layer, heads: list[HeadSpec]) -> None:
     )
     graph.node.append(helper.make_node("Concat", parts, [_LAYER + "joined"], _LAYER + "joined", axis=1))
     steps = [
-        ("Max", [_LAYER + "joined", _LAYER + "floor"], "clipped"),
+        ("Max", [_LAYER + "joined", _LAYER + "floor"], "clipped"),  # (N, d)
         ("Log", [_LAYER + "clipped"], "logs"),
-        ("MatMul", [_LAYER + "logs", _LAYER + "matrix"], "product"),
+        ("MatMul", [_LAYER + "logs", _LAYER + "matrix"], "product"),  # (N, classes)
         ("Add", [_LAYER + "product", _LAYER + "bias"], "logits"),
     ]
     for kind, inputs, output in steps:
@@ -56,11 +56,11 @@ def add_layer(model: "ModelProto", layer: Layer, heads: list[HeadSpec]) -> None:
 
 
 def remove_layer(model: "ModelProto", heads: list[HeadSpec]) -> None:
-    """Undo :func:`add_layer`: the network has its own outputs again.
+    """Undo :func:`add_layer`: restore the network's own outputs.
 
     Args:
-        model: A network with a layer, which is changed.
-        heads: All that the network had before.
+        model: A network with a layer, changed in place.
+        heads: All heads that the network had before.
     """
     with extra("adapt"):
         from onnx import TensorProto, helper  # noqa: PLC0415 - an extra
@@ -78,7 +78,7 @@ def remove_layer(model: "ModelProto", heads: list[HeadSpec]) -> None:
 
 
 def _rename(model: "ModelProto", old: str, new: str) -> None:
-    """Give a tensor another name wherever it is made or read."""
+    """Rename a tensor where it is produced, where it is consumed, and in the shape information."""
     for node in model.graph.node:
         for names in (node.input, node.output):
             for at, name in enumerate(names):

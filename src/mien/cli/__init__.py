@@ -1,6 +1,6 @@
-"""The command line: one short function a command; the only place that prints and that sees both columns.
+"""The command line: one short function per command, which reads options, calls the library and prints the result.
 
-It computes nothing: each command reads options, makes one library call and prints the result.
+It is the only package that prints, and the only one that imports both the learning and the inference column.
 """
 
 from mien.cli.app import main

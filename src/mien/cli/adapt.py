@@ -1,4 +1,4 @@
-"""``mien adapt``: a model of one's own from a handful of labeled faces."""
+"""``mien adapt``: adapt a model to a few labeled faces."""
 
 import sys
 from pathlib import Path
@@ -25,46 +25,60 @@ _TITLES = {
 }
 
 
+ModelArgument = Annotated[str, typer.Argument(help="Name of a shipped model, or a model file.")]
+DataOption = Annotated[
+    Path,
+    typer.Option(
+        help="Labeled faces: one folder per class, a .csv, a .zip of the service's page, a prepared data set, or the "
+        "decisions.csv of an audit."
+    ),
+]
+DatasetOption = Annotated[
+    Path | None, typer.Option(help="With a decisions.csv: the prepared data set that was audited.", metavar="FOLDER")
+]
+PriorOption = Annotated[
+    str, typer.Option(help="Class weights: balanced, as-labeled, or a .json file of rates by expression.")
+]
+MapOption = Annotated[
+    list[str] | None, typer.Option("--map", help="EXPRESSION=LABEL of the data, such as happiness=smiling.")
+]
+
+
 def adapt(
-    model: Annotated[str, typer.Argument(help="Name of a shipped model, or a model file.")],
+    model: ModelArgument,
     *,
-    data: Annotated[
-        Path, typer.Option(help="Folder with a folder for each class, .csv, .zip of the page, or a prepared data set.")
-    ],
+    data: DataOption,
     out: Annotated[Path, typer.Option(help="The model file to write.")],
-    prior: Annotated[
-        str, typer.Option(help="How classes weigh: balanced, as-labeled, or a .json file of rates by expression.")
-    ] = "balanced",
-    map_: Annotated[
-        list[str] | None, typer.Option("--map", help="EXPRESSION=LABEL of the data, such as happiness=smiling.")
-    ] = None,
+    dataset: DatasetOption = None,
+    prior: PriorOption = "balanced",
+    map_: MapOption = None,
     split: Annotated[Split, typer.Option(help="Of a prepared data set.")] = "all",
     detector: DetectorOption = "blazeface",
     name: Annotated[str | None, typer.Option(help="Name in the metadata.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write it even where it gains nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Write the file even without a gain.")] = False,
 ) -> None:
-    """Fit a model to faces like yours: label a few, get a model file that every command takes.
+    """Adapt a model to faces like yours: label a few, get a model file that every command accepts.
 
-    A small layer behind the network is fitted to the labels, and judged by cross-validation on faces that it has not
-    seen, by person where a table names them. Nothing is written where that finds no gain.
+    A small layer behind the network is fitted to the labels. It is judged by cross-validation on faces that it was not
+    fitted to, by person where a table names persons, and not written where that finds no gain.
 
     Examples:
         mien adapt default --data labeled/ --out mine.onnx
 
         mien adapt default --data labels.csv --out mine.onnx --map happiness=smiling
 
-        mien predict photo.jpg --model mine.onnx
+        mien adapt default --data decisions.csv --dataset data/lfw --out lfw.onnx
     """
     from mien.adaptation.run import adapt as adapt_model
 
-    mapped = dict(_pair(text) for text in map_ or ())
     result = adapt_model(
         model,
         data,
         out,
         prior=prior,
-        mapped=mapped,
+        mapped=dict(_pair(text) for text in map_ or ()),
         split=split,
+        dataset=dataset,
         detector=detector,
         name=name,
         force=force,
@@ -87,14 +101,15 @@ def _show(result: "AdaptationResult") -> None:
         (title, _cell(getattr(result.before, key)), _cell(getattr(result.after, key))) for key, title in _TITLES.items()
     ]
     table = Table(
-        "On faces that the layer had not seen, with 95 % intervals", ("metric", "before", "after"), tuple(rows)
+        "On faces that the layer was not fitted to, with 95 % intervals", ("metric", "before", "after"), tuple(rows)
     )
     table_console().print(table.to_rich())
     print(f"wrote {result.path} ({result.metadata.name})")
     if result.not_found:
-        print(f"mien: no face was found in {counted(result.not_found, 'picture')}; taken whole", file=sys.stderr)
+        pictures = counted(result.not_found, "picture")
+        print(f"mien: no face detected in {pictures}: the whole picture was used", file=sys.stderr)
     if not result.certain:
-        print("mien: the interval of the gain includes none: label more faces before you rely on it", file=sys.stderr)
+        print("mien: the interval of the gain includes 0: label more faces before you rely on it", file=sys.stderr)
     print(f"mien: {result.metadata.adaptation['warning']}", file=sys.stderr)
 
 

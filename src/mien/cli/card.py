@@ -1,7 +1,4 @@
-"""``mien card``: a model card in Hugging Face's format.
-
-It uploads nothing.
-"""
+"""``mien card``: a model card in Hugging Face's format, without uploading it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -44,8 +41,8 @@ def card(
     if data is not None:
         dataset = open_dataset(data)
         name = str(dataset.manifest.get("name", name))
-        with progress() as told:
-            options = EvaluationOptions(labels=recognizer.labels, resamples=resamples, seed=seed, progress=told)
+        with progress() as report:
+            options = EvaluationOptions(labels=recognizer.labels, resamples=resamples, seed=seed, progress=report)
             protocols = chosen_protocols(protocol, dataset, split)
             results = evaluate(recognizer, dataset, split=split, protocols=protocols, options=options)
     text = model_card(recognizer.metadata, results, sha256=sha256_of(recognizer.path), data_name=name)

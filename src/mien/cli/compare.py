@@ -1,7 +1,4 @@
-"""``mien compare``: two models on the same images, with paired intervals.
-
-It computes nothing; the tables go to standard output.
-"""
+"""``mien compare``: two models on the same images, with paired intervals."""
 
 import json
 from pathlib import Path
@@ -34,15 +31,15 @@ def compare(
     second: Annotated[str, typer.Argument(metavar="SECOND", help=_HELP)],
     data: DataOption,
     *,
-    split: Annotated[Split, typer.Option("--split", help="What is chosen is chosen on validation.")] = "validation",
+    split: Annotated[Split, typer.Option("--split", help="Choose on the validation split.")] = "validation",
     protocol: ProtocolsOption = None,
     json_output: JsonOption = False,
     resamples: ResamplesOption = RESAMPLES,
     seed: SeedOption = 0,
 ) -> None:
-    """Set two models side by side on the same images: what SECOND gains, with paired 95 % intervals.
+    """Compare two models on the same images: the gain of SECOND over FIRST, with paired 95 % intervals.
 
-    Each resample weighs the same images for both, so small differences show that two separate intervals hide.
+    Each resample weighs the same images for both models, which shows differences that separate intervals hide.
 
     Examples:
       mien compare capstone resnet-wide --data DATA
@@ -57,8 +54,8 @@ def compare(
     dataset = open_dataset(data)
     sides = [_side(name) for name in (first, second)]
     protocols = chosen_protocols(protocol, dataset, split)
-    with progress() as told:
-        options = EvaluationOptions(resamples=resamples, seed=seed, progress=told)
+    with progress() as report:
+        options = EvaluationOptions(resamples=resamples, seed=seed, progress=report)
         one, two = (side.predictor for side in sides)
         found = compare_models(one, two, dataset, split=split, protocols=protocols, options=options)
     if json_output:

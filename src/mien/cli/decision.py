@@ -12,10 +12,10 @@ def fit_decision(
     data: Annotated[Path, typer.Option(help="The prepared data set that the model was trained on.")],
     out: Annotated[Path, typer.Option(help="The model file to write; may be the one that is read.")],
 ) -> None:
-    """Fit how a model names expressions, and note the base rates it learned; the network stays as it is.
+    """Fit a model's decision rule and record the base rates of its training data; the network does not change.
 
-    The rule raises macro-F1 on the validation split as far as accuracy does not fall below that of naming the most
-    probable expression. `mien export --data` does the same for a new file.
+    The rule maximizes macro-F1 on the validation split without lowering accuracy below that of naming the most probable
+    expression. `mien export --data` does the same for a new file.
 
     Examples:
         mien fit-decision runs/resnet/model.onnx --data data/ferplus --out resnet.onnx
@@ -31,7 +31,7 @@ def fit_decision(
     write_model(network, metadata, out)
     for name, head in metadata.heads.items():
         if head.decision is None:
-            print(f"{name}: no rule gains on faces that did not choose it; the most probable expression is named")
+            print(f"{name}: no rule gains in cross-fitting; the most probable expression is named")
             continue
         fitted = head.decision.fitted
         print(f"{name}: {fitted['protocol']}, {fitted['split']} split, {fitted['n']:,} faces, tau {fitted['tau']:g}")

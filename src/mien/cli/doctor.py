@@ -1,7 +1,4 @@
-"""``mien doctor``: what is installed, what runs the networks, and whether the weights are whole.
-
-It changes nothing.
-"""
+"""``mien doctor``: installed versions, devices and extras, and an integrity check of the weights."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version

@@ -1,6 +1,6 @@
 """``mien evaluate``: the metrics of a model or the baseline, as tables, JSON, or a folder with plots.
 
-It computes nothing; metrics go to standard output, everything else to standard error.
+Metrics go to standard output, everything else to standard error.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,12 +33,14 @@ ProtocolsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--protocol",
-        help=f"{', '.join(PROTOCOLS)}, or all; several times. Default: majority, of imported sets labels.",
+        help=f"{', '.join(PROTOCOLS)}, or all; repeatable. Default: majority; for imported sets labels.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one object, or a list for several protocols.")]
-ResamplesOption = Annotated[int, typer.Option("--resamples", min=0, help="Of the bootstrap; 0: no intervals.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap and of the one draw of labels.")]
+ResamplesOption = Annotated[
+    int, typer.Option("--resamples", min=0, help="Bootstrap resamples; 0 leaves intervals out.")
+]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of the bootstrap and of the one draw of labels.")]
 _Model = Annotated[
     str | None,
     typer.Argument(metavar="MODEL", help="Name of a shipped model, or a model file. Without it, the default one."),
@@ -50,12 +52,15 @@ _Split = Annotated[
 _Baseline = Annotated[Literal["naive"] | None, typer.Option("--baseline", help="Instead of MODEL: always neutral.")]
 _Predictions = Annotated[
     Path | None,
-    typer.Option("--predictions", help="Instead of MODEL: an .npy file of probabilities, a row an image of the split."),
+    typer.Option(
+        "--predictions", help="Instead of MODEL: an .npy file of probabilities, one row per image of the split."
+    ),
 ]
 _Columns = Annotated[
-    str | None, typer.Option("--columns", help="What its columns mean. Default: the eight of FER+ in their order.")
+    str | None,
+    typer.Option("--columns", help="Expressions of its columns. Default: the eight of FER+, in their order."),
 ]
-_By = Annotated[str | None, typer.Option("--by", help="Groups of people to set side by side, such as gender,age.")]
+_By = Annotated[str | None, typer.Option("--by", help="Groups of people to compare, such as gender,age.")]
 _Out = Annotated[Path | None, typer.Option("--out", help="Folder for report.json, report.md and PNGs.")]
 
 
@@ -77,9 +82,9 @@ def evaluate(
     resamples: ResamplesOption = RESAMPLES,
     seed: SeedOption = 0,
 ) -> None:
-    """Judge a model on a split: metrics with 95 % intervals, a summary first, then protocol by protocol.
+    """Evaluate a model on a split: metrics with 95 % intervals, a summary first, then protocol by protocol.
 
-    What is counted is the expression that the model names; with --json, `argmax` has the same of the most probable one.
+    Predictions are the expressions that the model names; with --json, `argmax` has those of the most probable ones.
 
     Choose recipe, epoch and threshold on the validation split; the test split is for a finished model and is read once.
 
@@ -92,7 +97,7 @@ def evaluate(
       mien evaluate --data data/london --by gender,age
     """
     if out is not None:
-        load_figure()  # missed now rather than after all is judged
+        load_figure()  # fail now rather than after the evaluation, if matplotlib is missing
     if baseline is not None or predictions is not None:
         subject = _without_model(model, baseline, predictions, columns)
     else:
@@ -103,7 +108,7 @@ def evaluate(
 
 @dataclass(frozen=True)
 class Subject:
-    """What is judged: its name, the thing itself, what its columns mean, and where it came from."""
+    """What is evaluated: its name, the predictor, the labels of its columns, and its origin for records."""
 
     name: str
     predictor: "Judgeable"
@@ -125,7 +130,7 @@ def load_subject(
 
 
 def load_array(path: Path, columns: str | None = None) -> Subject:
-    """Probabilities from a file; ``columns`` names the expressions, those of FER+ by default."""
+    """Probabilities from a file; ``columns`` names their expressions, by default those of FER+."""
     from mien.evaluation.predictors import load_predictions
     from mien.expressions import FERPLUS_LABELS, LabelSet
 
@@ -167,8 +172,8 @@ def _judge(
     dataset = open_unchanged(data, split)
     protocols = chosen_protocols(protocol, dataset, split)
     named = [name.strip() for name in (by or "").split(",") if name.strip()]
-    with progress() as told:
-        options = EvaluationOptions(labels=subject.labels, resamples=resamples, seed=seed, progress=told)
+    with progress() as report:
+        options = EvaluationOptions(labels=subject.labels, resamples=resamples, seed=seed, progress=report)
         results = judge(subject.predictor, dataset, split=split, protocols=protocols, options=options)
         groups = tuple(
             group
@@ -182,7 +187,7 @@ def _judge(
 
 
 def chosen_protocols(names: list[str] | None, dataset: "FerDataset", split: Split) -> tuple[str, ...]:
-    """The protocols that were asked for, each once; ``all`` are those that the data set can be judged by."""
+    """The requested protocols, each once; ``all`` are those that the data set supports."""
     from mien.evaluation.run import default_protocol, usable_protocols
 
     if "all" not in (names or []):
@@ -190,7 +195,7 @@ def chosen_protocols(names: list[str] | None, dataset: "FerDataset", split: Spli
     usable = usable_protocols(dataset, split)
     absent = [name for name in PROTOCOLS if name not in usable]
     if absent:
-        _note(f"left out, for want of votes or images: {', '.join(absent)}")
+        _note(f"left out, as the data set has no votes or images for them: {', '.join(absent)}")
     return usable
 
 
@@ -204,7 +209,7 @@ def _show(report: "EvaluationReport", *, as_json: bool, out: Path | None) -> Non
         print(report.to_json())
     else:
         table_console().print(*(table.to_rich() for table in report.tables()))
-    if out is not None:  # last: what is on the screen is not lost where a file cannot be written
+    if out is not None:  # last, so that the metrics are printed even if a file cannot be written
         written = [*report.write(out)]
         for result in report.results:
             written += (path for path, _ in save_plots(result, out))
@@ -213,7 +218,7 @@ def _show(report: "EvaluationReport", *, as_json: bool, out: Path | None) -> Non
 
 @contextmanager
 def progress() -> "Iterator[Report]":
-    """A bar on standard error that is told of images done and in all; nothing where there is no terminal."""
+    """A progress bar on standard error, as a function of images done and total; nothing without a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -1,4 +1,4 @@
-"""``mien explain``: what the network looked at in each face of a photo."""
+"""``mien explain``: an occlusion map of each face in a photo."""
 
 from functools import partial
 from pathlib import Path
@@ -24,10 +24,10 @@ def explain(
     reading: ReadingOptions,
     max_pixels: MaxPixelsOption = MAX_PIXELS,
 ) -> None:
-    """Draw for each face, from left to right, which parts speak for its expression (red) and against it (blue).
+    """Show for each face, from left to right, which parts count for its expression (red) and against it (blue).
 
-    Parts are covered one after the other and the fall of the probability is shown. It shows what this network reacts
-    to, not what makes an expression, and not why a person looks as they do.
+    Parts of the face are covered one after the other, and the decrease of the probability is shown. That is what this
+    network reacts to, not what makes an expression.
 
     Examples:
         mien explain photo.jpg --save explained/

@@ -1,4 +1,4 @@
-"""``mien models``: what ships, what can be trained, and what a network is made of."""
+"""``mien models``: the shipped models, the networks that can be trained, and the layers of a network."""
 
 import json
 from importlib.util import find_spec
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def models(
     name: Annotated[str | None, typer.Argument(help="A network; with --card a shipped model or an .onnx file.")] = None,
     draw: Annotated[Path | None, typer.Option(help="Draw the network to this .svg or .png file.")] = None,
-    card: Annotated[bool, typer.Option("--card", help="Print what the model file says of itself, as JSON.")] = False,
+    card: Annotated[bool, typer.Option("--card", help="Print the metadata of the model file as JSON.")] = False,
 ) -> None:
-    """List the models of the package and the networks that can be trained; print and draw what one is made of.
+    """List the shipped models and the networks that can be trained; print and draw the layers of a network.
 
     Examples:
         mien models
@@ -95,5 +95,5 @@ def _print_card(name: str) -> None:
     from mien.recognition.recognizer import load_recognizer
 
     record = json.loads(load_recognizer(name).metadata.to_json())
-    record["training"].pop("history", None)  # an epoch a row: `mien report` draws it
+    record["training"].pop("history", None)  # one row per epoch, too long to read: `mien report` plots it
     print(json.dumps(record, indent=2))

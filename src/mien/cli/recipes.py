@@ -58,7 +58,7 @@ def copy(
         find_recipe(name): to / f"{name}.toml" if to.is_dir() else to
     }
     if there := [target for target in targets.values() if target.exists()]:
-        raise ConfigError(f"{there[0]}: is there already", hint="choose another name")
+        raise ConfigError(f"{there[0]}: exists already", hint="choose another name")
     for path, target in targets.items():
         with atomic_file(target) as temporary:
             shutil.copyfile(path, temporary)

@@ -1,4 +1,4 @@
-"""``mien report``: the capstone's report made anew, figures and tables, with the shipped models beside it."""
+"""``mien report``: the plots and tables of the capstone's report for this data set, with the shipped models."""
 
 import sys
 from pathlib import Path
@@ -18,23 +18,23 @@ from mien.runtime.optional import learning
 
 def report(
     data: Annotated[Path, typer.Option(help="The prepared data set.")],
-    out: Annotated[Path, typer.Option(help="Folder for report.html, its figures and their numbers as JSON.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.html, its pictures and the metrics as JSON.")],
     *,
     model: Annotated[
-        list[str] | None, typer.Option(help="A shipped model or a model file; several times. Default: all that ship.")
+        list[str] | None, typer.Option(help="A shipped model or a model file; repeatable. Default: all shipped ones.")
     ] = None,
     across: Annotated[
-        list[Path] | None, typer.Option(help="A further prepared set for the table across sets; several times.")
+        list[Path] | None, typer.Option(help="A further prepared data set for the table across sets; repeatable.")
     ] = None,
     peers: Annotated[
-        Path | None, typer.Option(help="JSON of what other packages reached on these sets, for that table.")
+        Path | None, typer.Option(help="JSON of other packages' results on these sets, for that table.")
     ] = None,
-    photo: Annotated[list[str] | None, typer.Option(help="A photo, folder or pattern to read; several times.")] = None,
+    photo: Annotated[list[str] | None, typer.Option(help="A photo, folder or pattern; repeatable.")] = None,
     split: Annotated[Split, typer.Option(help="The test split is for a finished model.")] = "test",
-    resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0: no intervals.")] = RESAMPLES,
-    seed: Annotated[int, typer.Option(min=0, help="Of sample faces, bootstrap and the one draw of labels.")] = 0,
+    resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples; 0 leaves intervals out.")] = RESAMPLES,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of sample faces, bootstrap and the one draw of labels.")] = 0,
 ) -> None:
-    """Make one self-contained HTML page: data, naive predictor, networks, curves, confusion matrices, results, photos.
+    """Write one self-contained HTML page: data, naive predictor, networks, curves, confusion matrices, results, photos.
 
     Examples:
         mien report --data data/ferplus --out report --photo photos/
@@ -62,17 +62,17 @@ def report(
 
 
 def _photos(names: list[str], *, leave_out: Path) -> tuple[Path, ...]:
-    """The pictures behind each name, without those of an earlier report.
+    """The pictures that the names stand for, without those of an earlier report.
 
     Raises:
-        SourceError: A folder or a pattern holds none, or standard input is named.
+        SourceError: A folder or a pattern has none, or standard input is given.
     """
     found, left_out = [], LeftOut()
     for item in expand(names, left_out, leave_out=leave_out):
         if isinstance(item, FailedImage):
             raise item.error
         if not isinstance(item.source, Path):
-            raise SourceError(f"{item.name}: the photos of a report are files", hint="save it and give its path")
+            raise SourceError(f"{item.name}: the photos of a report must be files", hint="save it and give its path")
         found.append(item.source)
     for line in left_out.lines():
         print(f"mien: {line}", file=sys.stderr)

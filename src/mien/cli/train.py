@@ -22,23 +22,24 @@ RecipeArgument = Annotated[
 ]
 DataOption = Annotated[
     list[str],
-    typer.Option(help="The prepared data set; NAME=FOLDER for a further one that the recipe names.", metavar="FOLDER"),
+    typer.Option(help="Prepared data set; NAME=FOLDER for further ones that the recipe names.", metavar="FOLDER"),
 ]
 StartOption = Annotated[
     str | None,
-    typer.Option(help="Run folder, model file or shipped model to begin with, in place of the recipe's own."),
+    typer.Option(help="Run folder, model file or shipped model with the initial weights; default: the recipe's."),
 ]
 TeacherOption = Annotated[
-    list[str] | None, typer.Option(help="Run folder, model file or shipped model to learn from; once for each.")
+    list[str] | None, typer.Option(help="Run folder, model file or shipped model to distill from; repeatable.")
 ]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="KEY=VALUE: a setting in place of the recipe's; once for each.")
+    list[str] | None, typer.Option("--set", help="KEY=VALUE: override a setting of the recipe; repeatable.")
 ]
 AllOption = Annotated[
     str | None, typer.Option("--all", help="Every recipe of `shipped` or of a folder, in order.", metavar="GROUP")
 ]
 PrecisionOption = Annotated[
-    Literal["auto", "32-true", "bf16-mixed"], typer.Option(help="Arithmetic; auto measures which is faster here.")
+    Literal["auto", "32-true", "bf16-mixed"],
+    typer.Option(help="Arithmetic; auto measures which is faster on this machine."),
 ]
 
 
@@ -46,18 +47,18 @@ def train(
     recipe: RecipeArgument = None,
     *,
     data: DataOption,
-    out: Annotated[Path, typer.Option(help="The run folder; with --all the folder of the run folders.")],
+    out: Annotated[Path, typer.Option(help="The run folder; with --all the parent of the run folders.")],
     all_: AllOption = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last whole epoch.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the last finished epoch.")] = False,
     start: StartOption = None,
     teacher: TeacherOption = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs, in place of the recipe's.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Override the recipe's number of epochs.")] = None,
     settings: SetOption = None,
-    smoke: Annotated[bool, typer.Option("--smoke", help="Two epochs on some hundred images: about a minute.")] = False,
-    threads: Annotated[int, typer.Option(min=0, help="Threads of the processor; 0 for all cores.")] = 0,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Two epochs on a few hundred images: about a minute.")] = False,
+    threads: Annotated[int, typer.Option(min=0, help="Processor threads; 0 uses all cores.")] = 0,
     precision: PrecisionOption = "auto",
 ) -> None:
-    """Train a network by a recipe; the run folder keeps the best weights, history, curves and record.
+    """Train a network by a recipe; the run folder holds the best weights, history, curves and record.
 
     Examples:
         mien train ferplus-cnn-fast --data data/ferplus --out runs/capstone
@@ -84,7 +85,7 @@ def train(
 def _load_recipes(
     recipe: str | None, group: str | None, start: str | None, teachers: Sequence[str]
 ) -> "Sequence[Recipe]":
-    """The one recipe that was named, or those of a group."""
+    """The given recipe, or all recipes of a group."""
     from mien.training.lineage import load_chain
     from mien.training.recipes import load_recipe
 
@@ -101,7 +102,7 @@ def _load_recipes(
 
 
 def _initialization(recipe: "Recipe", out: Path, start: str | None, teachers: Sequence[str]) -> "Initialization":
-    """What the command line names to begin with and to learn from; without any of them what the recipe names."""
+    """Start and teachers as given on the command line; if none is given, those of the recipe."""
     from mien.training.initialization import Initialization
     from mien.training.lineage import find_initialization
     from mien.training.sources import find_weights
@@ -114,7 +115,7 @@ def _initialization(recipe: "Recipe", out: Path, start: str | None, teachers: Se
 
 
 class _Changes:
-    """What the command line changes in the settings of a recipe."""
+    """The changes of the command line to the settings of a recipe, as a function."""
 
     def __init__(self, epochs: int | None, settings: Sequence[str], *, smoke: bool) -> None:
         self._settings = [*settings, *([] if epochs is None else [f"epochs={epochs}"])]
@@ -137,7 +138,7 @@ def _open_data(given: Sequence[str], *, smoke: bool) -> tuple["FerDataset", Mapp
     sets: dict[str, FerDataset] = {}
     for text in given:
         name, equals, folder = text.partition("=")
-        named = bool(equals) and not Path(text).exists()
+        named = bool(equals) and not Path(text).exists()  # a folder's own name may contain "="
         dataset = open_unchanged(folder if named else text, "train", "validation")
         dataset = smoke_dataset(dataset) if smoke else dataset
         if named:
@@ -212,13 +213,14 @@ def _train_all(
 
 
 def average(
-    runs: Annotated[list[Path], typer.Argument(help="Run folders of one network, grown from the same weights.")],
+    runs: Annotated[list[Path], typer.Argument(help="Run folders of one network that share their initial weights.")],
     *,
     out: Annotated[Path, typer.Option(help="The run folder to write.")],
 ) -> None:
-    """Average the best weights of several runs into a run folder of its own, to export or to start from.
+    """Average the best weights of several runs into a new run folder, to export or to start from.
 
-    It is worth something where the runs began from one run, or one of them from another: mien export --data says.
+    Useful only for runs that share their initial weights, or where one started from the other; mien export --data
+    prints the metrics of the mean.
 
     Examples:
         mien average runs/first runs/second --out runs/mean
@@ -243,11 +245,11 @@ def export(
         typer.Option(help="float16: half the size; int8: a quarter, three times as fast, needs --data."),
     ] = "float32",
     mirror: Annotated[
-        bool, typer.Option("--mirror", help="Average each face with its mirror image: better, twice the work.")
+        bool, typer.Option("--mirror", help="Average each face with its mirror image: more accurate, half as fast.")
     ] = False,
     data: Annotated[
         Path | None,
-        typer.Option(help="Prepared data set: fit the temperature on its validation split, note the scores."),
+        typer.Option(help="Prepared data set: fit the temperature and record metrics on its validation split."),
     ] = None,
 ) -> None:
     """Write a run's best weights as model.onnx with its metadata, checked against the network.

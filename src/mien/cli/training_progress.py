@@ -1,4 +1,4 @@
-"""How a training run shows its progress on standard error: a bar on a terminal, lines elsewhere."""
+"""Progress of a training run on standard error: a bar on a terminal, lines elsewhere."""
 
 import time
 from datetime import timedelta
@@ -28,14 +28,14 @@ class TrainingProgress:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
+            TextColumn("{task.fields[status]}"),
             TimeRemainingColumn(),
             console=self._console,
             disable=not self._console.is_terminal,
         )
         self._done = self._total = self._first = 0
         self._steps = 1
-        self._started_s = self._told_s = time.monotonic()
+        self._started_s = self._last_line_s = time.monotonic()
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -45,7 +45,7 @@ class TrainingProgress:
         self._bars.stop()
 
     def prepared(self, what: str, *, done: int, total: int) -> None:
-        """Tell of work before the first epoch."""
+        """Print a line about work before the first epoch."""
         if self._is_due() or done == total:
             self._console.print(f"{self._title}: {what}, {done:,} of {total:,}")
 
@@ -54,15 +54,15 @@ class TrainingProgress:
         self._steps, self._total = steps_per_epoch, epochs * steps_per_epoch
         self._done = self._first = done_epochs * steps_per_epoch
         self._started_s = time.monotonic()
-        self._task = self._bars.add_task(self._title, total=self._total, completed=self._done, figures="")
+        self._task = self._bars.add_task(self._title, total=self._total, completed=self._done, status="")
         self._console.print(
             f"{self._title}: {precision}, {steps_per_epoch} steps an epoch, {done_epochs} of {epochs} epochs done"
         )
 
     def stepped(self, *, loss: float, images_per_s: float) -> None:
-        """Move the bar, or print a line when the last one is some time ago."""
+        """Advance the bar, or print a line if the last one is ten seconds old."""
         self._done += 1
-        self._bars.update(self._task, advance=1, figures=f"loss {loss:.3f}  {images_per_s:.0f} images/s")
+        self._bars.update(self._task, advance=1, status=f"loss {loss:.3f}  {images_per_s:.0f} images/s")
         if not self._console.is_terminal and self._is_due():
             epoch, step = divmod(self._done - 1, self._steps)
             self._console.print(
@@ -84,12 +84,12 @@ class TrainingProgress:
 
     def _is_due(self) -> bool:
         now = time.monotonic()
-        if now - self._told_s < _LINE_EVERY_S:
+        if now - self._last_line_s < _LINE_EVERY_S:
             return False
-        self._told_s = now
+        self._last_line_s = now
         return True
 
     def _left(self) -> timedelta:
-        """Time that the rest takes at the pace of this run so far."""
+        """Estimated remaining time, at the mean pace of this session."""
         pace = (time.monotonic() - self._started_s) / (self._done - self._first)
         return timedelta(seconds=round(pace * (self._total - self._done)))

@@ -23,7 +23,7 @@ Only where the source has them:
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +127,16 @@ class FerDataset:
             raise ConfigError(f"no split {split!r}", hint=f"there are {', '.join(SPLITS)} and all")
         return np.flatnonzero(self.splits == SPLITS.index(split))
 
+    def take(self, rows: npt.NDArray[np.integer]) -> "FerDataset":
+        """The data set of some positions, in their order; the manifest counts and hashes its splits."""
+        arrays = {name: None if (a := getattr(self, name)) is None else np.asarray(a[rows]) for name in _LAYOUT}
+        taken = replace(self, **arrays)  # type: ignore[arg-type]  # each array replaces its own kind
+        splits = {s: {"rows": len(taken.split_rows(s)), "sha256": split_sha256(taken, s)} for s in SPLITS}
+        return replace(taken, manifest={**self.manifest, "rows": len(taken), "splits": splits})
+
     @property
     def manifest_sha256(self) -> str:
-        """Hash of the manifest: names the data in run records and model files."""
+        """Hash of the manifest: identifies the data in run records and model files."""
         return hashlib.sha256(_manifest_text(self.manifest).encode()).hexdigest()
 
 

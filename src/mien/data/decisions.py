@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from mien.data.dataset import FerDataset, split_sha256
+from mien.data.dataset import FerDataset
 from mien.data.ferplus import VOTE_COLUMNS
 from mien.data.protocols import NO_LABEL
 from mien.data.splits import SPLITS
@@ -30,7 +30,8 @@ from mien.runtime.files import write_text
 
 Action = Literal["accept", "relabel", "drop", "skip"]
 _ACTIONS: tuple[Action, ...] = get_args(Action)
-_HEADER = ("row", "action", "votes", "why")
+#: Header of the table.
+DECISION_COLUMNS = ("row", "action", "votes", "why")
 _MOST_ROWS = 99_999_999
 _MOST_VOTES = 255
 
@@ -43,7 +44,7 @@ class Decision:
         row: Row of the source, as in ``rows.npy``.
         action: ``relabel`` replaces its votes, ``drop`` leaves it out, ``accept`` and ``skip`` change nothing.
         votes: Of a relabeled image, uint8 (10,) as a tuple; None otherwise.
-        why: For whoever reads it later.
+        why: The reason, as text for people.
     """
 
     row: int
@@ -61,13 +62,13 @@ def read_decisions(path: Path) -> tuple[Decision, ...]:
     """
     rows = read_rows(path, LIST_LIMITS)
     _, header = next(rows, (1, []))
-    if [name.strip().lower() for name in header] != list(_HEADER):
-        raise DatasetFormatError(f"{path}:1: expected {','.join(_HEADER)}, found {shown(','.join(header))}")
+    if [name.strip().lower() for name in header] != list(DECISION_COLUMNS):
+        raise DatasetFormatError(f"{path}:1: expected {','.join(DECISION_COLUMNS)}, found {shown(','.join(header))}")
     decisions: dict[int, Decision] = {}
     for line, fields in rows:
         place = f"{path}:{line}"
-        if len(fields) != len(_HEADER):
-            raise DatasetFormatError(f"{place}: expected {len(_HEADER)} fields, found {len(fields)}")
+        if len(fields) != len(DECISION_COLUMNS):
+            raise DatasetFormatError(f"{place}: expected {len(DECISION_COLUMNS)} fields, found {len(fields)}")
         row, action = whole_number(fields[0], _MOST_ROWS), fields[1].strip().lower()
         if row is None:
             raise DatasetFormatError(f"{place}: row is {shown(fields[0])}, expected a whole number")
@@ -88,7 +89,7 @@ def write_decisions(decisions: Iterable[Decision], path: Path) -> None:
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_HEADER)
+    writer.writerow(DECISION_COLUMNS)
     for decision in decisions:
         writer.writerow((decision.row, decision.action, _votes_text(decision.votes), decision.why))
     write_text(path, stream.getvalue())
@@ -132,26 +133,8 @@ def apply_decisions(dataset: FerDataset, decisions: Iterable[Decision]) -> FerDa
             if labels is not None:
                 labels[at] = _label_of(votes[at])
     changed = replace(dataset, votes=votes, panel_votes=panel, labels=labels)
-    changed = _only(changed, np.flatnonzero(kept))
+    changed = changed.take(np.flatnonzero(kept))
     return replace(changed, manifest=_manifest(changed, decisions, counts))
-
-
-def _only(dataset: FerDataset, rows: np.ndarray) -> FerDataset:
-    names = (
-        "images",
-        "splits",
-        "rows",
-        "emotions",
-        "votes",
-        "panel_votes",
-        "labels",
-        "names",
-        "persons",
-        "groups",
-        "found",
-    )
-    arrays: dict[str, Any] = {name: getattr(dataset, name) for name in names}
-    return replace(dataset, **{name: array[rows] for name, array in arrays.items() if array is not None})
 
 
 def _manifest(dataset: FerDataset, decisions: tuple[Decision, ...], counts: Counter[str]) -> dict[str, Any]:
@@ -162,9 +145,7 @@ def _manifest(dataset: FerDataset, decisions: tuple[Decision, ...], counts: Coun
     if counts["drop"]:
         dropped["dropped by a decision"] = dropped.get("dropped by a decision", 0) + counts["drop"]
     return manifest | {
-        "rows": len(dataset),
         "dropped": dropped,
-        "splits": {s: {"rows": len(dataset.split_rows(s)), "sha256": split_sha256(dataset, s)} for s in SPLITS},
         "decisions": {"sha256": hashlib.sha256(listed.encode()).hexdigest(), "counts": dict(sorted(counts.items()))},
     }
 

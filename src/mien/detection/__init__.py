@@ -1,4 +1,1 @@
-"""Finding faces: one file a detector, all behind the :class:`~mien.detection.base.Detector` protocol.
-
-It does not know expressions.
-"""
+"""Face detection: one file per detector, all behind the :class:`~mien.detection.base.Detector` protocol."""

@@ -1,7 +1,4 @@
-"""What a detector is and what it returns, and how overlapping boxes become one face.
-
-It does not know any particular detector.
-"""
+"""The detector protocol, its results, and operations on them: moving, rotating, and merging overlapping boxes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,13 +13,13 @@ MAX_IOU = 0.3
 
 @dataclass(frozen=True, slots=True)
 class FaceDetection:
-    """One face that a detector found.
+    """One detected face.
 
     Attributes:
-        box: In pixels of the picture; it may reach a little beyond the edge. A rolled face fills it when turned upright
-            about its center.
-        score: The detector's confidence in [0, 1]; scores of different detectors do not compare.
-        landmarks: Key points, None where the detector gives none.
+        box: In pixels of the picture; it may extend beyond the edge. It is upright: a rolled face fits it after
+            rotation about the center of the box.
+        score: The detector's confidence in [0, 1]; scores of different detectors are not comparable.
+        landmarks: Key points; None if the detector has none.
     """
 
     box: Box
@@ -54,7 +51,7 @@ Wrapped = TypeVar("Wrapped", bound=Detector)
 
 
 class DetectorWrapper(Generic[Wrapped]):
-    """Around another detector, whose name and files it bears."""
+    """Base class of wrappers around a detector, with its name and files."""
 
     def __init__(self, detector: Wrapped) -> None:
         self._detector = detector
@@ -70,7 +67,7 @@ class DetectorWrapper(Generic[Wrapped]):
 
 @runtime_checkable
 class FollowingDetector(Detector, Protocol):
-    """A detector that finds faces faster where it is told what to expect."""
+    """A detector that can use the faces of the previous frame of a video to find those of the next one faster."""
 
     def detect_again(
         self, image: ByteArray, expected: Sequence[FaceDetection], *, closer: bool
@@ -84,7 +81,7 @@ def in_reading_order(faces: Iterable[FaceDetection]) -> tuple[FaceDetection, ...
 
 
 def moved(face: FaceDetection, dx: float, dy: float, scale: float = 1.0) -> FaceDetection:
-    """The face in another frame of reference: first scaled about the origin, then shifted."""
+    """The face in other coordinates: scaled about the origin, then shifted."""
     box = face.box
     scaled = Box(box.left * scale, box.top * scale, box.right * scale, box.bottom * scale).shifted(dx, dy)
     return replace(face, box=scaled, landmarks=_mapped(face.landmarks, lambda x, y: (x * scale + dx, y * scale + dy)))
@@ -102,7 +99,7 @@ def is_among(face: FaceDetection, others: Iterable[FaceDetection]) -> bool:
 
 
 def turned(face: FaceDetection, pivot: Point, angle_deg: float) -> FaceDetection:
-    """The face turned clockwise about ``pivot``; its box keeps its size and is turned about its own center unseen."""
+    """The face rotated clockwise about ``pivot``; the box keeps its size and stays upright, its center moves."""
     turn_cos, turn_sin = cos(radians(angle_deg)), sin(radians(angle_deg))
 
     def at(x: float, y: float) -> Point:

@@ -1,4 +1,4 @@
-"""BlazeFace, "back camera" (Bazarevsky et al. 2019): the default detector, whose weights lie in the package.
+"""BlazeFace, "back camera" (Bazarevsky et al. 2019): a fast detector of large faces; its weights are in the package.
 
     picture → letterbox (256, 256, 3) → network → 896 × (box, six points), 896 × score → clusters → faces
 

@@ -1,6 +1,6 @@
-"""Viola and Jones' cascade of Haar features as OpenCV ships it: the detector that the capstone used.
+"""OpenCV's cascade of Haar features (Viola and Jones 2001), the detector that the capstone used.
 
-It finds upright frontal faces only, and gives no key points. OpenCV is imported when a detector is made.
+It finds upright frontal faces only and has no key points. OpenCV is imported when a detector is created.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,4 @@
-"""The detectors by name: the one list that the command line, the library and its errors read.
-
-It imports and makes none until asked, so that an absent extra matters only to who wants it.
-"""
+"""The detectors by name. Each is imported when it is built, so that a missing extra affects only its own detector."""
 
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -32,8 +29,8 @@ def build_detector(
     Args:
         name: One of :func:`list_detectors`.
         file: The ONNX file of ``yunet``; ``centerface`` and ``blazeface`` take another than the shipped one if given.
-        search: How thoroughly, for which faces. ``haar``, ``whole`` and ``yunet`` know one way of looking: of them
-            only size, number and score are chosen.
+        search: How thoroughly, for which faces. ``haar``, ``whole`` and ``yunet`` have one search mode; of the settings
+            they use size, number and score.
         threads: Threads within one call of the detector's network; None leaves it to the engine.
         device: What that network runs on; ``haar`` and ``whole`` have none.
 

@@ -1,14 +1,11 @@
-"""What is known of one detector: from which size on it sees faces, and what its scores mean.
-
-It does not search; ``multiscale.py`` and ``refinement.py`` do by these numbers.
-"""
+"""Measured properties of a detector, by which ``multiscale.py`` and ``refinement.py`` search: sizes and scores."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class SearchTraits:
-    """Numbers that were measured for one detector.
+    """Thresholds that were measured for one detector.
 
     Shares are the width of a face's box as a share of the long side of the picture that the detector looked at.
 

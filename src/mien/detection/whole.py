@@ -1,7 +1,4 @@
-"""The picture is the face: for crops that were cut elsewhere.
-
-It looks at nothing.
-"""
+"""A detector for pictures that are cropped faces: it returns the whole picture as the only face."""
 
 from collections.abc import Mapping
 

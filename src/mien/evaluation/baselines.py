@@ -1,6 +1,6 @@
-"""What a model has to beat: a predictor that looks at no picture.
+"""The baseline that a model has to beat: a constant prediction.
 
-It speaks the same ``predict_proba`` as a model, so that both are judged by the same code.
+It has the ``predict_proba`` of a model, so that both are judged by the same code.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from mien.expressions import FERPLUS_LABELS, Expression
 
 
 class NaiveBaseline:
-    """Says one expression of every face, with certainty; the capstone's naive model says ``neutral``."""
+    """Predicts one expression for every face, with probability 1; the capstone's naive model predicts ``neutral``."""
 
     def __init__(self, expression: Expression = Expression.NEUTRAL) -> None:
         self.expression = expression

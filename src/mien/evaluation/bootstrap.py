@@ -1,7 +1,6 @@
 """Percentile bootstrap intervals over images, for any metrics that are functions of the images' weights.
 
-A resample is a row of counts, how often each image was resampled, so hundreds of resamples are one matrix product. It
-does not know what the metrics are.
+A resample is a row of counts, how often each image was drawn, so that hundreds of resamples are one matrix product.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,15 +13,15 @@ from mien.evaluation.metrics import FloatArray
 
 #: Resamples behind an interval.
 RESAMPLES = 1000
-#: Share of the resamples that an interval holds.
+#: Share of the resampled values inside an interval.
 CONFIDENCE = 0.95
-#: Weights held at once: 16 MiB of float64.
+#: Weights in memory at once: 16 MiB of float64.
 _BLOCK_VALUES = 2**21
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The middle share of a metric's resampled values."""
+    """The range of the middle 95 % (or another share) of a metric's resampled values."""
 
     low: float
     high: float
@@ -61,6 +60,7 @@ def intervals(
         )
     if resamples == 0 or n == 0:
         return {}
+    # each block gives (b,) values of every metric
     blocks = [metrics(weights) for weights in resample_weights(n, resamples=resamples, seed=seed)]
     tail = (1 - confidence) / 2
     found = {}
@@ -73,9 +73,9 @@ def intervals(
 def resample_weights(n: int, *, resamples: int, seed: int) -> Iterator[FloatArray]:
     """Yield blocks (b, n) of counts that sum to ``n`` in each row, ``resamples`` rows in all."""
     rng = np.random.default_rng(seed)
-    block = max(1, _BLOCK_VALUES // n)
+    block = max(1, _BLOCK_VALUES // n)  # rows; the numbers drawn do not depend on it
     for start in range(0, resamples, block):
         rows = min(block, resamples - start)
-        # Each row counts in its own range of n numbers, so that one bincount serves the whole block.
+        # Row r uses the numbers r · n … (r + 1) · n - 1, so that one bincount counts all rows.
         draws = rng.integers(0, n, size=(rows, n)) + n * np.arange(rows)[:, None]  # (rows, n)
         yield np.bincount(draws.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)

@@ -1,6 +1,6 @@
 """Two models on the same images: what the second gains over the first, with paired bootstrap intervals.
 
-Each resample weighs the same images for both, so that what is hard for both cancels out of the difference.
+Each resample weighs the same images for both models, so that images that are hard for both cancel in the difference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from mien.evaluation.results import OF_PROBABILITIES, OVERALL
 from mien.evaluation.run import check_kept, judge_shared
 from mien.expressions import LabelSet
 
-#: Metrics where less is better.
+#: Metrics where lower is better.
 _LESS_IS_BETTER = {"misclassification", *OF_PROBABILITIES}
 
 
@@ -40,7 +40,7 @@ class Difference:
         first: Of the first model.
         second: Of the second model.
         interval: Of ``second - first``; None without resamples.
-        less_is_better: Whether a negative difference favors the second model.
+        less_is_better: Whether a negative difference is in favor of the second model.
     """
 
     first: float
@@ -54,7 +54,7 @@ class Difference:
 
     @property
     def better(self) -> str | None:
-        """``first`` or ``second`` where the interval leaves no doubt; None where it holds 0 or is not known."""
+        """``first`` or ``second`` where the interval excludes 0; None where it includes 0 or is not known."""
         if self.interval is None or self.interval.low <= 0 <= self.interval.high:
             return None
         return "second" if (self.interval.high < 0) == self.less_is_better else "first"
@@ -77,7 +77,7 @@ class Comparison:
         protocol: Name of the rule.
         split: Which split.
         n: Number of images that both were judged on.
-        classes: The expressions that the set and both models have.
+        classes: The expressions that the data set and both models have.
         metrics: By name; those that the protocol defines.
     """
 
@@ -107,19 +107,19 @@ def compare(
     protocols: Sequence[str] = ("votes", "majority"),
     options: EvaluationOptions = DEFAULT_OPTIONS,
 ) -> tuple[Comparison, ...]:
-    """Judge two models on the same images and say what the second gains.
+    """Judge two models on the same images.
 
     Args:
         first: A model, a function, or probabilities; see :func:`mien.evaluation.run.evaluate`.
-        second: Another.
+        second: The other, in any of the same forms.
         dataset: A prepared data set.
-        split: Whatever is chosen by a comparison is chosen on the validation split.
+        split: Use ``validation`` whenever something is chosen by the comparison.
         protocols: Rules to judge by.
-        options: Of the bootstrap; its labels stand for models that do not tell their own.
+        options: Of the bootstrap; its ``labels`` are those of models without a ``labels`` attribute.
 
     Raises:
         ProtocolError: A protocol is unknown, needs votes that the data set lacks, or keeps no image.
-        ShapeError: An output is no (n, classes) array of probabilities.
+        ShapeError: An output is not an (n, classes) array of probabilities.
     """
     selections = [rules.select(dataset, protocol, split) for protocol in protocols]
     check_kept(selections)
@@ -131,7 +131,7 @@ def compare(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Side:
-    """One of the two: probabilities (n, 8) of the rows, the weights of its rule, and the classes that it knows."""
+    """One of the two models: probabilities (n, 8) of the rows, weights (8,) of its decision rule, and its classes."""
 
     probabilities: FloatArray
     weights: FloatArray | None
@@ -143,10 +143,10 @@ class _Side:
     ) -> "_Side":
         if isinstance(model, np.ndarray):
             model = rows_of_array(model, dataset, split)
-        told = getattr(model, "labels", None)
-        labels = told if isinstance(told, LabelSet) else options.labels
-        said = predict_rows(model, dataset.images, rows, options=options.of_labels(labels))
-        return cls(said, rule_weights(model) if options.decision == "rule" else None, labels)
+        own = getattr(model, "labels", None)
+        labels = own if isinstance(own, LabelSet) else options.labels
+        probabilities = predict_rows(model, dataset.images, rows, options=options.of_labels(labels))  # (n, 8)
+        return cls(probabilities, rule_weights(model) if options.decision == "rule" else None, labels)
 
 
 def _compare_on(
@@ -157,7 +157,7 @@ def _compare_on(
     known: LabelSet,
     options: EvaluationOptions,
 ) -> Comparison:
-    at = np.searchsorted(rows, selection.indices)
+    at = np.searchsorted(rows, selection.indices)  # (n,), positions of the selection in the sorted rows
     one, two = (judge_shared(selection, side.probabilities[at], side.weights, known=known) for side in sides)
     n = len(one.targets)
     spans = intervals(lambda weights: _gains(one, two, weights), n, resamples=options.resamples, seed=options.seed)
@@ -171,6 +171,6 @@ def _compare_on(
 
 
 def _gains(one: Judged, two: Judged, weights: FloatArray) -> dict[str, FloatArray]:
-    """What the second model has more, (b,) by name, for weights (b, n) of the same images."""
+    """Second minus first, (b,) by metric, for weights (b, n) of the same images; class metrics are left out."""
     before, after = one.metrics(weights), two.metrics(weights)
     return {name: after[name] - values for name, values in before.items() if "." not in name}

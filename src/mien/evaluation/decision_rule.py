@@ -1,8 +1,8 @@
-"""Fitting the decision rule of a model: macro-F1 as high as possible, accuracy not below the argmax's.
+"""Fitting the decision rule of a model: the highest macro-F1 whose accuracy is not below that of the argmax.
 
-The weights are base rates to the power of -tau, one number for all classes: 0 is the argmax, 1 would answer under equal
-base rates. A weight of its own for each class fits sixteen faces of contempt better and other faces no better
-(docs/experiments.md), so there is none. What the rule gains is told by cross-fitting, on faces that did not choose it.
+The weights are base rates to the power of -tau, with one tau for all classes: 0 is the argmax, 1 assumes equal base
+rates. Fitting a separate weight for each class overfits the sixteen validation faces of contempt
+(docs/explanation/experiments.md). The gain is estimated by cross-fitting, on faces that did not choose the rule.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,17 +24,17 @@ from mien.metadata import PERCEIVED, HeadSpec, ModelMetadata
 
 #: Powers that are tried.
 TAUS = np.arange(0, 1.001, 0.02)
-#: Macro-F1 with a few faces of a class moves in steps; its mean over this many resamples is smoother to climb.
+#: Macro-F1 is a step function of tau when a class has few faces; its mean over this many resamples is smoother.
 _RESAMPLES, _SEED = 50, 0
-#: The faces are cut in two halves so often; each half is named by the rule that the other one chose.
+#: Repetitions of cross-fitting: the faces are split into two halves, and each half is named by the other's rule.
 _REPEATS = 10
 
-#: What a model says of gray faces uint8 (n, 48, 48, 1): for each of its heads probabilities (n, labels).
+#: Computes the probabilities (n, labels) of each head of a model for gray faces uint8 (n, 48, 48, 1).
 PredictHeads = Callable[[npt.NDArray[np.uint8]], Mapping[str, npt.NDArray[np.floating[Any]]]]
 
 
 def fit_decision_rule(probabilities: FloatArray, truth: IntArray, priors: BaseRates) -> DecisionRule | None:
-    """The rule for calibrated probabilities; None where none is better than the argmax on faces that did not choose it.
+    """The rule for calibrated probabilities; None where cross-fitting finds no gain over the argmax.
 
     Args:
         probabilities: (n, classes), in the order of the labels of ``priors``.
@@ -42,7 +42,7 @@ def fit_decision_rule(probabilities: FloatArray, truth: IntArray, priors: BaseRa
         priors: The base rates that the probabilities assume, all above 0.
     """
     tau = _best_tau(probabilities, truth, priors)
-    plain = _scores(decide(probabilities), truth, probabilities.shape[1])
+    plain = _plain_metrics(decide(probabilities), truth, probabilities.shape[1])
     crossed = _cross_fitted(probabilities, truth, priors)
     gain = crossed["macro_f1"] - plain["macro_f1"]
     if tau == 0 or gain <= 0:
@@ -51,7 +51,7 @@ def fit_decision_rule(probabilities: FloatArray, truth: IntArray, priors: BaseRa
     fitted = {
         "n": len(truth),
         "tau": round(tau, 4),
-        "rule": _scores(decide(probabilities, weights), truth, probabilities.shape[1]),
+        "rule": _plain_metrics(decide(probabilities, weights), truth, probabilities.shape[1]),
         "argmax": plain,
         "cross_fitted": crossed,
     }
@@ -59,9 +59,9 @@ def fit_decision_rule(probabilities: FloatArray, truth: IntArray, priors: BaseRa
 
 
 def with_decisions(metadata: ModelMetadata, predict_heads: PredictHeads, dataset: FerDataset) -> ModelMetadata:
-    """The record with base rates and decision rule of each head, from the training and the validation split.
+    """The metadata with base rates (training split) and decision rule (validation split) of each head.
 
-    A head keeps what it had where the data set lacks its labels, or one of its expressions among the training faces.
+    A head is left as it is where the data set lacks its labels, or has no training face of one of its expressions.
 
     Args:
         metadata: Of the model.
@@ -113,22 +113,22 @@ def _best_tau(probabilities: FloatArray, truth: IntArray, priors: BaseRates) -> 
 
 
 def _cross_fitted(probabilities: FloatArray, truth: IntArray, priors: BaseRates) -> dict[str, float]:
-    """Scores of rules on the halves that did not choose them: means over the repeats, and macro-F1's deviation."""
+    """Metrics of rules on the halves that did not choose them: means over the repetitions, and macro-F1's deviation."""
     rng = np.random.default_rng(_SEED)
     found = []
     for _ in range(_REPEATS):
-        half = _halves(truth, rng)  # (n,) 0 or 1
+        half = _halves(truth, rng)  # (n,), 0 or 1
         named = np.zeros(len(truth), np.int64)
         for side in (0, 1):
             tau = _best_tau(probabilities[half != side], truth[half != side], priors)
             named[half == side] = decide(probabilities[half == side], _weights(priors, tau))
-        found.append(_scores(named, truth, probabilities.shape[1]))
-    means = {name: float(np.mean([scores[name] for scores in found])) for name in found[0]}
-    return means | {"macro_f1_deviation": float(np.std([scores["macro_f1"] for scores in found]))}
+        found.append(_plain_metrics(named, truth, probabilities.shape[1]))
+    means = {name: float(np.mean([repeat[name] for repeat in found])) for name in found[0]}
+    return means | {"macro_f1_deviation": float(np.std([repeat["macro_f1"] for repeat in found]))}
 
 
 def _halves(truth: IntArray, rng: np.random.Generator) -> IntArray:
-    """0 or 1 for each face, as often in each class, (n,)."""
+    """A random half for each face (n,), 0 or 1, stratified by class."""
     half = np.zeros(len(truth), np.int64)
     for label in np.unique(truth):
         members = rng.permutation(np.flatnonzero(truth == label))
@@ -137,11 +137,11 @@ def _halves(truth: IntArray, rng: np.random.Generator) -> IntArray:
 
 
 def _weights(priors: BaseRates, tau: float) -> FloatArray:
-    weights: FloatArray = np.array(priors.rates) ** -tau
-    weights /= weights.min()
+    weights: FloatArray = np.array(priors.rates) ** -tau  # (classes,)
+    weights /= weights.min()  # only ratios matter; the most frequent class gets 1
     return weights
 
 
-def _scores(named: IntArray, truth: IntArray, classes: int) -> dict[str, float]:
+def _plain_metrics(named: IntArray, truth: IntArray, classes: int) -> dict[str, float]:
     matrix = metrics.confusion_matrix(truth, named, classes=classes)
     return {"accuracy": float(metrics.accuracy(matrix)), "macro_f1": float(metrics.macro_f1(matrix))}

@@ -1,6 +1,6 @@
-"""One model on groups of people: whether it reads them alike.
+"""Metrics of one model on groups of people, and the largest differences between groups.
 
-It does not say why groups differ: a set whose groups show different expressions differs by that alone.
+A difference is not necessarily the model's: groups that show different expressions differ in every metric.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from mien.data import protocols as rules
 from mien.data.dataset import FerDataset
 from mien.data.groups import group_labels
 from mien.data.splits import Split
+from mien.decision import decide
 from mien.evaluation.bootstrap import Interval, intervals
 from mien.evaluation.metrics import FloatArray
 from mien.evaluation.predictors import DEFAULT_OPTIONS, EvaluationOptions, Judgeable, predict_rows, rule_weights
@@ -24,13 +25,13 @@ from mien.expressions import FERPLUS_LABELS, LabelSet
 
 @dataclass(frozen=True, slots=True)
 class GroupMetrics:
-    """What was found of the people with one value, such as gender ``female``.
+    """The metrics of one group, such as ``female`` of ``gender``.
 
     Attributes:
-        value: The value.
+        value: Name of the group.
         n: Number of images.
         metrics: ``detected`` where detection was recorded, ``accuracy``, and for each expression ``probability.NAME``
-            (mean) and ``share.NAME`` (of images that were named so), all in [0, 1].
+            (mean) and ``share.NAME`` (share of images that are named so), all in [0, 1].
         intervals: Of the metrics, by the same names.
     """
 
@@ -46,15 +47,15 @@ class GroupMetrics:
 
 @dataclass(frozen=True, slots=True)
 class LargestDifference:
-    """Between which two groups a metric differs most, and by how much.
+    """The two groups between which a metric differs most.
 
     Attributes:
         metric: As in :class:`GroupMetrics`.
         highest: Value with the highest metric.
         lowest: Value with the lowest.
         difference: Highest minus lowest.
-        interval: Of the difference between these two; None without resamples. It does not count that the pair was
-            picked from several.
+        interval: Of the difference between these two; None without resamples. It is too narrow where there are more
+            than two groups, since the pair was selected for its difference.
     """
 
     metric: str
@@ -115,25 +116,26 @@ def evaluate_groups(
 ) -> tuple[GroupResult, ...]:
     """Judge ``model`` on the people of each value of each group.
 
-    Probabilities are the model's own over all its expressions, also over those that the set lacks: a smile that is read
-    as contempt more often in one group is what this is to show.
+    Probabilities are over all expressions of the model, including those that the data set lacks: otherwise a smile that
+    is taken for contempt more often in one group would not show.
 
     Raises:
         ProtocolError: The data set has no such group, or the protocol is unknown or keeps no image.
-        ShapeError: The model's output is no (n, classes) array of probabilities.
+        ShapeError: The model's output is not an (n, classes) array of probabilities.
     """
     selection = rules.select(dataset, protocol, split)
     check_kept([selection])
-    said = predict_rows(model, dataset.images, selection.indices, options=options)  # (n, 8)
+    probabilities = predict_rows(model, dataset.images, selection.indices, options=options)  # (n, 8)
     weights = rule_weights(model) if options.decision == "rule" else None
-    named = (said if weights is None else said * weights).argmax(axis=1)  # (n,)
+    named = decide(probabilities, weights)  # (n,)
+    # Every metric here is a mean over images: one column of the table below each, (n,).
     per_image = {"accuracy": (named == selection.labels).astype(np.float64)}
     if dataset.found is not None:
         per_image = {"detected": np.asarray(dataset.found[selection.indices], np.float64), **per_image}
     labels = LabelSet(tuple(label for label in FERPLUS_LABELS if label in options.labels.expressions))
     for label in labels:
         column = FERPLUS_LABELS.index(label)
-        per_image[f"probability.{label}"] = said[:, column]
+        per_image[f"probability.{label}"] = probabilities[:, column]
         per_image[f"share.{label}"] = (named == column).astype(np.float64)
     return tuple(
         GroupResult(group, protocol, split, labels, *_by_value(members, per_image, options))
@@ -151,11 +153,11 @@ def _by_value(
     table = np.stack(list(per_image.values()), axis=1)  # (n, metrics)
 
     def means(weights: FloatArray) -> dict[str, FloatArray]:
-        """Of every value all metrics (b, metrics) for weights (b, n)."""
+        """All metrics (b, metrics) of each group, for weights (b, n) of all images."""
         found = {}
         for value, mask in masks.items():
-            heavy = weights * mask
-            found[value] = heavy @ table / np.maximum(heavy.sum(axis=-1, keepdims=True), 1)
+            of_group = weights * mask  # (b, n); a resample may leave a small group empty, hence the maximum
+            found[value] = of_group @ table / np.maximum(of_group.sum(axis=-1, keepdims=True), 1)
         return found
 
     names = list(per_image)
@@ -185,7 +187,7 @@ def _by_value(
 
 
 def _of_value(value: str, table: FloatArray, names: Sequence[str], options: EvaluationOptions) -> GroupMetrics:
-    """The metrics of one value from what was found of its images, (n, metrics)."""
+    """The metrics of one group from the values of its images, (n, metrics)."""
     n = len(table)
     spans = intervals(
         lambda weights: dict(zip(names, (weights @ table / n).T, strict=True)),
@@ -199,7 +201,7 @@ def _of_value(value: str, table: FloatArray, names: Sequence[str], options: Eval
 def _extremes(
     point: Mapping[str, FloatArray], masks: Mapping[str, FloatArray], names: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
-    """For each metric the values where it is highest and lowest, among those with enough images."""
+    """For each metric the groups where it is highest and lowest, among those with at least ``FEW_CASES`` images."""
     enough = [value for value, mask in masks.items() if mask.sum() >= FEW_CASES]
     if len(enough) < 2:
         return {}

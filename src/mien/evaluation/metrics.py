@@ -1,9 +1,9 @@
-"""The metrics themselves: plain numpy over arrays, named as in scikit-learn.
+"""The metrics as numpy functions over arrays, named as in scikit-learn.
 
-It does not know protocols, models or files. Everything is float64; a ratio whose denominator is zero is 0.
+Everything is float64; a ratio whose denominator is zero is 0.
 
 Every function takes weights of the images with any number of leading axes, shape (…, n), and returns its metric with
-those axes. Each image weighs 1 by default; weights that count how often an image was resampled give a bootstrap.
+those axes. Each image has weight 1 by default; weights that count how often an image was resampled give a bootstrap.
 The metrics over classes are functions of the confusion matrix, and a matrix of *expected* counts (each image spread
 over the classes by its votes) gives the metrics in expectation over labels drawn from the votes.
 """
@@ -23,7 +23,7 @@ Truth = npt.NDArray[np.integer] | FloatArray
 CLASSES = len(FERPLUS_LABELS)
 #: Bins of the calibration error (Guo et al. 2017, section 2, use 15).
 CALIBRATION_BINS = 15
-#: Probabilities below this count as this much in logarithms; Keras clips its cross-entropy at the same value.
+#: Lower bound of probabilities in logarithms; Keras clips its cross-entropy at the same value.
 PROBABILITY_FLOOR = 1e-7
 
 
@@ -67,11 +67,11 @@ def confusion_matrix(
     rows = _as_rows(truth, classes)
     if len(rows) != len(predicted):
         raise ShapeError(f"{len(rows)} true labels but {len(predicted)} predictions")
-    heavy = _weights(weights, len(rows))
-    matrix = np.zeros((*heavy.shape[:-1], rows.shape[1], rows.shape[1]))
+    per_image = _weights(weights, len(rows))
+    matrix = np.zeros((*per_image.shape[:-1], rows.shape[1], rows.shape[1]))
     for column in range(rows.shape[1]):
         hit = predicted == column  # (n,)
-        matrix[..., column] = heavy[..., hit] @ rows[hit]  # (…, classes): weight of each true class in this column
+        matrix[..., column] = per_image[..., hit] @ rows[hit]  # (…, classes): weight of each true class in this column
     return matrix
 
 
@@ -125,7 +125,7 @@ def cross_entropy(votes: FloatArray, probabilities: FloatArray) -> FloatArray:
 
 def entropy(votes: FloatArray) -> FloatArray:
     """Of each row of distributions (n, k), in nats: the floor of its cross-entropy."""
-    each: FloatArray = -_x_log_y(votes, votes).sum(axis=-1)
+    each: FloatArray = -_x_log_y(votes, votes).sum(axis=-1)  # (n,)
     return each
 
 
@@ -137,14 +137,14 @@ def kl_divergence(votes: FloatArray, probabilities: FloatArray) -> FloatArray:
 def js_divergence(votes: FloatArray, probabilities: FloatArray) -> FloatArray:
     """Of each image, the Jensen-Shannon divergence in nats, in [0, ln 2]; the square of scipy's ``jensenshannon``."""
     middle = (votes + probabilities) / 2  # (n, k)
-    # The difference of entropies can fall below zero by rounding where both are equal.
+    # Rounding can make the difference of entropies negative where both distributions are equal.
     return np.maximum(entropy(middle) - (entropy(votes) + entropy(probabilities)) / 2, 0.0)
 
 
 def weighted_mean(values: FloatArray, weights: FloatArray | None = None) -> FloatArray:
     """Mean of per-image values (n,) under weights (…, n)."""
-    heavy = _weights(weights, len(values))
-    return _ratio(heavy @ values, heavy.sum(axis=-1))
+    per_image = _weights(weights, len(values))
+    return _ratio(per_image @ values, per_image.sum(axis=-1))
 
 
 def calibration_bins(
@@ -170,9 +170,9 @@ def calibration_bins(
     confidence = probabilities.max(axis=1, initial=0.0)
     place = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)  # (n,); bins are open to the left
     member = one_hot(place, bins)  # (n, bins)
-    heavy = _weights(weights, len(rows))
+    per_image = _weights(weights, len(rows))
     hits = rows[np.arange(len(rows)), top]  # (n,), 0 or 1 for labels, the share of the votes for distributions
-    return heavy @ member, heavy @ (member * confidence[:, None]), heavy @ (member * hits[:, None])
+    return per_image @ member, per_image @ (member * confidence[:, None]), per_image @ (member * hits[:, None])
 
 
 def expected_calibration_error(
@@ -210,6 +210,6 @@ def _diagonal(matrix: FloatArray) -> FloatArray:
 
 
 def _x_log_y(x: FloatArray, y: FloatArray) -> FloatArray:
-    # 0 · log 0 counts as 0; the inner choice keeps the logarithm from warning.
+    # 0 · log 0 is 0; np.where keeps numpy from warning about log 0.
     result: FloatArray = x * np.log(np.where(x > 0, y, 1.0))
     return result

@@ -1,7 +1,4 @@
-"""Plots of an evaluation: confusion matrices, reliability, risk against coverage; needs the extra ``plots``.
-
-It computes no metric.
-"""
+"""Plots of an evaluation: confusion matrices, reliability, risk against coverage; needs the extra ``plots``."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,7 +33,7 @@ def plot_confusion_matrix(
         normalize: Show each row as shares of the true class.
         labels: What rows and columns mean.
         title: Above the plot.
-        ax: Where to plot; None makes a figure.
+        ax: Where to plot; None makes a new figure.
     """
     ax = new_axes(ax, width=6.4, height=5.6)
     shares = metrics.normalize_rows(matrix)  # (k, k); colors are shares in both forms, so that rare classes show
@@ -62,7 +59,7 @@ def plot_reliability(
         reliability: The bins; empty ones are left out.
         ece: Expected calibration error, for the legend.
         title: Above the plot.
-        ax: Where to plot; None makes a figure.
+        ax: Where to plot; None makes a new figure.
     """
     ax = new_axes(ax, width=5.2, height=5.0)
     bins = len(reliability.count)
@@ -70,31 +67,31 @@ def plot_reliability(
     left = np.arange(bins)[filled] / bins
     name = "share of hits" if ece is None else f"share of hits (ECE {ece:.3f})"
     ax.bar(left, reliability.hits[filled], width=1 / bins, align="edge", color=SERIES[0], edgecolor=PAPER, label=name)
-    # Points stand at the mean confidence of the bin, which is not its middle.
+    # The points are at the mean confidence of each bin, which is not its center.
     ax.plot(reliability.confidence[filled], reliability.hits[filled], "o", color=INK, markersize=3)
     ax.plot([0, 1], [0, 1], "--", color=MUTED, label="perfect calibration")
-    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="right, or share of the votes", title=title)
+    ax.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy, or share of the votes", title=title)
     ax.legend(loc="upper left")
     return ax
 
 
 def plot_risk_coverage(curve: RiskCoverage, *, title: str = "", ax: "Axes | None" = None) -> "Axes":
-    """Plot the share of wrong answers against the share of images answered, the most confident first.
+    """Plot the share of wrong predictions against coverage, the share of images that get one.
 
     Args:
         curve: The curve.
         title: Above the plot.
-        ax: Where to plot; None makes a figure.
+        ax: Where to plot; None makes a new figure.
     """
     ax = new_axes(ax, width=5.2, height=4.2, grid=True)
     ax.plot(curve.coverage, curve.risk, label=f"mean risk {curve.area:.3f}")
-    for threshold in THRESHOLDS[1:]:
+    for threshold in THRESHOLDS[1:]:  # at 0 everything is answered
         coverage, accuracy = curve.at(threshold)
         if accuracy is None:
             continue
         ax.plot(coverage, 1 - accuracy, "o", color=INK, markersize=3)
         ax.annotate(f"{threshold:g}", (coverage, 1 - accuracy), textcoords="offset points", xytext=(-4, 6), fontsize=7)
-    ax.set(xlim=(0, 1), ylim=(0, None), xlabel="share answered (points: min confidence)", ylabel="share wrong")
+    ax.set(xlim=(0, 1), ylim=(0, None), xlabel="coverage (points: min confidence)", ylabel="share wrong")
     ax.set_title(title)
     ax.legend(loc="upper left")
     return ax
@@ -117,10 +114,10 @@ def save_plots(result: EvaluationResult, folder: Path) -> tuple[tuple[Path, str]
     }
     if result.reliability is not None:
         reliability = plot_reliability(result.reliability, ece=result.ece, title=title)
-        plots[f"reliability_{name}.png"] = reliability, "How often the network is right at each confidence"
+        plots[f"reliability_{name}.png"] = reliability, "Accuracy of the network at each confidence"
     if result.abstaining is not None:
         curve = plot_risk_coverage(result.abstaining, title=title)
-        plots[f"risk_coverage_{name}.png"] = curve, "Wrong answers when doubtful faces get none"
+        plots[f"risk_coverage_{name}.png"] = curve, "Wrong predictions when uncertain faces get none"
     for file, (ax, _) in plots.items():
         save_plot(ax, folder / file)
     return tuple((folder / file, caption) for file, (_, caption) in plots.items())

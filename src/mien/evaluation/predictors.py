@@ -1,7 +1,4 @@
-"""What a model says of images: networks, functions and arrays of probabilities in one form.
-
-It does not know votes, protocols or metrics.
-"""
+"""Probabilities of images from models, functions and arrays, in one form; what they are compared with comes later."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -33,7 +30,7 @@ class Predictor(Protocol):
 
 @runtime_checkable
 class DecidingPredictor(Predictor, Protocol):
-    """A model that names expressions by a rule of its own, as :class:`mien.recognition.recognizer.Recognizer` does."""
+    """A model with a decision rule of its own, such as :class:`mien.recognition.recognizer.Recognizer`."""
 
     @property
     def decision(self) -> DecisionRule | None:
@@ -42,7 +39,7 @@ class DecidingPredictor(Predictor, Protocol):
 
 #: A function from gray pictures uint8 (n, S, S, 1) to probabilities (n, classes).
 Answers = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.floating[Any]]]
-#: What can be judged: a model, a function, or probabilities (N, classes) that were made elsewhere.
+#: What can be judged: a model, a function, or probabilities (N, classes) that were computed elsewhere.
 Judgeable = Predictor | Answers | npt.NDArray[np.floating[Any]]
 
 
@@ -55,8 +52,8 @@ class EvaluationOptions:
         resamples: Of the bootstrap; 0 leaves the intervals out.
         seed: Of the bootstrap and of the one draw of labels.
         batch_size: Images in one call of the model.
-        progress: Told after each batch.
-        decision: ``rule`` judges what a model names by its own rule, ``argmax`` the most probable expression.
+        progress: Called after each batch.
+        decision: ``rule`` judges the expressions that a model names by its own rule, ``argmax`` the most probable ones.
     """
 
     labels: LabelSet = FERPLUS_LABELS
@@ -67,7 +64,7 @@ class EvaluationOptions:
     decision: Decision = "rule"
 
     def of_labels(self, labels: LabelSet) -> "EvaluationOptions":
-        """The same for a model whose columns mean ``labels``."""
+        """The same options for a model with other ``labels``."""
         return replace(self, labels=labels)
 
 
@@ -84,10 +81,10 @@ def predict_rows(
     """Probabilities float64 (n, 8) in FER+ order for ``rows`` of ``images``, batch by batch.
 
     Raises:
-        ShapeError: The model's output is no (n, classes) array of probabilities.
+        ShapeError: The model's output is not an (n, classes) array of probabilities.
     """
     found = np.zeros((len(rows), len(FERPLUS_LABELS)))
-    columns = FERPLUS_LABELS.columns_from(options.labels)
+    columns = FERPLUS_LABELS.columns_from(options.labels)  # source column of each FER+ class, None if it has none
     for start in range(0, len(rows), options.batch_size):
         batch = rows[start : start + options.batch_size]
         raw = _checked(_answers(model, images, batch), shape=(len(batch), len(options.labels)))  # (b, classes)
@@ -104,43 +101,44 @@ def rule_weights(model: Judgeable) -> FloatArray | None:
     rule = model.decision if isinstance(model, DecidingPredictor) else None
     if rule is None:
         return None
-    by_label = dict(zip(rule.labels, rule.weights, strict=True))  # what a model cannot answer has probability 0
+    by_label = dict(zip(rule.labels, rule.weights, strict=True))
+    # the weight of a class that the model lacks has no effect: its probability is 0
     return np.array([by_label.get(label, 1.0) for label in FERPLUS_LABELS])
 
 
 def load_predictions(path: Path) -> npt.NDArray[np.floating[Any]]:
-    """Probabilities from an ``.npy`` file, mapped and not read as a whole.
+    """Probabilities from an ``.npy`` file, memory-mapped.
 
     Raises:
-        DatasetNotFoundError: The file is not there.
-        ShapeError: It holds no two-dimensional array of floats.
+        DatasetNotFoundError: The file does not exist.
+        ShapeError: It does not hold a two-dimensional array of floats.
     """
     try:
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as err:
         raise DatasetNotFoundError(f"{path}: no such file", hint="numpy.save writes one") from err
     except (OSError, ValueError, EOFError) as err:
-        raise ShapeError(f"{path}: no array of numbers ({err})", hint="write it with numpy.save") from err
+        raise ShapeError(f"{path}: not an array of numbers ({err})", hint="write it with numpy.save") from err
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
         shown = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise ShapeError(f"{path}: expected floats (n, classes), got {shown}", hint="one row an image")
+        raise ShapeError(f"{path}: expected floats (n, classes), got {shown}", hint="one row per image")
     return array
 
 
 def rows_of_array(
     probabilities: npt.NDArray[np.floating[Any]], dataset: FerDataset, split: Split
 ) -> npt.NDArray[np.floating[Any]]:
-    """Probabilities of a whole data set, or of one split in its order, as (N, classes) with NaN where none were given.
+    """Probabilities of a whole data set, or of one split in its order, as (N, classes), NaN where none were given.
 
     Raises:
-        ShapeError: The array has as many rows as neither.
+        ShapeError: The number of rows is neither that of the split nor that of the data set.
     """
     rows = dataset.split_rows(split)
     if probabilities.ndim != 2 or len(probabilities) not in {len(dataset), len(rows)}:
         raise ShapeError(
             f"probabilities of shape {probabilities.shape}, expected (n, classes) with n = {len(rows)} for the {split} "
             f"split or n = {len(dataset)} for the whole data set",
-            hint="one row an image, in the order of the prepared data set",
+            hint="one row per image, in the order of the prepared data set",
         )
     if len(probabilities) == len(dataset):
         return probabilities
@@ -160,12 +158,12 @@ def _answers(
 def _checked(output: npt.NDArray[np.floating[Any]], *, shape: tuple[int, int]) -> FloatArray:
     probabilities = np.asarray(output, np.float64)
     if probabilities.shape != shape:
-        raise ShapeError(f"the model gave shape {probabilities.shape}, expected {shape}")
+        raise ShapeError(f"the model's output has shape {probabilities.shape}, expected {shape}")
     sums = probabilities.sum(axis=1)
     if not (np.isfinite(probabilities).all() and (probabilities >= 0).all() and np.allclose(sums, 1, atol=1e-2)):
         raise ShapeError(
-            f"the model gave no probabilities: values {probabilities.min():g} … {probabilities.max():g}, "
+            f"the model's output is not probabilities: values {probabilities.min():g} … {probabilities.max():g}, "
             f"sums {sums.min():g} … {sums.max():g}",
-            hint="rows must be finite, not negative, and sum to 1; logits need a softmax",
+            hint="rows must be finite and non-negative, and sum to 1; logits need a softmax",
         )
     return probabilities

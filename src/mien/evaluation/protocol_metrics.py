@@ -1,7 +1,7 @@
 """Every metric of one protocol, as a function of how much each image weighs.
 
-A value is the function with equal weights and its interval is the spread of the same function, so that the two cannot
-disagree. It does not know models or files.
+A value is the function at equal weights, and its interval comes from the same function at resampled weights, so that
+the two cannot disagree.
 """
 
 from dataclasses import dataclass
@@ -26,14 +26,14 @@ def class_path(expression: str, metric: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The images of one protocol with their targets and what a model said.
+    """The images of one protocol with their targets and a model's probabilities.
 
     Attributes:
         kind: How the targets are compared.
         targets: float64 (n, k), each row sums to 1.
         probabilities: The model's, float64 (n, k).
-        decision: How the model names an expression, weights (k,); None names the most probable.
-        labels: What the k columns mean: all eight, or those that both the set and the model have.
+        decision: Weights (k,) of the decision rule; None names the most probable expression.
+        labels: What the k columns mean: all eight, or those that both the data set and the model have.
     """
 
     kind: TargetKind
@@ -53,12 +53,12 @@ class Judged:
 
     @property
     def truth(self) -> FloatArray:
-        """What counts as right: the votes themselves for drawn labels, else the most voted expression; (n, k)."""
+        """What predictions are compared with, (n, k): the votes for drawn labels, otherwise the most voted class."""
         return self.targets if self.kind == "drawn" else metrics.one_hot(self.targets.argmax(axis=1), len(self.labels))
 
     @property
     def calibration_truth(self) -> FloatArray | None:
-        """What confidence is held against: votes for distributions, labels for labels, nothing for drawn labels."""
+        """What confidence is compared with: votes or labels (n, k); None for drawn labels."""
         return None if self.kind == "drawn" else self.targets
 
     def confusion_matrix(self, weights: FloatArray | None = None) -> FloatArray:
@@ -94,6 +94,6 @@ class Judged:
             ):
                 found[name] = metrics.weighted_mean(per_image, weights)
         truth = self.calibration_truth
-        if truth is not None:  # resampling inflates a sum of absolute deviations: this interval lies high
+        if truth is not None:  # a sum of absolute deviations is biased upwards by resampling, and so is its interval
             found["ece"] = metrics.expected_calibration_error(truth, self.probabilities, weights=weights)
         return found

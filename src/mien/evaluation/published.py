@@ -1,28 +1,28 @@
-"""What others have reported, by protocol: the one home of every published value that is shown beside ours.
+"""Published results by protocol, which tables show beside ours.
 
-A row is comparable with a result of the same protocol on the test split alone. It computes nothing.
+A row is comparable only with a result of the same protocol on the test split.
 """
 
 from dataclasses import dataclass
 from typing import Final, Literal
 
-#: What a network had seen before: the data set alone, faces of other data sets, or nothing because people answered.
+#: Training data: this data set alone, pretraining on faces of other data sets, or none, since people were tested.
 Trained = Literal["this data set", "faces first", "people"]
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedResult:
-    """One row of somebody's table, test split; None where the source gives no value.
+    """One published result on the test split; None where the source gives no value.
 
     Attributes:
-        protocol: The rule of ours that the source followed.
+        protocol: Our name of the rule that the source followed.
         method: What was judged.
         reference: Authors and year.
         accuracy: In [0, 1].
         macro_f1: In [0, 1].
         misclassification: As printed, where the source prints it.
         spread: Standard deviation of the accuracy over runs.
-        trained: On what.
+        trained: The training data.
     """
 
     protocol: str
@@ -67,5 +67,5 @@ PUBLISHED: Final = (
 
 
 def published_for(protocol: str) -> tuple[PublishedResult, ...]:
-    """The rows that a result of ``protocol`` may stand beside, in falling order of accuracy."""
+    """The rows that are comparable with a result of ``protocol``, by decreasing accuracy."""
     return tuple(sorted((row for row in PUBLISHED if row.protocol == protocol), key=lambda row: -row.accuracy))

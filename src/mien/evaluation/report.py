@@ -1,7 +1,4 @@
-"""An evaluation as files and text: a summary first, then the details of each protocol.
-
-It computes no metric and prints nothing.
-"""
+"""An evaluation as JSON and Markdown: a summary first, then the details of each protocol."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +25,7 @@ from mien.render.tables import Table
 from mien.render.text import rounded
 from mien.runtime.files import write_text
 
-#: Stands with every result on the test split, so that nobody tunes on it.
+#: Shown with every result on the test split.
 TEST_SPLIT_NOTICE = (
     "The test split is for a finished model: choose recipe, epoch and threshold on the validation split, and read the "
     "test split once."
@@ -37,14 +34,14 @@ TEST_SPLIT_NOTICE = (
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """The results of one model with all that is shown of them.
+    """The results of one model, as tables, JSON and Markdown.
 
     Attributes:
-        model: What was judged.
+        model: Its name.
         results: Protocol by protocol.
-        comparison: The capstone's table, where labels are drawn.
-        origin: What stands in every JSON record besides the metrics, such as hashes of model and data.
-        groups: The model on groups of people, each by the protocol of one of the results.
+        comparison: The capstone's table, for drawn labels.
+        origin: Further fields of every JSON record, such as hashes of model and data.
+        groups: Metrics of groups of people, each by the protocol of one of the results.
     """
 
     model: str
@@ -54,7 +51,7 @@ class EvaluationReport:
     groups: Sequence[GroupResult] = ()
 
     def tables(self) -> Iterator[Table]:
-        """The summary, then the details protocol by protocol, then what others reported."""
+        """The summary, then the details protocol by protocol, then published results."""
         yield summary_table({self.model: self.results})
         for result in self.results:
             yield from details(result)
@@ -101,13 +98,13 @@ def details(result: EvaluationResult) -> Iterator[Table]:
 def compare_with_naive(
     results: Sequence[EvaluationResult], dataset: FerDataset, *, seed: int = 0, is_naive: bool = False
 ) -> Table | None:
-    """The capstone's table for the first result on drawn labels; None where there is none.
+    """The capstone's table for the first result on drawn labels; None if there is no such result.
 
     Args:
         results: Of one model.
         dataset: What they were judged on.
         seed: Of the one draw of labels.
-        is_naive: Whether the results are the naive predictor's own, so that there is nothing to set beside them.
+        is_naive: Whether the results are those of the naive predictor itself, so that it is the table's only model.
     """
     drawn = next((result for result in results if result.drawn is not None), None)
     if drawn is None:

@@ -1,7 +1,4 @@
-"""What an evaluation found: one frozen type for each question, with its form in JSON.
-
-It does not compute metrics and does not show them.
-"""
+"""The results of an evaluation as frozen types, with their JSON form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,16 +12,16 @@ from mien.evaluation.sampled_labels import DrawnMetrics
 from mien.evaluation.selective import RiskCoverage
 from mien.render.html import html_table
 
-#: Metrics of all images together that every protocol has, and those of protocols that judge probabilities.
+#: Overall metrics of every protocol, and those of protocols that judge probabilities.
 OVERALL: Final = ("accuracy", "macro_f1", "balanced_accuracy", "misclassification")
 OF_PROBABILITIES: Final = ("kl", "js", "cross_entropy", "ece")
-#: An interval that rests on fewer images than this is marked: the bootstrap cannot see what so few do not show.
+#: Intervals from fewer images than this are marked: the bootstrap of so few underestimates the spread.
 FEW_CASES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class ClassMetrics:
-    """Metrics of one expression; ``support`` is its number of images, an expected one for drawn labels."""
+    """Metrics of one expression; ``support`` is its number of images, the expected number for drawn labels."""
 
     precision: float
     recall: float
@@ -37,12 +34,12 @@ class ClassMetrics:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reliability:
-    """The diagram behind the calibration error, three arrays (bins,).
+    """The bins of the calibration error, three arrays (bins,).
 
     Attributes:
         count: Images whose confidence lies in the bin.
         confidence: Their mean confidence, 0 in an empty bin.
-        hits: Share of them that is right, or of the votes that agree; 0 in an empty bin.
+        hits: Their accuracy, or the mean share of votes that agree; 0 in an empty bin.
     """
 
     count: FloatArray
@@ -52,7 +49,7 @@ class Reliability:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArgmaxMetrics:
-    """What a model would reach if it named the most probable expression; the names are those of the result.
+    """The metrics of naming the most probable expression; names are those of :class:`EvaluationResult`.
 
     Attributes:
         confusion_matrix: (8, 8), true class by row.
@@ -70,19 +67,19 @@ class ArgmaxMetrics:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class EvaluationResult:
-    """All metrics of one model on one protocol and split; what the protocol does not define is None.
+    """All metrics of one model on one protocol and split; those that the protocol does not define are None.
 
-    ``accuracy``, ``macro_f1`` and all that is counted are of the expression that the model names, by its decision rule
-    where it has one; ``argmax`` has those of the most probable one. The calibration error is of the most probable one.
+    ``accuracy``, ``macro_f1`` and everything that is counted refer to the expression that the model names, by its
+    decision rule if it has one; ``argmax`` has the same for the most probable one, and so does the calibration error.
 
     Attributes:
         protocol: Name of the rule.
         split: Which split.
         n: Number of images.
-        accuracy: Share of right predictions.
+        accuracy: Share of correct predictions.
         macro_f1: Mean of F1 over the expressions.
         balanced_accuracy: Mean of recall over the expressions that occur.
-        misclassification: What is missing from ``accuracy`` to 1.
+        misclassification: 1 - ``accuracy``.
         per_class: By name of the expression, in FER+ order.
         confusion_matrix: (8, 8), true class by row; expected counts for drawn labels.
         kl: Mean KL(votes ‖ model), nats.
@@ -90,7 +87,7 @@ class EvaluationResult:
         cross_entropy: Mean cross-entropy to the votes, nats.
         ece: Expected calibration error.
         intervals: Bootstrap intervals by the metric's path in :meth:`to_dict`, such as ``per_class.fear.f1``.
-        drawn: What belongs to drawn labels alone.
+        drawn: Metrics that only drawn labels have.
         reliability: The bins of the calibration error.
         abstaining: Risk against coverage, where the protocol has a calibration error.
         argmax: The metrics of naming the most probable expression.
@@ -117,10 +114,10 @@ class EvaluationResult:
 
     @property
     def few_cases(self) -> tuple[str, ...]:
-        """Paths of the metrics that rest on fewer than :data:`FEW_CASES` images."""
+        """Paths of the metrics that are computed from fewer than :data:`FEW_CASES` images."""
         overall = OVERALL + OF_PROBABILITIES if self.n < FEW_CASES else ()
-        found = support(self.confusion_matrix)  # (8,) images of each true class: what recall rests on
-        named = self.confusion_matrix.sum(axis=0)  # (8,) predictions of each class: what precision rests on
+        found = support(self.confusion_matrix)  # (8,) images of each true class: the denominator of recall
+        named = self.confusion_matrix.sum(axis=0)  # (8,) predictions of each class: the denominator of precision
         few = []
         for label, true, predicted in zip(self.per_class, found, named, strict=True):
             cases = {"precision": predicted, "recall": true, "f1": min(true, predicted)}

@@ -1,7 +1,8 @@
-"""Judging a model: predict each image once, then every metric of every protocol.
+"""Judging a model: predict each image once, then compute every metric of every protocol.
 
-Anything with ``predict_proba(images)`` is a model here, so that what is judged is the exported file that users run. It
-does not know how a model was trained, nor how results are shown.
+    selections of rows → probabilities (n, 8) of all rows → rows and classes of each protocol → metrics, intervals
+
+Anything with ``predict_proba(images)`` is a model here, so that the exported file that users run is what is judged.
 """
 
 from collections.abc import Sequence
@@ -43,11 +44,11 @@ def evaluate(
 ) -> tuple[EvaluationResult, ...]:
     """All metrics of ``model`` on each of the ``protocols``, in their order.
 
-    The test split is for a finished model: whatever is chosen is chosen on the validation split.
+    The test split is for a finished model; everything that is chosen is chosen on the validation split.
 
     Raises:
         ProtocolError: A protocol is unknown, needs votes that the data set lacks, or keeps no image.
-        ShapeError: The model's output is no (n, classes) array of probabilities.
+        ShapeError: The model's output is not an (n, classes) array of probabilities.
     """
     selections = [rules.select(dataset, protocol, split) for protocol in protocols]
     if isinstance(model, np.ndarray):
@@ -56,7 +57,7 @@ def evaluate(
 
 
 def default_protocol(dataset: FerDataset) -> str:
-    """``majority`` where the data set has the second panel's votes, ``labels`` for imported sets, else ``votes``."""
+    """``majority`` if the data set has the second panel's votes, ``labels`` for imported sets, otherwise ``votes``."""
     if dataset.panel_votes is not None:
         return "majority"
     return "votes" if dataset.labels is None else "labels"
@@ -83,12 +84,12 @@ def evaluate_selections(
 
     Raises:
         ProtocolError: A selection keeps no image.
-        ShapeError: The model's output is no (n, classes) array of probabilities.
+        ShapeError: The model's output is not an (n, classes) array of probabilities.
     """
     check_kept(selections)
     if not selections:
         return ()
-    # Protocols share most of their rows: each image goes through the network once.
+    # Protocols share most of their rows; each image goes through the network once.
     rows = np.unique(np.concatenate([selection.indices for selection in selections]))  # (n,), ascending
     probabilities = predict_rows(model, images, rows, options=options)  # (n, 8)
     weights = rule_weights(model) if options.decision == "rule" else None
@@ -123,18 +124,18 @@ def judge(
 
     Args:
         selection: The rows with their targets.
-        probabilities: What the model says of them.
+        probabilities: The model's, of these rows.
         weights: Of a decision rule, (8,) in FER+ order; None names the most probable expression.
         options: Of the intervals.
     """
-    judged = judge_shared(selection, probabilities, weights, known=options.labels)
+    judged = judge_shared(selection, probabilities, weights, known=options.labels)  # (n, k), n and k may be smaller
     n = len(judged.targets)
     values = {name: float(value) for name, value in judged.metrics().items()}
     return EvaluationResult(
         protocol=selection.protocol,
         split=selection.split,
         n=n,
-        **{name: value for name, value in values.items() if "." not in name},
+        **{name: value for name, value in values.items() if "." not in name},  # a dot marks a class metric
         per_class={
             label: ClassMetrics(**{name: values[class_path(label, name)] for name in CLASS_METRICS})
             for label in judged.labels
@@ -153,13 +154,13 @@ def judge(
 def judge_shared(
     selection: Selection, probabilities: FloatArray, weights: FloatArray | None, *, known: LabelSet
 ) -> Judged:
-    """The rows and classes that both the set and the model have, with what the model says of them.
+    """The rows and classes that both the data set and the model have, with the model's probabilities.
 
-    A set that lacks classes is judged over those it has: the model's probabilities (n, 8) are scaled to sum to 1 over
-    them. Where labels are single, faces of a class that the model does not know are left out.
+    A data set that lacks classes is judged over those it has: the model's probabilities (n, 8) are normalized over
+    them. With single labels, faces of a class that the model lacks are left out.
 
     Raises:
-        ProtocolError: Nothing is left.
+        ProtocolError: No image is left.
     """
     lacks = selection.kind == "label" and not set(selection.classes) <= set(known)
     shared = LabelSet(tuple(e for e in selection.classes if not lacks or e in known.expressions))
@@ -174,15 +175,15 @@ def judge_shared(
         )
     return Judged(
         selection.kind,
-        _scaled(selection.targets[kept][:, columns]),
-        _scaled(probabilities[kept][:, columns]),
+        _normalized(selection.targets[kept][:, columns]),  # (n, k)
+        _normalized(probabilities[kept][:, columns]),
         None if weights is None else weights[columns],
         shared,
     )
 
 
-def _scaled(rows: FloatArray) -> FloatArray:
-    """Rows (n, k) that sum to 1; uniform where nothing is left."""
+def _normalized(rows: FloatArray) -> FloatArray:
+    """Rows (n, k) divided by their sum; uniform where the sum is 0."""
     sums = rows.sum(axis=1, keepdims=True)
     return np.where(sums > 0, rows / np.where(sums > 0, sums, 1), 1 / rows.shape[1])
 
@@ -197,7 +198,7 @@ def _reliability(judged: Judged) -> Reliability | None:
     if truth is None:
         return None
     count, confidence, hits = metrics.calibration_bins(truth, judged.probabilities)
-    filled = np.maximum(count, 1)
+    filled = np.maximum(count, 1)  # (bins,), avoids 0 / 0 in empty bins
     return Reliability(count=count, confidence=confidence / filled, hits=hits / filled)
 
 

@@ -1,6 +1,6 @@
 """Labels drawn from the votes: their exact expectation, its spread, the ceiling, and one seeded draw.
 
-The accuracy on drawn labels is a random number; what is exact about it is here. It does not know models or files.
+The accuracy on drawn labels is a random variable; its mean, deviation and upper bound can be computed exactly.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class LabelMetrics:
     """The metrics of the capstone's table, all in [0, 1].
 
     Attributes:
-        accuracy: Share of right predictions.
+        accuracy: Share of correct predictions.
         macro_f1: Mean of F1 over the eight classes.
     """
 
@@ -39,13 +39,13 @@ class LabelMetrics:
 
 @dataclass(frozen=True, slots=True)
 class DrawnMetrics:
-    """What belongs to drawn labels alone.
+    """The metrics that only drawn labels have.
 
     Attributes:
         standard_deviation: Of the accuracy over draws, on these images.
-        ceiling: Of a predictor that knows the votes and answers the most voted expression, in expectation over draws.
+        ceiling: Expected metrics of a predictor that knows the votes and names the most voted expression.
         seed: Of the one draw.
-        seeded_draw: Metrics on one draw of the labels, as the capstone took them.
+        seeded_draw: Metrics on one draw of the labels, as in the capstone's report.
     """
 
     standard_deviation: float
@@ -65,7 +65,7 @@ def drawn_metrics(votes: FloatArray, predicted: IntArray, *, seed: int = 0) -> D
 
 
 def standard_deviation(votes: FloatArray, predicted: npt.NDArray[np.integer]) -> float:
-    """Exact standard deviation of the accuracy over draws: the hits are independent, each with its own probability."""
+    """Exact standard deviation of the accuracy over draws; the hits are independent Bernoulli variables."""
     hit = votes[np.arange(len(votes)), predicted]  # (n,), probability that a draw agrees with the prediction
     return float(np.sqrt((hit * (1 - hit)).sum()) / max(len(votes), 1))
 

@@ -1,7 +1,4 @@
-"""What a model gains when it may abstain: risk against coverage (El-Yaniv and Wiener 2010).
-
-It knows arrays only.
-"""
+"""Selective prediction: risk against coverage of a model that may abstain (El-Yaniv and Wiener 2010)."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,12 +14,12 @@ THRESHOLDS: Final = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RiskCoverage:
-    """Images from the most to the least confident, and what is wrong among those kept so far.
+    """Risk and coverage when only the k most confident images get a prediction, for each k.
 
     Attributes:
-        confidence: float64 (n,), falling; the least one that is kept.
-        coverage: float64 (n,), share of images kept, in (0, 1].
-        risk: float64 (n,), share of wrong answers among the kept, in [0, 1].
+        confidence: float64 (n,), decreasing; the lowest one that still gets a prediction.
+        coverage: float64 (n,), share of images that get one, in (0, 1].
+        risk: float64 (n,), share of wrong predictions among them, in [0, 1].
     """
 
     confidence: FloatArray
@@ -30,13 +27,13 @@ class RiskCoverage:
     risk: FloatArray
 
     def at(self, threshold: float) -> tuple[float, float | None]:
-        """(coverage, accuracy) where images below ``threshold`` get no answer; accuracy is None where none gets one."""
+        """(coverage, accuracy) when images below ``threshold`` get no prediction; accuracy is None at coverage 0."""
         kept = int(np.count_nonzero(self.confidence >= threshold))
         return (0.0, None) if kept == 0 else (float(self.coverage[kept - 1]), float(1 - self.risk[kept - 1]))
 
     @property
     def area(self) -> float:
-        """Mean risk over all coverages, in [0, 1]; less is better."""
+        """Mean risk over all coverages, in [0, 1]; lower is better."""
         return float(self.risk.mean()) if len(self.risk) else 0.0
 
     def to_dict(self) -> dict[str, Any]:
@@ -47,7 +44,7 @@ class RiskCoverage:
 
 
 def risk_coverage(truth: FloatArray, probabilities: FloatArray, named: IntArray | None = None) -> RiskCoverage:
-    """The curve of answers ordered by the probability of the named expression.
+    """The curve of predictions ordered by the probability of the named expression.
 
     Args:
         truth: One-hot labels (n, k).
@@ -56,9 +53,9 @@ def risk_coverage(truth: FloatArray, probabilities: FloatArray, named: IntArray 
     """
     named = decide(probabilities) if named is None else named
     confidence = np.take_along_axis(probabilities, named[:, None], axis=1)[:, 0]  # (n,)
-    hits = np.take_along_axis(truth, named[:, None], axis=1)[:, 0]
-    order = np.argsort(-confidence, kind="stable")  # equal confidences stay in the order of the images
-    count = np.arange(1, len(order) + 1)
+    hits = np.take_along_axis(truth, named[:, None], axis=1)[:, 0]  # (n,)
+    order = np.argsort(-confidence, kind="stable")  # stable: equal confidences keep the order of the images
+    count = np.arange(1, len(order) + 1)  # (n,)
     return RiskCoverage(
         confidence=confidence[order],
         coverage=count / max(len(order), 1),

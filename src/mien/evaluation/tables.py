@@ -1,6 +1,6 @@
-"""Tables of results: the summary, values and intervals, the classes, the capstone's comparison, what others reported.
+"""Tables of results: the summary, values and intervals, the classes, the capstone's comparison, published results.
 
-It does not compute metrics and does not print; a table is rows of text that Markdown, pages and the terminal show.
+A table is rows of text, which Markdown, HTML pages and the terminal show.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,16 +30,16 @@ TITLES: Final[Mapping[str, str]] = {
     "cross_entropy": "cross-entropy to the votes, nats",
     "ece": "calibration error",
 }
-#: Columns of the summary, as short as a terminal needs them.
+#: Columns of the summary, with titles short enough for a terminal.
 _SUMMARY: Final[Mapping[str, str]] = {"accuracy": "accuracy", "macro_f1": "macro-F1", "js": "JS", "ece": "ECE"}
 _COMPARED: Final[Mapping[str, str]] = {"accuracy": "accuracy", "macro_f1": "macro-F1", "kl": "KL", **_SUMMARY}
-#: Stands behind an interval that rests on few images.
+#: Marks an interval from few images.
 _MARK: Final = "†"
 _MARK_NOTE: Final = f"{_MARK} rests on fewer than {FEW_CASES} images"
 
 
 def summary_table(results: Mapping[str, Sequence[EvaluationResult]]) -> Table:
-    """One row for each protocol and model: what a reader wants to know first.
+    """One row for each protocol and model, with the most important metrics.
 
     Args:
         results: By the name of the model; the models are judged by the same protocols.
@@ -48,7 +48,7 @@ def summary_table(results: Mapping[str, Sequence[EvaluationResult]]) -> Table:
 
 
 def metrics_of_models(results: Mapping[str, Sequence[EvaluationResult]]) -> Table:
-    """As :func:`summary_table` with KL too, for the protocols that the summary leaves out."""
+    """As :func:`summary_table`, with KL in addition."""
     return _side_by_side(results, "Every protocol, with 95 % bootstrap intervals", _COMPARED)
 
 
@@ -59,9 +59,10 @@ def metrics_table(result: EvaluationResult) -> Table:
         for name in OVERALL + OF_PROBABILITIES
         if getattr(result, name) is not None
     ]
+    # without a decision rule the two matrices are equal, and the rows would repeat the first two
     if result.argmax is not None and not np.array_equal(result.argmax.confusion_matrix, result.confusion_matrix):
         plain = (("accuracy", result.argmax.accuracy), ("macro_f1", result.argmax.macro_f1))
-        rows += [(f"{TITLES[name]}, naming the most probable", _number(value), "") for name, value in plain]
+        rows += [(f"{TITLES[name]} of the most probable", _number(value), "") for name, value in plain]
     if result.drawn is not None:
         drawn = result.drawn
         rows += [
@@ -97,7 +98,7 @@ def abstaining_table(result: EvaluationResult) -> Table | None:
 
 
 def capstone_table(naive: EvaluationResult, model: EvaluationResult | None) -> Table:
-    """The capstone's table, naive against model, beside the values of its report; results are of drawn labels.
+    """The capstone's table, naive predictor and model, beside the values of its report; for results on drawn labels.
 
     Raises:
         ValueError: A result is not of drawn labels.
@@ -118,7 +119,7 @@ def capstone_table(naive: EvaluationResult, model: EvaluationResult | None) -> T
 
 
 def comparison_table(comparison: Comparison, first: str, second: str) -> Table:
-    """Two models side by side, with what the second gains and whether that is beyond doubt."""
+    """Two models side by side, with the difference, its interval, and which one is better where it excludes 0."""
     rows = []
     for name, found in comparison.metrics.items():
         span = found.interval
@@ -146,17 +147,17 @@ def group_tables(result: GroupResult) -> Iterator[Table]:
             (gap.metric.replace(".", " of "), gap.highest, gap.lowest, f"{gap.difference:.4f}", _span(gap.interval))
             for gap in ordered
         )
-        note = f"among groups of at least {FEW_CASES} images; intervals do not count that the pair was picked"
+        note = f"among groups of at least {FEW_CASES} images; intervals ignore that the pair was selected"
         header = ("metric", "highest", "lowest", "difference", "95 % interval")
         yield Table(f"{where}: largest differences", header, gaps, note)
 
 
 def across_sets_table(results: Mapping[str, Mapping[str, EvaluationResult]], peers: Sequence[PeerResult] = ()) -> Table:
-    """One row a set, one column a model: accuracy, and mean recall of expressions with enough images.
+    """One row per data set, one column per model: accuracy, and mean recall of expressions with enough images.
 
     Args:
-        results: By set, then by model; every set was judged with the same models.
-        peers: Of other packages, a column each behind the models; sets that are not among ``results`` are left out.
+        results: By data set, then by model; every set was judged with the same models.
+        peers: Of other packages, one column each after the models; sets that are not in ``results`` are left out.
     """
     models = list(next(iter(results.values())))
     packages = list(dict.fromkeys(peer.package for peer in peers if peer.set in results))
@@ -198,7 +199,7 @@ def _span(interval: Interval | None) -> str:
 
 
 def leaderboard_table(results: Mapping[str, EvaluationResult]) -> Table | None:
-    """Published results of the protocol with ours between them, best accuracy first; None where there is none.
+    """Published results of the protocol together with ours, by decreasing accuracy; None if none is published.
 
     Args:
         results: By the name of the model, all of one protocol and split.
@@ -252,7 +253,7 @@ def _number(value: float | None) -> str:
 
 
 def _as_given(value: float | None, column: PublishedResult | LabelMetrics) -> str:
-    """A published value with the digits that were published."""
+    """A published value with as many digits as were published."""
     return f"{value:g}" if isinstance(column, PublishedResult) and value is not None else _number(value)
 
 
@@ -272,7 +273,7 @@ def _mark_note(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _note_on_rare(results: Sequence[EvaluationResult]) -> str:
-    """Which expressions weigh as much as others in macro-F1 with few images of their own."""
+    """A note on expressions with few images, which count in macro-F1 as much as all others."""
     fewest: dict[str, float] = {}
     for result in results:
         for label, of_class in result.per_class.items():

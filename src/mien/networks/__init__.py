@@ -1,4 +1,4 @@
-"""The networks, by name. They know tensors and a class count, never data sets."""
+"""The network architectures, by name; they depend on tensor shapes and a number of classes only."""
 
 from mien.networks.registry import build_network, list_networks
 

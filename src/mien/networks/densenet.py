@@ -20,12 +20,12 @@ class _DenseLayer(nn.Module):
 
 
 class DenseNet(nn.Sequential):
-    """DenseNet-BC (Huang et al. 2017) of three blocks of six layers, growth 24, on a stem that halves the picture."""
+    """DenseNet-BC (Huang et al. 2017): three blocks of six layers, growth 24, behind a 5×5 stem of stride 2."""
 
     def __init__(self, classes: int = 8, *, growth: int = 24, layers: int = 6) -> None:
         width = 2 * growth
         parts: list[nn.Module] = [nn.Conv2d(1, width, 5, stride=2, padding=2, bias=False)]
-        # maps of 24, 12 and 6 pixels on a side
+        # feature maps have 24, 12 and 6 pixels on a side
         for block in range(3):
             if block:  # between blocks: half the channels, half the size
                 compressed = width // 2

@@ -1,7 +1,4 @@
-"""A network as a plot: one block a layer that changes the shape; needs the extra ``plots``.
-
-It does not know how networks are built, only their summary.
-"""
+"""A plot of a network's layers, made from its summary: one block per layer that changes the shape; needs ``plots``."""
 
 from math import log2
 from typing import TYPE_CHECKING
@@ -19,7 +16,7 @@ _COLORS = {
     "Linear": "#54a24b",
     "Flatten": "#b0b0b0",
 }
-#: Parts of names of layers that lie beside the chain; a row cannot show them.
+#: Parts of the names of layers on side branches, which a single row cannot show.
 _BESIDE = {"attention", "shortcut"}
 _DEPTH = 0.35
 
@@ -29,7 +26,7 @@ def plot_network(summary: NetworkSummary, *, ax: "Axes | None" = None) -> "Axes"
 
     Args:
         summary: Of the network.
-        ax: Where to plot; None makes a figure.
+        ax: Where to plot; None makes a new figure.
     """
     shown = [layer for layer in summary.layers if layer.kind in _COLORS and not _BESIDE & set(layer.name.split("."))]
     ax = new_axes(ax, width=max(6.0, 1.05 * len(shown)), height=4.2)
@@ -48,11 +45,12 @@ def _plot_layer(ax: "Axes", layer: LayerRow, x: float) -> float:
     """Plot one block at ``x`` and return its width: height for the side, width for the channels."""
     from matplotlib.patches import Polygon  # noqa: PLC0415 - an extra
 
-    channels, *sides = layer.output_shape
+    channels, *sides = layer.output_shape  # (channels, height, width), or (features,)
     height = 0.6 + 3.6 * (sides[0] / 48 if sides else min(1.0, channels / 500))
     width = 0.12 + 0.07 * log2(channels + 1) if sides else 0.25
     color = _COLORS[layer.kind]
     low, high = -height / 2, height / 2
+    # a cuboid in oblique projection
     front = [(x, low), (x + width, low), (x + width, high), (x, high)]
     top = [(x, high), (x + width, high), (x + width + _DEPTH, high + _DEPTH), (x + _DEPTH, high + _DEPTH)]
     side = [

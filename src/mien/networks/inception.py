@@ -7,7 +7,7 @@ from mien.networks.layers import conv_norm_relu
 
 
 class _InceptionModule(nn.Module):
-    """Four paths side by side: 1×1, 3×3, two 3×3 (a 5×5's reach), and a pooled 1×1 (Szegedy et al. 2016, figure 5)."""
+    """Four parallel paths: 1×1, 3×3, two 3×3 (the field of a 5×5), and a pooled 1×1 (Szegedy et al. 2016, figure 5)."""
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class _InceptionModule(nn.Module):
 
 
 class Inception(nn.Sequential):
-    """A stem that halves the picture, then three pairs of inception modules with poolings between."""
+    """A 5×5 stem of stride 2, then three pairs of inception modules with max poolings between."""
 
     def __init__(self, classes: int = 8) -> None:
         parts: list[nn.Module] = [nn.Conv2d(1, 48, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(48), nn.ReLU()]

@@ -13,6 +13,7 @@ class Mirrored(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 1, H, W) to (N, classes)."""
-        both: Tensor = self.network(torch.cat([images, images.flip(3)]))  # one pass, so weights are stored once
+        # one pass of the network over 2N faces: two passes would store the weights twice in an exported file
+        both: Tensor = self.network(torch.cat([images, images.flip(3)]))
         mean: Tensor = both.reshape(2, -1, both.shape[1]).mean(dim=0)  # (2N, classes) to (N, classes)
         return mean

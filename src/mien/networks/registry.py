@@ -1,6 +1,6 @@
-"""Names of networks and how to build them.
+"""The names of the networks and how to build them.
 
-It does not know what they are trained on; every network maps float32 (N, 1, 48, 48) in [0, 1] to logits (N, classes).
+Every network maps float32 (N, 1, 48, 48) in [0, 1] to logits (N, classes).
 """
 
 from collections.abc import Callable
@@ -47,10 +47,10 @@ def build_network(name: str, *, classes: int = 8) -> nn.Module:
 
     Args:
         name: One of :func:`list_networks`.
-        classes: Columns of the logits; a network with several heads has the columns of all, side by side.
+        classes: Number of logits; of a network with several heads, those of all heads together.
 
     Raises:
-        UnknownModelError: No network of that name; near names are in the hint.
+        UnknownModelError: There is no network of that name; similar names are in the hint.
     """
     if name not in _BUILDERS:
         near = get_close_matches(name, _BUILDERS) or list_networks()

@@ -1,7 +1,4 @@
-"""A residual network sized for 48×48 faces: pre-pooled shortcuts, squeeze-and-excitation, standardized input.
-
-It does not know how it is trained.
-"""
+"""A residual network sized for 48×48 faces: pooling before blocks, squeeze-and-excitation, standardized input."""
 
 from collections.abc import Sequence
 
@@ -20,15 +17,15 @@ class SqueezeExcitation(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Scale (N, C, H, W) by weights in (0, 1) of shape (N, C, 1, 1)."""
         means = features.mean(dim=(2, 3))  # (N, C)
-        weights = self.excite(functional.relu(self.squeeze(means))).sigmoid()
+        weights = self.excite(functional.relu(self.squeeze(means))).sigmoid()  # (N, C)
         scaled: Tensor = features * weights[:, :, None, None]
         return scaled
 
 
 class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions with a shortcut; where ``pool`` is set both paths see the average-pooled input.
+    """Two 3×3 convolutions with a shortcut; with ``pool`` both paths read the average-pooled input.
 
-    Pooling before the block (the "D" of He et al. 2019, section 4.2, for both paths) is anti-aliased, unlike a stride.
+    Average pooling (variant D of He et al. 2019, section 4.2, here for both paths) is anti-aliased, unlike a stride.
     """
 
     def __init__(self, inputs: int, outputs: int, *, pool: bool) -> None:
@@ -62,7 +59,7 @@ class ResNet(nn.Module):
         halved: Average faces to 24×24 first, for a quarter of the work.
 
     Attributes:
-        depths: Blocks of each stage; :attr:`blocks` holds them one after the other.
+        depths: Number of blocks of each stage; :attr:`blocks` holds the blocks of all stages in order.
     """
 
     def __init__(
@@ -93,7 +90,7 @@ class ResNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map float32 (N, 1, 48, 48) in [0, 1] to logits (N, classes)."""
-        standardized = (images - 0.5) * 4.0  # gray faces have a mean near .5 and a deviation near .25
+        standardized = (images - 0.5) * 4.0  # gray faces have mean 0.5 and standard deviation 0.25, roughly
         features = self.blocks(self.stem(self.reduce(standardized)))  # (N, widths[0], 24, 24) to (N, widths[-1], 3, 3)
         logits: Tensor = self.head(features)
         return logits

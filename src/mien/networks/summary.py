@@ -1,7 +1,4 @@
-"""What a network is made of: its layers, their output shapes, parameters and multiply-adds.
-
-It does not draw or print.
-"""
+"""A network's layers with their output shapes, parameters and multiply-adds."""
 
 from dataclasses import dataclass
 from math import prod
@@ -16,11 +13,11 @@ from mien.networks.vit import DotProductAttention
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """One layer as it was run.
+    """One layer of a network that was run once.
 
     Attributes:
-        name: Its place in the network.
-        kind: Its class.
+        name: Its path in the network.
+        kind: Name of its class.
         output_shape: Without the batch: (channels, height, width) or (features,).
         parameters: Weights and, for batch norms, moving statistics, as Keras counts.
         multiply_adds: For one image.
@@ -35,7 +32,7 @@ class LayerRow:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSummary:
-    """All layers of a network, in the order they run in."""
+    """All layers of a network, in the order in which they run."""
 
     name: str
     layers: tuple[LayerRow, ...]
@@ -63,6 +60,7 @@ def summarize(name: str, *, classes: int = 8, size: int = 48) -> NetworkSummary:
     hooks = []
     for path, layer in network.named_modules():
         if not list(layer.children()):
+            # only leaves: a container would count its layers once more
             hooks.append(layer.register_forward_hook(_recorder(path.removeprefix("layers."), rows)))
     with torch.no_grad():
         network(torch.zeros(1, 1, size, size))
@@ -88,11 +86,11 @@ def _parameters(layer: nn.Module) -> int:
 
 
 def _multiply_adds(layer: nn.Module, shape: tuple[int, ...]) -> int:
-    if isinstance(layer, nn.Conv2d):
+    if isinstance(layer, nn.Conv2d):  # each output value sums over a kernel window of its group's channels
         return prod(shape) * layer.in_channels // layer.groups * prod(layer.kernel_size)
     if isinstance(layer, nn.Linear):
         return layer.in_features * layer.out_features
     if isinstance(layer, DotProductAttention):
-        channels, *sides = shape
+        channels, *sides = shape  # two products of (positions, channels) with (channels, positions)
         return 2 * channels * prod(sides) ** 2
     return 0

@@ -1,6 +1,6 @@
-"""A small vision transformer for 48×48 faces: convolutions to 6×6 places, then blocks of attention between them.
+"""A small vision transformer for 48×48 faces: convolutions to 6×6 tokens, then transformer blocks.
 
-It does not know how it is trained.
+Tokens are kept as feature maps (N, channels, 6, 6), so that dense layers are 1×1 convolutions.
 """
 
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from torch.nn import functional
 
 
 class DotProductAttention(nn.Module):
-    """What each place takes from all places (Vaswani et al. 2017, section 3.2)."""
+    """Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2)."""
 
     def __init__(self, heads: int) -> None:
         super().__init__()
@@ -19,14 +19,14 @@ class DotProductAttention(nn.Module):
         images, channels, height, width = joined.shape
         parts = joined.reshape(images, 3, self.heads, channels // (3 * self.heads), height * width).transpose(3, 4)
         # each part (N, heads, H · W, C / heads)
-        taken = functional.scaled_dot_product_attention(parts[:, 0], parts[:, 1], parts[:, 2])
-        return taken.transpose(2, 3).reshape(images, channels // 3, height, width)
+        attended = functional.scaled_dot_product_attention(parts[:, 0], parts[:, 1], parts[:, 2])
+        return attended.transpose(2, 3).reshape(images, channels // 3, height, width)
 
 
 class TransformerBlock(nn.Module):
-    """Attention, then two dense layers at each place, both beside a shortcut and after a norm (Xiong et al. 2020).
+    """Attention, then two dense layers per token, each with a shortcut and a norm before it (Xiong et al. 2020).
 
-    A norm over all of a face instead of each place: one group, which keeps the features in the layout of convolutions.
+    The norm is a group norm of one group, over all tokens of a face: it needs no change of memory layout.
     """
 
     def __init__(self, width: int, *, heads: int, expansion: int = 2) -> None:
@@ -48,11 +48,11 @@ class TransformerBlock(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """A stem of convolutions (Xiao et al. 2021), positions encoded by a convolution (Chu et al. 2021), blocks, average.
+    """Convolutional stem (Xiao et al. 2021), convolutional position encoding (Chu et al. 2021), blocks, global average.
 
     Args:
         classes: Columns of the logits.
-        width: Channels of each of the 36 places.
+        width: Channels of each of the 36 tokens.
         depth: Blocks.
         heads: Of each attention; ``width`` is a multiple of it.
         dropout: Probability before the dense layer.
@@ -78,6 +78,6 @@ class VisionTransformer(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Map float32 (N, 1, 48, 48) in [0, 1] to logits (N, classes)."""
-        features = self.stem((images - 0.5) * 4.0)
+        features = self.stem((images - 0.5) * 4.0)  # standardized, then (N, width, 6, 6)
         logits: Tensor = self.head(self.blocks(features + self.position(features)))
         return logits

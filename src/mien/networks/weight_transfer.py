@@ -1,4 +1,4 @@
-"""Copying a trained network's weights into a larger one of the same family, which then gives the same answers."""
+"""Copying a trained network's weights into a larger one of the same family, which then computes the same function."""
 
 from itertools import islice
 
@@ -10,16 +10,16 @@ from mien.networks.resnet import ResidualBlock, ResNet
 
 @torch.no_grad()
 def grow(trained: nn.Module, larger: nn.Module) -> bool:
-    """Give ``larger`` the weights of ``trained``: the channels as its first ones, the blocks as the first of a stage.
+    """Copy the weights of ``trained`` to the first channels of ``larger``, and to the first blocks of each stage.
 
-    Weights from new, random channels to old ones are zero, and new residual blocks pass their input on, so both
-    networks give the same answers until the first step (Net2Net, Chen et al. 2016, with random channels in place of
-    copied ones, so that no symmetry has to be broken, and new blocks whose last scale is 0, Goyal et al. 2017, section
-    5.1). Columns of the logits may be added too: the first ones keep their answers. Networks that concatenate channels
-    or flatten pixels do not keep the order of channels and cannot be grown this way.
+    Weights from new channels to old ones are zero, and new residual blocks are the identity, so that both networks
+    compute the same function before the first step (Net2Net, Chen et al. 2016, with randomly initialized channels
+    instead of copies, so that there is no symmetry to break; new blocks have a last scale of 0, Goyal et al. 2017,
+    section 5.1). Logits may be added too. Networks that concatenate channels or flatten feature maps do not keep the
+    order of channels and cannot be enlarged in this way.
 
     Returns:
-        False, with nothing changed, where ``larger`` is not ``trained`` with as many channels and blocks or more.
+        False, with nothing changed, if ``larger`` has fewer channels or blocks somewhere, or is another network.
     """
     parts, new = _matched(trained, larger)
     if not parts or not all(_fits(small, large) for small, large in parts):
@@ -27,12 +27,12 @@ def grow(trained: nn.Module, larger: nn.Module) -> bool:
     for small, large in parts:
         _widen(small, large)
     for block in new:
-        block.norm2.weight.zero_()
+        block.norm2.weight.zero_()  # the residual path adds 0
     return True
 
 
 def _matched(trained: nn.Module, larger: nn.Module) -> tuple[list[tuple[nn.Module, nn.Module]], list[ResidualBlock]]:
-    """Which part becomes which, and the blocks that are new; no parts where stages do not fit."""
+    """Pairs of corresponding parts, and the blocks that are new; no pairs if the stages do not fit."""
     if not (isinstance(trained, ResNet) and isinstance(larger, ResNet)):
         return [(trained, larger)], []
     if len(trained.depths) != len(larger.depths):
@@ -50,7 +50,7 @@ def _matched(trained: nn.Module, larger: nn.Module) -> tuple[list[tuple[nn.Modul
 
 
 def _fits(small: nn.Module, large: nn.Module) -> bool:
-    """Only channels may be more, not layers or the sides of a kernel."""
+    """Whether ``large`` differs from ``small`` at most by more channels, not in layers or kernel sizes."""
     few, many = small.state_dict(), large.state_dict()
     return few.keys() == many.keys() and all(_has_room(few[name], many[name]) for name in few)
 
@@ -64,14 +64,14 @@ def _has_room(few: Tensor, many: Tensor) -> bool:
 
 
 def _widen(small: nn.Module, large: nn.Module) -> None:
-    """The channels of ``small`` as the first ones of ``large``; weights from new inputs to old outputs are zero."""
-    wide = large.state_dict()  # views: copying into them changes the network
+    """Copy ``small`` to the first channels of ``large``; weights from new inputs to old outputs become zero."""
+    wide = large.state_dict()  # references: copying into them changes the network
     for name, values in small.state_dict().items():
-        if values.ndim == 0:  # the count of batches that a batch norm has seen
+        if values.ndim == 0:  # the batch count of a batch norm
             wide[name].copy_(values)
             continue
-        old = wide[name][: len(values)]  # rows are output channels
+        old = wide[name][: len(values)]  # (old outputs, all inputs, …)
         if values.ndim > 1:
-            old[:, values.shape[1] :] = 0  # new input channels
+            old[:, values.shape[1] :] = 0  # from new inputs
             old = old[:, : values.shape[1]]
         old.copy_(values)

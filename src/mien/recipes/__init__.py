@@ -1,6 +1,6 @@
-"""Recipes of training runs, as TOML files: ``shipped`` leads to the shipped weights, ``research`` holds experiments.
+"""Recipes of training runs as TOML files: ``shipped`` are those of the shipped weights, ``research`` experiments.
 
-What their settings mean is told in :mod:`mien.training.config`; here they are files with a name.
+This module finds the files by name; :mod:`mien.training.config` documents their settings.
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ class RecipeFile:
     """One recipe of the package.
 
     Attributes:
-        name: What users call it.
+        name: File name without the ending.
         path: The TOML file.
         group: ``shipped`` or ``research``.
-        about: Its first line in words.
+        about: The comment in its first line.
     """
 
     name: str
@@ -44,10 +44,10 @@ def list_recipes(group: str | None = None) -> Mapping[str, RecipeFile]:
 
 
 def find_recipe(name: str) -> Path:
-    """The file of a recipe: that of a path as it is, that of a name in the package.
+    """The file of a recipe, given by its path or by its name in the package.
 
     Raises:
-        ConfigError: No recipe of the package has that name; near names are in the hint.
+        ConfigError: No recipe of the package has that name; similar names are in the hint.
     """
     if name.endswith(".toml") or Path(name).exists():
         return Path(name)
@@ -55,7 +55,8 @@ def find_recipe(name: str) -> Path:
     if name not in recipes:
         near = get_close_matches(name, recipes) or list(recipes)
         raise ConfigError(
-            f"no recipe called {name!r}", hint=f"did you mean {', '.join(near)}? A file is given by its path, FILE.toml"
+            f"no recipe called {name!r}",
+            hint=f"did you mean {', '.join(near)}? A file is given by its path, ending in .toml",
         )
     return recipes[name].path
 

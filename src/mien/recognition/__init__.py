@@ -1,4 +1,1 @@
-"""Reading expressions: from a picture to every face's probabilities.
-
-``pipeline.py`` is the whole way on one page.
-"""
+"""Inference: from a picture to the probabilities of every face; ``pipeline.py`` shows all steps on one page."""

@@ -1,8 +1,8 @@
-"""How a network's outputs become the probabilities and the rule that a user asked for.
+"""From a network's outputs to the probabilities and the decision rule that a user has chosen.
 
-    outputs of the file → head → base rates → probabilities (N, classes)         rule: who is named
+    outputs of the file → head → base rates → probabilities (N, classes)         rule: the named expression
 
-Temperature and an adapted layer lie inside the file and come before. It does not know pictures or sessions.
+Temperature and an adapted layer are inside the file and come before these steps.
 """
 
 from collections.abc import Mapping
@@ -21,15 +21,15 @@ from mien.metadata import PERCEIVED, HeadSpec, LabelConvention, ModelMetadata
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """What a user may choose about a model's answers; the defaults are the model's own.
+    """How a model's outputs are read; the defaults are the model's own settings.
 
     Attributes:
-        labels: ``perceived`` answers what people see on a face, ``intended`` what it was meant to show, from the second
-            head of a model that has one.
-        prior: Base rates of the expressions where the faces come from: ``balanced``, a JSON file, or rates by name;
-            None keeps those that the model learned.
-        decision: ``rule`` names expressions by the model's decision rule, ``argmax`` names the most probable. With a
-            prior the most probable is named, since the rule was fitted for the model's own base rates.
+        labels: ``perceived`` is the expression that people see on a face, ``intended`` the one that it was meant to
+            show, from the second head of a model that has one.
+        prior: Base rates of the expressions in the user's pictures: ``balanced``, a JSON file, or rates by name; None
+            keeps those of the training data.
+        decision: ``rule`` names expressions by the model's decision rule, ``argmax`` the most probable one. With a
+            prior the most probable one is named, since the rule was fitted for the base rates of the training data.
 
     Raises:
         ConfigError: There is no such decision.
@@ -46,13 +46,13 @@ class AnswerOptions:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Options that were resolved for one model.
+    """The options of one model, validated and loaded.
 
     Attributes:
-        labels: Columns of the probabilities: all labels of the model, whichever head answers.
-        head: The output that answers; expressions that it lacks have probability 0.
-        wanted: Base rates to answer under, in the order of the head's labels; None keeps the model's.
-        rule: How an expression is named, for ``labels``; None names the most probable.
+        labels: Columns of the probabilities: all labels of the model, whichever head is read.
+        head: The output that is read; expressions that it lacks have probability 0.
+        wanted: Base rates to assume, in the order of the head's labels; None keeps the model's.
+        rule: The decision rule for ``labels``; None names the most probable expression.
     """
 
     labels: LabelSet
@@ -62,10 +62,10 @@ class Answers:
 
     @classmethod
     def of(cls, metadata: ModelMetadata, options: AnswerOptions) -> "Answers":
-        """What ``options`` mean for a model.
+        """Resolve ``options`` for a model.
 
         Raises:
-            ConfigError: The model has no such head, its base rates are not known, or the prior is not valid.
+            ConfigError: The model has no such head, its base rates are unknown, or the prior is not valid.
             SourceError: The file of the prior cannot be read.
         """
         head = metadata.head(options.labels)
@@ -74,24 +74,27 @@ class Answers:
             return cls(metadata.labels, head, None, _for_all(head.decision, metadata.labels) if named else None)
         if head.priors is None:
             raise ConfigError(
-                f"model {metadata.name} does not say which base rates it learned, so others cannot replace them",
-                hint="mien fit-decision notes them, or leave out the prior",
+                f"model {metadata.name} does not record the base rates of its training data, so that a prior cannot "
+                "replace them",
+                hint="record them with mien fit-decision, or leave out the prior",
             )
+        # no rule here: it was fitted for the base rates that the prior replaces
         return cls(metadata.labels, head, read_base_rates(options.prior, head.labels))
 
     def probabilities(self, outputs: Mapping[str, FloatArray]) -> FloatArray:
         """Probabilities float32 (N, classes) from the outputs (N, …) of the file by name."""
-        rows = outputs[self.head.output]
+        rows = outputs[self.head.output]  # (N, labels of the head)
         if self.wanted is not None and self.head.priors is not None:
             rows = reweighted(rows, learned=self.head.priors, wanted=self.wanted)
         if self.head.labels == self.labels:
             return rows
+        # the second head lacks contempt: its probability is 0
         answered = np.zeros((len(rows), len(self.labels)), np.float32)
         answered[:, [self.labels.index(label) for label in self.head.labels]] = rows
         return answered
 
     def to_dict(self) -> dict[str, Any]:
-        """What decides the answers besides the model, as plain strings and numbers."""
+        """The resolved options as plain strings and numbers, for records that say how a result was made."""
         return {
             "output": self.head.output,
             "prior": None if self.wanted is None else self.wanted.to_dict(),
@@ -100,7 +103,7 @@ class Answers:
 
 
 def _for_all(rule: DecisionRule | None, labels: LabelSet) -> DecisionRule | None:
-    """The rule with a weight for each of ``labels``; that of one with probability 0 does not matter."""
+    """The rule extended to all ``labels``; the weight of a label whose probability is always 0 has no effect."""
     if rule is None or rule.labels == labels:
         return rule
     weights = dict(zip(rule.labels, rule.weights, strict=True))

@@ -1,6 +1,6 @@
-"""What a network looked at: how its answer changes when part of the face is covered (Zeiler and Fergus 2014, 4.2).
+"""Occlusion maps: how a probability changes when a part of the face is covered (Zeiler and Fergus 2014, 4.2).
 
-It works on any model file, since it only asks for probabilities, and does not know how the face was found.
+They need only probabilities, so that they work with every model file.
 """
 
 from dataclasses import dataclass, replace
@@ -21,15 +21,15 @@ from mien.render.faces import FaceMark
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """How much each place of a face speaks for an expression.
+    """The importance of each pixel of a face for an expression.
 
     Attributes:
         crop: The face as the network saw it, float32 (H, W) in [0, 1].
-        expression: What is explained.
-        named: What is named for the face.
-        probabilities: All probabilities of the face as it is.
-        importance: float32 (H, W); by how much the expression's probability falls when the place is covered, averaged
-            over the patches that cover it. Negative where covering helps it.
+        expression: The expression that is explained.
+        named: The expression that is named for the face.
+        probabilities: Of the uncovered face.
+        importance: float32 (H, W); decrease of the expression's probability when the pixel is covered, averaged over
+            the patches that cover it. Negative where covering increases it.
     """
 
     crop: FloatArray
@@ -39,10 +39,10 @@ class Explanation:
     importance: FloatArray
 
     def plot(self, *, number: int = 1) -> Image.Image:
-        """The face, the face with its importance in color (red speaks for, blue against), and the probabilities.
+        """The face, the face tinted by importance (red for, blue against the expression), and the probabilities.
 
         Args:
-            number: What the face is called.
+            number: Of the face, for its label.
         """
         face = replace(FaceMark.without_box(self.probabilities.to_dict(), str(self.named)), number=number)
         return render_explanation(self.crop, self.importance, face, str(self.expression))
@@ -64,17 +64,17 @@ def explain(
     patch: int = 10,
     stride: int = 3,
 ) -> Explanation:
-    """Cover the face patch by patch with its mean gray and watch a probability fall, all patches in batches.
+    """Cover the face patch by patch with its mean gray, and measure the decrease of a probability.
 
     Args:
         recognizer: The network.
         crop: The face as the network sees it, gray (H, W) in [0, 1]; see ``ExpressionPipeline.crop``.
-        expression: What to explain; the one that is named by default.
+        expression: The expression to explain; by default the one that is named.
         patch: Side of the covered square in pixels.
         stride: Pixels from one square to the next.
 
     Raises:
-        ShapeError: The crop is not what the network reads, or patch and stride do not fit it.
+        ShapeError: The crop has another size than the network's input, or patch and stride do not fit it.
     """
     size = recognizer.metadata.input.size
     if crop.shape != (size, size):
@@ -82,20 +82,26 @@ def explain(
     if not (1 <= stride <= patch <= size):
         raise ShapeError(f"patch {patch} and stride {stride}: expected 1 ≤ stride ≤ patch ≤ {size}")
     corners = _corners(size, patch, stride)
-    covered = np.repeat(crop[None], len(corners), axis=0)
+    covered = np.repeat(crop[None], len(corners), axis=0)  # (patches, H, W), one copy of the face per patch
     for face, (top, left) in zip(covered, corners, strict=True):
         face[top : top + patch, left : left + patch] = crop.mean()
+    # row 0 is the uncovered face; all go through the network in batches, (1 + patches, classes)
     probabilities = recognizer.predict_proba(np.concatenate([crop[None], covered]).astype(np.float32))
     face = ExpressionProbabilities.from_row(recognizer.labels, probabilities[0])
     named = face.named_by(recognizer.decision)
     column = recognizer.labels.index(expression or named)
-    falls = probabilities[0, column] - probabilities[1:, column]
+    falls = probabilities[0, column] - probabilities[1:, column]  # (patches,)
+    importance = _mean_over_patches(falls, corners, size, patch)
+    return Explanation(crop, recognizer.labels[column], named, face, importance)
+
+
+def _mean_over_patches(falls: FloatArray, corners: list[tuple[int, int]], size: int, patch: int) -> FloatArray:
+    """For each pixel the mean of ``falls`` (patches,) over the patches that cover it, (size, size)."""
     total, count = np.zeros((size, size)), np.zeros((size, size))
     for fall, (top, left) in zip(falls, corners, strict=True):
         total[top : top + patch, left : left + patch] += fall
-        count[top : top + patch, left : left + patch] += 1
-    importance = (total / count).astype(np.float32)
-    return Explanation(crop, recognizer.labels[column], named, face, importance)
+        count[top : top + patch, left : left + patch] += 1  # never 0 in the end: the patches cover everything
+    return (total / count).astype(np.float32)
 
 
 def _corners(size: int, patch: int, stride: int) -> list[tuple[int, int]]:

@@ -1,7 +1,4 @@
-"""Whether a model file does what it says: its record, its network, and its answers at each run.
-
-Files come from strangers, and the keys being there says nothing about the values. It does not run networks.
-"""
+"""Validation of untrusted model files: the metadata, the network's inputs and outputs, and each result."""
 
 from collections.abc import Iterator
 from math import isfinite
@@ -17,12 +14,12 @@ from mien.runtime.onnx import OnnxSession
 
 #: Sides of faces in pixels that a network may read.
 _SIZES = (8, 1024)
-#: How far a row may be from the sum of 1, and a probability out of [0, 1]: 8-bit networks round.
+#: Allowed deviation of a row's sum from 1 and of a probability from [0, 1]: 8-bit networks round.
 _TOLERANCE = 1e-3
 
 
 def check_metadata(metadata: ModelMetadata, path: Path) -> None:
-    """Refuse a record of values that make no sense.
+    """Refuse metadata with values out of range.
 
     Raises:
         ModelFileError: File and field are named.
@@ -38,7 +35,7 @@ def check_metadata(metadata: ModelMetadata, path: Path) -> None:
 
 
 def _fields(metadata: ModelMetadata) -> Iterator[tuple[str, object, str, bool]]:
-    """Field, value, what is expected, and whether it is so."""
+    """Each field with its value, the expected range as text, and whether the value is in it."""
     spec = metadata.input
     smallest, largest = _SIZES
     yield (
@@ -66,7 +63,7 @@ def _fields(metadata: ModelMetadata) -> Iterator[tuple[str, object, str, bool]]:
 
 
 def check_network(session: OnnxSession, metadata: ModelMetadata, path: Path) -> None:
-    """Refuse a network whose input and outputs are not those of the record.
+    """Refuse a network whose input and outputs are not those of its metadata.
 
     Raises:
         ModelFileError: File and field are named.
@@ -81,9 +78,9 @@ def check_network(session: OnnxSession, metadata: ModelMetadata, path: Path) -> 
             raise _wrong(path, f"type of {node.name}", node.type, "tensor(float)")
         if len(node.shape) != len(shape) + 1:
             raise _wrong(path, f"shape of {node.name}", node.shape, f"{len(shape) + 1} axes")
-        if isinstance(node.shape[0], int):
+        if isinstance(node.shape[0], int):  # a name or None is a free axis
             raise _wrong(path, f"batch of {node.name}", node.shape[0], "any number of faces")
-        for stated, wanted in zip(node.shape[1:], shape, strict=True):  # a name or None is a free axis
+        for stated, wanted in zip(node.shape[1:], shape, strict=True):
             if isinstance(stated, int) and stated != wanted:
                 raise _wrong(
                     path, f"shape of {node.name}", node.shape, f"(N, {', '.join(map(str, shape))}) by its record"
@@ -91,22 +88,22 @@ def check_network(session: OnnxSession, metadata: ModelMetadata, path: Path) -> 
 
 
 def check_probabilities(rows: npt.NDArray[Any], faces: int, head: HeadSpec, path: Path) -> None:
-    """Refuse answers that are no probabilities.
+    """Refuse results that are not probabilities.
 
     Args:
-        rows: What an output gave, (faces, labels).
-        faces: How many went in.
-        head: The output's record.
+        rows: Values of an output, (faces, labels).
+        faces: Number of faces in the input.
+        head: Metadata of the output.
         path: The model file.
 
     Raises:
-        ModelFileError: File, output and what is wrong are named.
+        ModelFileError: File, output and the invalid values are named.
     """
     expected = (faces, len(head.labels))
     if rows.shape != expected:
         raise _wrong(path, f"output {head.output}", f"an array of shape {rows.shape}", f"{expected} for {faces} faces")
     if not np.isfinite(rows).all():
-        raise _wrong(path, f"output {head.output}", "values that are no numbers", "probabilities")
+        raise _wrong(path, f"output {head.output}", "values that are not finite", "probabilities")
     if rows.size and (rows.min() < -_TOLERANCE or rows.max() > 1 + _TOLERANCE):
         raise _wrong(path, f"output {head.output}", f"values in [{rows.min():g}, {rows.max():g}]", "[0, 1]")
     sums = rows.sum(axis=1)

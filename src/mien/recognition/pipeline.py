@@ -1,8 +1,8 @@
-"""All of inference: find the faces, turn each upright, crop it as training did, and ask the network.
+"""All steps of inference: detect faces, turn each upright, crop it as in training, run the network.
 
-    picture → detect → boxes and eyes → turn upright, crop → (N, 48, 48) → network → (N, 8) → result
+    picture (H, W, 3) → detector → boxes, key points → upright crops (N, 48, 48) → network → (N, 8) → result
 
-It does not know how a detector or the network works. Faces of several pictures share the network's batches.
+Faces of several pictures share the network's batches.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,13 +31,13 @@ from mien.recognition.recognizer import Recognizer, load_recognizer
 from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
 from mien.runtime.devices import Device
 
-#: So many pictures, or pixels of them, are held at a time while their faces go through the network together; a picture
-#: with more pixels is held alone.
+#: Largest number of pictures, and of their pixels, in memory while their faces share a batch; a picture with more
+#: pixels is processed alone.
 PICTURES_AT_A_TIME, PIXELS_AT_A_TIME = 8, 24_000_000
 
 
 class ExpressionPipeline:
-    """A detector and a network that were loaded once; calls from several threads at once are safe.
+    """A detector and a network, loaded once; calls from several threads at once are safe.
 
     Raises:
         ConfigError: ``min_confidence`` is not in [0, 1], or ``max_pixels`` below 1.
@@ -57,13 +57,14 @@ class ExpressionPipeline:
             raise ConfigError(f"max_pixels is {max_pixels}, expected at least 1")
         self.detector, self.recognizer = detector, recognizer
         self.min_confidence, self.max_pixels = min_confidence, max_pixels
+        # a model file may bring a frame for a detector that this version does not know
         self._frame = recognizer.metadata.frames.get(detector.name) or DEFAULT_FRAMES.get(detector.name, WHOLE_FRAME)
 
     def with_options(self, options: AnswerOptions) -> "ExpressionPipeline":
-        """The same detector and network with other answers; nothing is loaded.
+        """The same detector and network with other options; nothing is loaded.
 
         Raises:
-            ConfigError: The model cannot answer so.
+            ConfigError: The model does not support the options.
             SourceError: A file of base rates cannot be read.
         """
         recognizer = self.recognizer.with_options(options)
@@ -81,7 +82,7 @@ class ExpressionPipeline:
         """The faces of a picture and their expressions; a list gives a list. ``color`` is the order of arrays.
 
         Raises:
-            SourceError: A file is not there or may not be read.
+            SourceError: A file does not exist or may not be read.
             ImageDecodeError: A picture cannot be read.
         """
         if not isinstance(source, list):
@@ -91,13 +92,13 @@ class ExpressionPipeline:
     def predict_faces(
         self, source: ImageSource, faces: Sequence[FaceDetection], *, color: ColorOrder = "rgb"
     ) -> ImageResult:
-        """The expressions of faces that were found elsewhere, in the order given; nothing is looked for.
+        """The expressions of faces that were detected elsewhere, in the given order.
 
-        Boxes are taken to lie as those of this pipeline's detector do (a whole face from chin to brow); a picture that
-        is a face is read by the detector ``whole``.
+        Boxes must frame a face as this pipeline's detector does (see ``CropFrame``); for pictures that are cropped
+        faces use the detector ``whole``.
 
         Raises:
-            SourceError: A file is not there or may not be read.
+            SourceError: A file does not exist or may not be read.
             ImageDecodeError: The picture cannot be read.
         """
         image = load_image(source, color=color, max_pixels=self.max_pixels)
@@ -106,7 +107,7 @@ class ExpressionPipeline:
     def stream(self, sources: Iterable[ImageSource]) -> Iterator[ImageResult | FailedImage]:
         """Results one after the other; a picture that cannot be read gives its error instead.
 
-        Memory does not grow with the number of pictures: few are held at a time, and of large ones a single one.
+        Memory does not grow with the number of pictures: a few are in memory at a time, of large ones a single one.
         """
         held: list[tuple[str | None, ByteArray | FailedImage]] = []
         for source in sources:
@@ -119,10 +120,10 @@ class ExpressionPipeline:
     def _read_and_let_go(
         self, held: list[tuple[str | None, ByteArray | FailedImage]]
     ) -> Iterator[ImageResult | FailedImage]:
-        """The results of the held pictures; nothing here keeps a picture whose result was given."""
+        """The results of the held pictures, without keeping a reference to a picture that was yielded."""
         results = self._read_pictures([(name, item) for name, item in held if isinstance(item, np.ndarray)])
         failures = [item if isinstance(item, FailedImage) else None for _, item in held]
-        held.clear()
+        held.clear()  # the results hold the pictures now, and popping them lets the caller free each one
         results.reverse()
         for failure in failures:
             yield failure or results.pop()
@@ -133,7 +134,7 @@ class ExpressionPipeline:
         )
 
     def _read_pictures(self, pictures: Sequence[tuple[str | None, ByteArray]]) -> list[ImageResult]:
-        """Find all faces, then read them together; (source, image) pairs become results in the same order."""
+        """Detect all faces, then read them together; (source, image) pairs become results in the same order."""
         return self._read_faces(pictures, [self.detector.detect(image) for _, image in pictures])
 
     def _read_faces(
@@ -141,10 +142,11 @@ class ExpressionPipeline:
     ) -> list[ImageResult]:
         """Crop the faces ``found`` in each picture and read them together."""
         crops = [self.crop(image, face) for (_, image), faces in zip(pictures, found, strict=True) for face in faces]
+        # one iterator over the faces of all pictures, from which each picture takes its own
         named = zip(self.read_crops([face for faces in found for face in faces], crops), crops, strict=True)
         results = []
         for (source, image), faces in zip(pictures, found, strict=True):
-            size = image.shape[1], image.shape[0]
+            size = image.shape[1], image.shape[0]  # (width, height)
             read = tuple(
                 replace(face, quality=measure_quality(face.detection, crop, size))
                 for face, crop in islice(named, len(faces))
@@ -153,7 +155,7 @@ class ExpressionPipeline:
         return results
 
     def read_crops(self, faces: Sequence[FaceDetection], crops: Sequence[FloatArray]) -> list[FaceExpression]:
-        """The expressions of faces that :meth:`crop` has cropped, (size, size) in [0, 1] each, in their order."""
+        """The expressions of faces from their crops, (size, size) in [0, 1] each, in the given order."""
         side, labels = self.recognizer.metadata.input.size, self.recognizer.labels
         rows = self.recognizer.predict_proba(np.array(crops, np.float32).reshape(-1, side, side))  # (faces, labels)
         return [
@@ -168,14 +170,14 @@ class ExpressionPipeline:
         ]
 
     def crop(self, image: ByteArray, face: FaceDetection) -> FloatArray:
-        """A found face as the network sees it: upright, framed as in training, (size, size) in [0, 1]."""
+        """A detected face as the network sees it: upright, framed as in training, (size, size) in [0, 1]."""
         metadata = self.recognizer.metadata
         roll_deg = face.roll_deg if abs(face.roll_deg) >= metadata.upright_from_deg else 0.0
         box = face_crop_box(face.box, self._frame, roll_deg=roll_deg)
         return crop_face(image, box, roll_deg=roll_deg, size=metadata.input.size)
 
 
-def load(  # noqa: PLR0913 - the front door; its options are keywords
+def load(  # noqa: PLR0913 - all but the first two are keywords
     model: str | PathLike[str] = "default",
     detector: str = DEFAULT_DETECTOR,
     *,
@@ -198,34 +200,34 @@ def load(  # noqa: PLR0913 - the front door; its options are keywords
         model: A name that ``mien models`` lists, or the path of an exported file.
         detector: A name of ``list_detectors()``.
         detector_file: The ONNX file of ``yunet``.
-        search: ``fast`` looks at a picture once, ``default`` closer where it may hide faces, ``thorough`` everywhere.
-        min_face: Width of the smallest face looked for and kept: pixels from 1 on, below that a share of the picture's
-            long side; None looks for 24 pixels.
-        max_faces: So many faces of a picture are kept, the largest; None keeps all.
-        min_detector_score: Faces below this confidence are left out, in [0, 1]; None takes the detector's default.
+        search: ``fast`` makes one pass over a picture, ``default`` adds passes at a larger scale where small faces are
+            likely, ``thorough`` everywhere.
+        min_face: Width of the smallest face to find and keep: pixels from 1 on, below that a share of the picture's
+            long side; None searches for 24 pixels.
+        max_faces: Largest number of faces per picture, of which the largest are kept; None keeps all.
+        min_detector_score: Faces below this detector score are dropped, in [0, 1]; None takes the detector's default.
         threads: Threads of each network; None leaves it to onnxruntime.
-        min_confidence: Faces whose named expression is less probable get none, in [0, 1].
-        labels: ``perceived`` answers what people see on a face; ``intended`` what it was meant to show, from the second
-            head of a model that has one.
-        prior: Base rates of the expressions to answer under: ``balanced``, a JSON file, or rates by name; None keeps
-            those that the model learned.
+        min_confidence: No expression is named for faces where its probability is lower, in [0, 1].
+        labels: ``perceived`` or ``intended``, see :class:`AnswerOptions`.
+        prior: Base rates of the expressions to assume: ``balanced``, a JSON file, or rates by name; None keeps those of
+            the training data.
         decision: ``rule`` names expressions by the model's decision rule, ``argmax`` the most probable one.
         max_pixels: Pictures with more pixels are refused before they are decoded.
-        device: What both networks run on: ``auto`` (a graphics card where onnxruntime has one, else the processor),
+        device: Of both networks: ``auto`` (a graphics card if onnxruntime supports one, otherwise the processor),
             ``cpu``, ``cuda``, ``coreml``, ``directml`` or ``openvino``.
 
     Raises:
-        ConfigError: A number is out of range, the detector file is missing or not wanted, the device is not there, or
-            the model cannot answer so: it has no such head, or its base rates are not known.
+        ConfigError: A number is out of range, the detector file is missing or not supported, the device does not exist,
+            or the model has no such head or unknown base rates.
         SourceError: The file of base rates cannot be read.
-        UnknownModelError: No such model ships.
+        UnknownModelError: There is no such shipped model.
         UnknownDetectorError: There is no such detector.
         ModelFileError: A model file cannot be used.
         MissingDependencyError: The detector needs an extra that is not installed.
     """
     named = model if isinstance(model, str) else Path(model)
     wanted = SearchSettings(search, min_face, max_faces, min_detector_score)
-    with ThreadPoolExecutor(1) as beside:  # both sessions are opened side by side
+    with ThreadPoolExecutor(1) as beside:  # opens both sessions at the same time
         finder = beside.submit(
             build_detector, detector, file=detector_file, search=wanted, threads=threads, device=device
         )

@@ -1,6 +1,6 @@
-"""How well a face shows: what its expression can be told from, whatever the network answers.
+"""Quality of a detected face: size, sharpness, pose and truncation, which limit the accuracy of its expression.
 
-It does not know networks. How accuracy falls with each measure: docs/reference/detection.md.
+``experiments/face_quality.py`` measures how accuracy decreases with each of them.
 """
 
 from dataclasses import asdict, dataclass
@@ -11,22 +11,22 @@ import numpy as np
 from mien.detection.base import FaceDetection
 from mien.geometry import Box, FloatArray, intersection
 
-#: A face beyond any of these is marked unreliable (experiments/face_quality.py: there accuracy falls by 3 to 5 points).
+#: A face beyond any of these limits is unreliable: accuracy is 3 to 5 points lower there (experiments/face_quality.py).
 LEAST_SIZE_PX, LEAST_SHARPNESS, MOST_TURN, MOST_CUT = 18.0, 0.035, 0.6, 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class FaceQuality:
-    """What limits the reading of one face.
+    """Quality measures of one face.
 
     Attributes:
         size_px: Width of its box in pixels of the picture.
-        sharpness: Mean difference of a pixel of the crop from its neighbors' mean, in standard deviations of the crop;
-            0 is flat.
-        turn: How far the nose lies from the middle of the eyes, along them, in eye distances: 0 looks at the camera,
-            0.5 and more is a profile, at most 1. None where the detector gives no key points.
-        cut: Share of the box that lies outside the picture, in [0, 1].
-        unreliable: Whether one of them is beyond its limit: accuracy has then fallen by several points at least.
+        sharpness: Mean absolute difference of a pixel of the crop from the mean of its four neighbors, in standard
+            deviations of the crop; 0 for a flat crop.
+        turn: Distance of the nose from the middle of the eyes along their line, in eye distances, at most 1: 0 is
+            frontal, 0.5 and more is a profile. None if the detector has no key points.
+        cut: Share of the box outside the picture, in [0, 1].
+        unreliable: Whether one of them is beyond its limit.
     """
 
     size_px: float
@@ -41,10 +41,10 @@ class FaceQuality:
 
 
 def measure_quality(face: FaceDetection, crop: FloatArray, size: tuple[int, int]) -> FaceQuality:
-    """The quality of a found face.
+    """The quality of a detected face.
 
     Args:
-        face: As found.
+        face: The detection.
         crop: As the network sees it, gray float32 (side, side) in [0, 1].
         size: (width, height) of the picture.
     """
@@ -65,9 +65,10 @@ def _turn(face: FaceDetection) -> float | None:
     if face.landmarks is None:
         return None
     (x0, y0), (x1, y1) = face.landmarks.right_eye, face.landmarks.left_eye
-    apart = hypot(x1 - x0, y1 - y0)
-    if apart <= 0:
+    apart = hypot(x1 - x0, y1 - y0)  # eye distance in pixels
+    if apart <= 0:  # both eyes at one point: a full profile
         return 1.0
     nose_x, nose_y = face.landmarks.nose
+    # projection of the nose, seen from the middle of the eyes, onto their line
     along = (nose_x - (x0 + x1) / 2) * (x1 - x0) + (nose_y - (y0 + y1) / 2) * (y1 - y0)
     return min(1.0, abs(along) / apart**2)

@@ -1,7 +1,4 @@
-"""The network behind an array interface: gray faces in, probabilities out.
-
-It does not know pictures or detectors; what the file says of itself is read from its metadata.
-"""
+"""A model file behind an array interface: gray faces in, probabilities out."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +21,7 @@ from mien.runtime.onnx import open_session
 from mien.weights import weight_path
 
 _DEFAULT = AnswerOptions()
-#: A model that needs longer for one face, when it is opened, does not come to an end.
+#: Time limit in seconds of the first face: a network that needs longer is taken for an endless loop.
 _FIRST_RUN_S = 20.0
 
 
@@ -33,16 +30,16 @@ class Recognizer:
 
     Args:
         path: The ONNX file.
-        batch_size: At most so many faces go through the network at once.
+        batch_size: Largest number of faces in one run of the network.
         threads: Threads within one call; None leaves it to onnxruntime (all cores).
-        options: Which head answers, under which base rates, and how an expression is named.
-        device: What the network runs on.
+        options: Head, base rates and decision rule.
+        device: The device on which the network runs.
 
     Raises:
-        ModelFileError: The file is not there, is damaged, carries no metadata of this package, or its network does not
-            do what they say; one gray face is tried.
-        ConfigError: ``batch_size`` is not positive, the model cannot answer as ``options`` ask, or the device is not
-            there.
+        ModelFileError: The file does not exist, is damaged, carries no metadata of this package, or its network does
+            not match them; it is run on one gray face.
+        ConfigError: ``batch_size`` is not positive, the model does not support ``options``, or the device does not
+            exist.
         SourceError: A file of base rates cannot be read.
     """
 
@@ -62,8 +59,9 @@ class Recognizer:
         self.metadata = _read_metadata(self._session.strings, path)
         check_metadata(self.metadata, path)
         check_network(self._session, self.metadata, path)
-        self._ask_network(np.full((1, *self.metadata.input.shape), 0.5, np.float32), time_s=_FIRST_RUN_S)
-        #: How the outputs of the file are answered.
+        # a file may have a valid graph that fails, does not end or returns no probabilities
+        self._run_network(np.full((1, *self.metadata.input.shape), 0.5, np.float32), time_s=_FIRST_RUN_S)
+        #: The resolved options.
         self.answers = Answers.of(self.metadata, options)
 
     @property
@@ -73,14 +71,14 @@ class Recognizer:
 
     @property
     def decision(self) -> DecisionRule | None:
-        """How an expression is named from the probabilities; None names the most probable."""
+        """The decision rule; None names the most probable expression."""
         return self.answers.rule
 
     def with_options(self, options: AnswerOptions) -> Self:
-        """The same network with other answers; the session is shared, nothing is loaded.
+        """The same network with other options; the session is shared, nothing is loaded.
 
         Raises:
-            ConfigError: The model cannot answer so.
+            ConfigError: The model does not support the options.
             SourceError: A file of base rates cannot be read.
         """
         other = object.__new__(type(self))
@@ -89,7 +87,7 @@ class Recognizer:
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """What onnxruntime really runs the network on, first choice first."""
+        """The execution providers of onnxruntime that are in use, in order of preference."""
         return tuple(self._session.get_providers())
 
     @property
@@ -105,15 +103,15 @@ class Recognizer:
 
         Raises:
             ShapeError: The array has another shape, type or range.
-            ModelFileError: What the network answers are no probabilities.
+            ModelFileError: The network's results are not probabilities.
         """
         return self.answers.probabilities(self._outputs(to_model_input(images, self.metadata.input)))
 
     def predict_heads(self, images: npt.NDArray[Any]) -> Mapping[str, FloatArray]:
-        """What each head of the file says of each face, float32 (N, its labels), whatever the options.
+        """The probabilities of each head of the file, float32 (N, its labels), regardless of the options.
 
         Args:
-            images: As of :meth:`predict_proba`.
+            images: As for :meth:`predict_proba`.
 
         Raises:
             ShapeError: The array has another shape, type or range.
@@ -122,18 +120,22 @@ class Recognizer:
         return {name: outputs[head.output] for name, head in self.metadata.heads.items()}
 
     def _outputs(self, faces: FloatArray) -> dict[str, FloatArray]:
-        """All outputs of the file by name, for what :func:`to_model_input` made."""
+        """All outputs of the file by name, (N, labels) each, for input of :func:`to_model_input`.
+
+        The service overrides it, to run the faces of several clients together.
+        """
         return self._through_network(faces)
 
     def _through_network(self, tensor: FloatArray) -> dict[str, FloatArray]:
+        """The same, batch by batch in this thread."""
         heads = list(self.metadata.heads.values())
         batches = (tensor[start : start + self.batch_size] for start in range(0, len(tensor), self.batch_size))
-        parts = [[np.empty((0, len(head.labels)), np.float32) for head in heads]]
-        parts += [self._ask_network(batch) for batch in batches]
+        parts = [[np.empty((0, len(head.labels)), np.float32) for head in heads]]  # without faces: (0, labels)
+        parts += [self._run_network(batch) for batch in batches]
         return {head.output: np.concatenate(rows) for head, rows in zip(heads, zip(*parts, strict=True), strict=True)}
 
-    def _ask_network(self, batch: FloatArray, *, time_s: float | None = None) -> list[FloatArray]:
-        """The rows of each head for one batch, which are checked to be probabilities."""
+    def _run_network(self, batch: FloatArray, *, time_s: float | None = None) -> list[FloatArray]:
+        """The probabilities of each head for one batch, (b, labels), validated."""
         heads = list(self.metadata.heads.values())
         outputs = self._session.run([head.output for head in heads], {INPUT_NAME: batch}, time_s=time_s)
         for head, rows in zip(heads, outputs, strict=True):
@@ -155,18 +157,17 @@ def load_recognizer(
 
     Args:
         model: A name that ``mien models`` lists; or a path, which is anything with an ending or a folder.
-        batch_size: At most so many faces go through the network at once.
+        batch_size: Largest number of faces in one run of the network.
         threads: Threads within one call; None leaves it to onnxruntime.
         labels: ``perceived`` or ``intended``, see :class:`AnswerOptions`.
-        prior: Base rates to answer under: ``balanced``, a JSON file, or rates by name; None keeps the model's.
+        prior: Base rates to assume: ``balanced``, a JSON file, or rates by name; None keeps the model's.
         decision: ``rule`` or ``argmax``.
-        device: What the network runs on; ``auto`` takes a graphics card where onnxruntime has one, else the processor.
+        device: ``auto`` takes a graphics card if onnxruntime supports one, otherwise the processor.
 
     Raises:
-        UnknownModelError: No such model ships.
-        ModelFileError: The file is not there, is damaged, or carries no metadata of this package.
-        ConfigError: The model cannot answer so: it has no such head, or its base rates are not known; or the device is
-            not there.
+        UnknownModelError: There is no such shipped model.
+        ModelFileError: The file does not exist, is damaged, or carries no metadata of this package.
+        ConfigError: The model has no such head or unknown base rates, or the device does not exist.
         SourceError: The file of base rates cannot be read.
     """
     options = AnswerOptions(labels, prior, decision)
@@ -174,11 +175,11 @@ def load_recognizer(
 
 
 def model_path(model: str | Path) -> Path:
-    """Where a model lies: a name of :func:`load_recognizer`, or a path, which is anything with an ending or a folder.
+    """The path of a model that is given as for :func:`load_recognizer`.
 
     Raises:
-        UnknownModelError: No such model ships.
-        ModelFileError: The shipped file is not there or is damaged.
+        UnknownModelError: There is no such shipped model.
+        ModelFileError: The shipped file is missing or damaged.
     """
     path = Path(model)
     is_file = isinstance(model, Path) or bool(path.suffix) or len(path.parts) > 1

@@ -1,7 +1,4 @@
-"""What a prediction is: one frozen type for each question, with its form in JSON.
-
-It does not know how a prediction was made.
-"""
+"""The results of inference as frozen types, with their forms as JSON, table rows and pictures."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -77,7 +74,7 @@ class ExpressionProbabilities(Mapping[Expression, float]):
 
     @property
     def top(self) -> Expression:
-        """The most probable expression; of equals the first in label order."""
+        """The most probable expression; among equals the first in label order."""
         return self.named_by(None)
 
     def named_by(self, rule: DecisionRule | None) -> Expression:
@@ -86,7 +83,7 @@ class ExpressionProbabilities(Mapping[Expression, float]):
 
     @property
     def entropy(self) -> float:
-        """Shannon entropy in nats: 0 is certain, ``log(8)`` = 2.08 knows nothing."""
+        """Shannon entropy in nats: 0 for certainty, ``log(8)`` = 2.08 for equal probabilities."""
         shares = np.array([p for p in self.row if p > 0])
         return float(max(0.0, -(shares * np.log(shares)).sum()))
 
@@ -101,15 +98,15 @@ class ExpressionProbabilities(Mapping[Expression, float]):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class FaceExpression:
-    """One face: where it is and what shows on it.
+    """One face: its detection and its expression.
 
     Attributes:
-        detection: Box, detector's score and key points.
+        detection: Box, detector score and key points.
         probabilities: Of each expression.
-        track_id: The same face in other frames of a video has the same number; None for single pictures.
-        min_confidence: Below this probability of the named expression none is named, in [0, 1].
-        decision: How the expression is named; None names the most probable.
-        quality: How well the face shows; None where that was not measured.
+        track_id: Number of the face's track, the same in all frames of a video; None for single pictures.
+        min_confidence: No expression is named if its probability is lower, in [0, 1].
+        decision: The decision rule; None names the most probable expression.
+        quality: Quality of the face; None if it was not measured.
     """
 
     detection: FaceDetection
@@ -121,17 +118,17 @@ class FaceExpression:
 
     @property
     def choice(self) -> Expression:
-        """What the decision rule names, however improbable; need not be the most probable expression."""
+        """The expression that the decision rule selects, whatever its probability."""
         return self.probabilities.named_by(self.decision)
 
     @property
     def probability(self) -> float:
-        """Of the chosen expression, in [0, 1]; another one may be more probable."""
+        """Probability of :attr:`choice`, in [0, 1]; with a decision rule another expression may be more probable."""
         return self.probabilities[self.choice]
 
     @property
     def expression(self) -> Expression | None:
-        """The chosen expression; None where its probability is below ``min_confidence``."""
+        """The named expression: :attr:`choice`, or None if its probability is below ``min_confidence``."""
         choice = self.choice
         return choice if self.probabilities[choice] >= self.min_confidence else None
 
@@ -150,7 +147,7 @@ class FaceExpression:
         return record if self.track_id is None else {"track_id": self.track_id, **record}
 
     def to_columns(self) -> dict[str, Any]:
-        """The columns of a table that tell of the face itself: box, detector's score, expression and probabilities."""
+        """The table columns of the face itself: box, detector score, expression and probabilities."""
         return {
             **self.detection.box.to_dict(),
             "detector_score": self.detection.score,
@@ -166,7 +163,7 @@ class FaceExpression:
         return f"<{type(self).__name__}{track} {self.mark().title} at {at}>"
 
     def mark(self) -> FaceMark:
-        """What is rendered of this face."""
+        """The data for rendering this face."""
         return FaceMark(
             self.detection.box,
             self.probabilities.to_dict(),
@@ -177,11 +174,11 @@ class FaceExpression:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ImageResult:
-    """The faces of one picture, from left to right; none is an empty tuple.
+    """The faces of one picture, from left to right.
 
     Attributes:
         size: (width, height) in pixels, upright.
-        faces: In the order of their boxes' centers, left to right; at the same place top to bottom.
+        faces: Ordered by the centers of their boxes, left to right, then top to bottom; empty if there is no face.
         source: Path as it was given; None for bytes, arrays and other objects.
         image: The picture itself, RGB uint8 (H, W, 3), for :meth:`plot`.
     """
@@ -207,7 +204,7 @@ class ImageResult:
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
     def to_records(self) -> list[dict[str, Any]]:
-        """One flat dict for each face, with the columns of the CSV; a picture without a face gives an empty list."""
+        """One flat dict per face, with the columns of the CSV; an empty list if there is no face."""
         width, height = self.size
         return [
             {"source": self.source, "width": width, "height": height, "face": number, **face.to_columns()}
@@ -239,7 +236,7 @@ class ImageResult:
         return f"<ImageResult {self.size[0]}×{self.size[1]}: {faces}>"
 
     def _repr_html_(self) -> str:
-        """For notebooks: the picture with boxes and bars; the probabilities as a table where no picture was kept."""
+        """For notebooks: the picture with boxes and bars, or the probabilities as a table if it was not kept."""
         from mien.render.html import html_table, picture_uri  # noqa: PLC0415 - tables are Rich's, which takes a while
 
         if self.image is not None:
@@ -252,7 +249,7 @@ class ImageResult:
         return html_table(("face", "expression", *labels), rows)
 
     def plot(self) -> Image.Image:
-        """The picture with its faces boxed, and beside it each face's expression and probability bars.
+        """The picture with a box around each face, and beside it each face's expression and probability bars.
 
         Raises:
             ShapeError: The result holds no picture.

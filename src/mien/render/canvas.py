@@ -1,7 +1,4 @@
-"""What every picture is made with: letters and their size, and writing the file.
-
-It renders nothing itself.
-"""
+"""Common parts of all rendered pictures: fonts and their size, and writing the file."""
 
 from functools import cache
 from io import BytesIO
@@ -29,7 +26,7 @@ def save_picture(picture: Image.Image, path: Path) -> None:
     formats = Image.registered_extensions()
     if path.suffix.lower() not in formats:
         raise StorageError(f"cannot write {path}: no picture format ends in {path.suffix!r}", hint="use .png or .jpg")
-    encoded = BytesIO()
+    encoded = BytesIO()  # encoded before a file is opened: a format that cannot hold the picture leaves none behind
     try:
         picture.save(encoded, formats[path.suffix.lower()])
     except (OSError, ValueError, KeyError) as err:
@@ -39,12 +36,12 @@ def save_picture(picture: Image.Image, path: Path) -> None:
 
 
 def edges(box: Box) -> tuple[float, float, float, float]:
-    """A box as Pillow takes it."""
+    """A box in the form of Pillow: (left, top, right, bottom)."""
     return box.left, box.top, box.right, box.bottom
 
 
 def letter_height(size: tuple[int, int]) -> int:
-    """Height of letters in pixels that is legible on a picture of ``size`` (width, height)."""
+    """Height in pixels of letters that are legible on a picture of ``size`` (width, height)."""
     return max(SMALLEST_LETTER, round(max(size) / 52))
 
 

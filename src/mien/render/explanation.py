@@ -1,7 +1,4 @@
-"""A face with what the network looked at: the importance of each place in color, and what the colors mean.
-
-It does not know how an importance is found.
-"""
+"""Rendering an explanation: the face, its importance map in color, the color scale and the probabilities."""
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -12,13 +9,13 @@ from mien.render.faces import FaceMark
 from mien.render.panels import PANEL_HEIGHT, beside, panel_of
 from mien.render.style import AGAINST, FAVOR, INK, PAPER, rgb
 
-#: Side of the face in pixels, and height of the letters beside it.
+#: Side of the face in pixels, and height of the letters.
 _FACE_SIDE = 288
 _UNIT = round(_FACE_SIDE / PANEL_HEIGHT)
 
 
 def render_explanation(crop: FloatArray, importance: FloatArray, face: FaceMark, explained: str) -> Image.Image:
-    """A face, the same face with its importance in color above a scale of the colors, and its bars.
+    """A face, the same face tinted by importance above a color scale, and its panel of bars.
 
     Args:
         crop: Gray (H, W) in [0, 1].
@@ -38,7 +35,7 @@ def render_explanation(crop: FloatArray, importance: FloatArray, face: FaceMark,
 
 
 def _tinted(crop: FloatArray, strength: FloatArray) -> Image.Image:
-    """A gray face (H, W) in the colors of its strength (H, W) in [-1, 1]."""
+    """A gray face (H, W) tinted by a strength (H, W) in [-1, 1]."""
     amount = 0.75 * np.abs(strength)[..., None]  # (H, W, 1); the face stays visible under the strongest color
     color = np.where(strength[..., None] > 0, rgb(FAVOR), rgb(AGAINST))  # (H, W, 3)
     mixed = crop[..., None] * 255 * (1 - amount) + color * amount
@@ -46,7 +43,7 @@ def _tinted(crop: FloatArray, strength: FloatArray) -> Image.Image:
 
 
 def _scale(strongest: float, explained: str, unit: int) -> Image.Image:
-    """The color scale of an explanation: from against to for, with the fall of probability that its ends mean."""
+    """The color scale, from against to for, with the change of probability at its ends."""
     scale = Image.new("RGB", (_FACE_SIDE, 4 * unit), PAPER)
     draw, letters = ImageDraw.Draw(scale), font(unit)
     ramp = np.tile(np.linspace(-1, 1, _FACE_SIDE - unit, dtype=np.float32), (unit, 1))  # (unit, width)

@@ -1,6 +1,6 @@
 """Faces marked on a picture: a box in the color of the expression, and a label.
 
-It does not know networks or results, only boxes and probabilities by name.
+The input is boxes and probabilities by name; ``FaceExpression.mark`` makes it from a result.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +16,9 @@ from mien.render.labels import LABEL_MARGIN, Label, LabelForm, place_labels
 from mien.render.style import EXPRESSION_COLORS, INK, MUTED, PAPER, rgb
 from mien.render.text import percent
 
-#: How the outline of a box looks: tracks are told apart by it and by their number, since colors are expressions.
+#: Line style of a box: it and the number distinguish tracks, since colors stand for expressions.
 LineStyle = Literal["solid", "dashed", "dotted", "dashdot"]
-#: Strokes and gaps of each style in widths of the line.
+#: Lengths of strokes and gaps of each style, in line widths.
 _DASHES: Final[Mapping[LineStyle, tuple[float, ...]]] = {
     "solid": (),
     "dashed": (6, 3),
@@ -30,15 +30,15 @@ LINE_STYLES: Final[tuple[LineStyle, ...]] = tuple(_DASHES)
 
 @dataclass(frozen=True, slots=True)
 class FaceMark:
-    """What is rendered of one face.
+    """The data that is rendered of one face.
 
     Attributes:
         box: In pixels of the picture.
-        probabilities: By name.
-        number: What it is called; None for its place in the order.
-        line: Of its box; see :func:`track_line`.
+        probabilities: By name of the expression, in [0, 1].
+        number: Its number in labels; None for its position in the sequence, from 1.
+        line: Line style of its box; see :func:`track_line`.
         named: Whether to name an expression.
-        expression: The one to name; None for the most probable.
+        expression: The expression to name; None for the most probable.
     """
 
     box: Box
@@ -50,7 +50,7 @@ class FaceMark:
 
     @classmethod
     def without_box(cls, probabilities: Mapping[str, float], expression: str | None = None) -> "FaceMark":
-        """Only the probabilities and what is named, for a panel."""
+        """A mark for a panel, which shows the probabilities and the named expression only."""
         return cls(Box(0, 0, 0, 0), probabilities, expression=expression)
 
     @property
@@ -68,17 +68,17 @@ class FaceMark:
 
 
 def track_line(track_id: int) -> LineStyle:
-    """The line of a track, the same in every frame and plot; tracks beyond the number of styles begin anew."""
+    """The line style of a track, the same in every frame and plot; styles repeat after the last one."""
     return LINE_STYLES[(track_id - 1) % len(LINE_STYLES)]
 
 
 def render_boxes(image: ByteArray, faces: Sequence[FaceMark], *, form: LabelForm | None = None) -> Image.Image:
-    """The picture with each face's box and label; the size stays.
+    """The picture with the box and label of each face, in its original size.
 
     Args:
         image: RGB uint8 (H, W, 3).
         faces: In the order of their numbers, from 1.
-        form: Of all labels; None shows numbers alone where full labels would cover a face or each other.
+        form: Of all labels; None falls back to numbers where full labels would cover a face or each other.
     """
     canvas = Image.fromarray(image)
     outline_faces(canvas, faces, face_labels(canvas.size, faces, form=form))
@@ -98,7 +98,7 @@ def face_labels(
 def labels_of(
     size: tuple[int, int], faces: Sequence[FaceMark], form: LabelForm, *, unit: int | None = None
 ) -> tuple[tuple[Label, ...], bool]:
-    """Labels of one form, and whether they cover nothing."""
+    """Labels of one form, and whether they cover no face and no other label."""
     unit = unit or letter_height(size)
     numbers = [str(number_of(face, place)) for place, face in enumerate(faces, start=1)]
     full = [f"{number} {face.title}" for number, face in zip(numbers, faces, strict=True)]
@@ -136,22 +136,22 @@ def _outline(draw: ImageDraw.ImageDraw, box: Box, color: str, width: int, style:
 
 
 def _strokes(length: float, width: int, style: LineStyle) -> Iterator[tuple[float, float]]:
-    """Begin and end of each stroke along an edge of ``length`` pixels."""
+    """Start and end of each stroke along an edge of ``length`` pixels."""
     at, part, dashes = 0.0, 0, _DASHES[style]
     while at < length:
         step = dashes[part % len(dashes)] * width
-        if part % 2 == 0:  # strokes and gaps take turns
+        if part % 2 == 0:  # strokes and gaps alternate
             yield at, max(at, min(at + step, length) - 1)  # the last stroke may be shorter than a pixel
         at, part = at + step, part + 1
 
 
 def _is_light(color: str) -> bool:
-    """Whether dark letters are easier to read on ``color`` than light ones (relative luminance, WCAG 2.2)."""
+    """Whether dark letters have more contrast on ``color`` than light ones (relative luminance, WCAG 2.2)."""
     shares = np.array(rgb(color)) / 255
     linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
-    return bool(linear @ (0.2126, 0.7152, 0.0722) > 0.18)  # where both have the same contrast
+    return bool(linear @ (0.2126, 0.7152, 0.0722) > 0.18)  # the luminance at which both contrasts are equal
 
 
 def number_of(face: FaceMark, place: int) -> int:
-    """What a face is called; its place in the order, from 1, where it has no number of its own."""
+    """The number of a face in labels: its own, otherwise its position in the sequence, from 1."""
     return place if face.number is None else face.number

@@ -1,6 +1,6 @@
-"""A page of HTML with everything inside, that opens without a network: headings, words, tables, pictures.
+"""Self-contained HTML pages: headings, paragraphs, tables and embedded pictures.
 
-It does not know what it shows. The style sheet, the way to embed a picture and the bar of shares stand here alone.
+All HTML of the package is made here, so that text is escaped and styled in one place.
 """
 
 from base64 import b64encode
@@ -37,14 +37,14 @@ _MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"
 
 
 class Page:
-    """Grows from top to bottom and becomes text at the end."""
+    """A page to which parts are appended; :meth:`to_html` returns its text."""
 
     def __init__(self, title: str) -> None:
         self._title, self._headings = title, list[str]()
         self._parts: list[str] = []
 
     def heading(self, text: str) -> None:
-        """A part of the page, listed at its top."""
+        """Start a section, which the navigation at the top lists."""
         self._headings.append(text)
         self._parts.append(f'<h2 id="{_anchor(text)}">{escape(text)}</h2>')
 
@@ -57,17 +57,17 @@ class Page:
         self._parts.append(f"<p{styled}>{escape(text)}</p>")
 
     def table(self, table: Table, *, folded: bool = False) -> None:
-        """A table; a folded one shows only its title until it is opened."""
+        """A table; a folded one shows only its title until the reader opens it."""
         shown = text_table(replace(table, title="") if folded else table)
         self._parts.append(f"<details><summary>{escape(table.title)}</summary>{shown}</details>" if folded else shown)
 
     def pictures(self, pictures: Sequence[tuple[Path | bytes, str]]) -> None:
-        """Pictures, as files or the bytes of a PNG, with what they show. Several stand side by side."""
+        """Pictures with captions, as files or the bytes of a PNG; several are placed side by side."""
         figures = "".join(_figure(picture, caption) for picture, caption in pictures)
         self._parts.append(f'<div class="row">{figures}</div>' if len(pictures) > 1 else figures)
 
     def html(self, fragment: str) -> None:
-        """HTML as it is; what comes from outside was escaped by the caller."""
+        """Append HTML without escaping; the caller has escaped text from outside."""
         self._parts.append(fragment)
 
     def to_html(self) -> str:
@@ -89,7 +89,7 @@ def text_table(table: Table) -> str:
 
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str = "") -> str:
-    """A table that scrolls in a box of its own; header and caption are text, the cells are HTML."""
+    """A table in a scrollable box; header and caption are text and are escaped, cells are HTML."""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
@@ -97,7 +97,7 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, caption:
 
 
 def share_bar(shares: Mapping[str, float]) -> str:
-    """One bar of stacked shares in the colors of the expressions; a pointer over a part tells its name and percent."""
+    """A stacked bar of shares in the colors of the expressions, with name and percent as a tooltip of each part."""
     parts = "".join(
         f'<span style="width:{share:.2%};background:{EXPRESSION_COLORS.get(name, MUTED)}" '
         f'title="{escape(name)} {percent(share)}"></span>'
@@ -107,12 +107,12 @@ def share_bar(shares: Mapping[str, float]) -> str:
 
 
 def data_uri(data: bytes, media_type: str = "image/png") -> str:
-    """Bytes as the address of an embedded picture."""
+    """Bytes as a ``data:`` URI."""
     return f"data:{media_type};base64,{b64encode(data).decode()}"
 
 
 def picture_uri(picture: Image.Image) -> str:
-    """A photo as the address of an embedded JPEG."""
+    """A photo as the ``data:`` URI of a JPEG."""
     encoded = BytesIO()
     picture.convert("RGB").save(encoded, "JPEG", quality=85)
     return data_uri(encoded.getvalue(), "image/jpeg")

@@ -1,23 +1,20 @@
-"""Where the label of each face goes, so that no label covers a face or another label, all in one form.
-
-It knows boxes and lengths of text, no pictures.
-"""
+"""Placing the labels of faces so that no label covers a face or another label."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mien.geometry import Box
+from mien.geometry import Box, intersection
 
-#: What the labels of one picture say: number, expression and percent; or the number alone, with a legend elsewhere.
+#: Content of the labels of one picture: number, expression and percent; or the number alone, with a legend elsewhere.
 LabelForm = Literal["full", "number"]
-#: Height of a label and the space left and right of its text, in heights of a letter.
+#: Height of a label, and the space left and right of its text, in letter heights.
 LABEL_HEIGHT, LABEL_MARGIN = 1.5, 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A text and the box that it fills, in pixels of the picture."""
+    """A text and its box in pixels of the picture."""
 
     text: str
     box: Box
@@ -41,8 +38,8 @@ def place_labels(
         length: Of a text in pixels.
 
     Returns:
-        The labels in the order of the faces, and whether all of them lie inside the picture and cover nothing. Where a
-        label has no such place it gets the one that covers least.
+        The labels in the order of the faces, and whether all of them lie inside the picture and cover nothing. A label
+        without such a place gets the one that covers least.
     """
     placed: list[Label] = []
     free = True
@@ -50,14 +47,14 @@ def place_labels(
         wide, high = length(text) + 2 * LABEL_MARGIN * unit, LABEL_HEIGHT * unit
         taken = [*faces, *(label.box for label in placed)]
         candidates = list(_candidates(face, wide, high, size))
-        best = min(candidates, key=lambda box: _covered(box, taken))  # of equals the first, which is preferred
+        best = min(candidates, key=lambda box: _covered(box, taken))  # among equals the first, the preferred place
         free &= _covered(best, taken) == 0 and _inside(best, size)
         placed.append(Label(text, best))
     return tuple(placed), free
 
 
 def _candidates(face: Box, wide: float, high: float, size: tuple[int, int]) -> Iterator[Box]:
-    """Places around a face from the best to the worst, pushed into the picture."""
+    """Places around a face, the preferred ones first, moved into the picture."""
     above, below = face.top - high, face.bottom
     for top in (above, below):
         for left in (face.left, face.right - wide, face.center[0] - wide / 2):
@@ -78,11 +75,5 @@ def _inside(box: Box, size: tuple[int, int]) -> bool:
 
 
 def _covered(box: Box, others: Sequence[Box]) -> float:
-    """Pixels of ``box`` that lie on others; edges that touch do not count."""
-    total = 0.0
-    for other in others:
-        across = min(box.right, other.right) - max(box.left, other.left)
-        down = min(box.bottom, other.bottom) - max(box.top, other.top)
-        if across > 1e-6 and down > 1e-6:
-            total += across * down
-    return total
+    """Area of ``box`` in pixels that other boxes cover; a common edge, up to rounding, does not count."""
+    return sum(area for other in others if (area := intersection(box, other)) > 1e-6)

@@ -1,7 +1,4 @@
-"""A picture with its faces marked, and beside it a panel of probability bars for each face.
-
-It does not know networks or results, only boxes and probabilities by name.
-"""
+"""A picture with its faces marked, and beside it a panel of probability bars for each face."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,18 +12,18 @@ from mien.render.labels import LABEL_HEIGHT, Label
 from mien.render.style import EXPRESSION_COLORS, FAINT, INK, PAPER
 from mien.render.text import percent
 
-#: Smaller pictures are enlarged to this long side, larger ones shrunk to the other, so that text and face fit together.
+#: Smaller pictures are enlarged to the first long side and larger ones reduced to the second, so that text is legible.
 _LONG_SIDE = (640, 1600)
 #: Height of a panel with eight bars in heights of a letter.
 PANEL_HEIGHT = 14.5
-#: Letters of panels in letters of the picture, at least: a picture that is shown small must stay legible.
+#: Smallest letters of panels relative to those of the picture: they must be legible when the picture is shown small.
 _LEAST_LETTERS = 0.65
-#: More faces than these get a legend in place of bars.
+#: Pictures with more faces get a legend instead of panels.
 _CROWD = 12
 
 
 def render_panels(image: ByteArray, faces: Sequence[FaceMark]) -> Image.Image:
-    """The picture with boxes and a panel of bars for each face, of a crowd a legend alone; scaled to a legible size.
+    """The picture with boxes, and a panel of bars for each face or, for a crowd, a legend; scaled to a legible size.
 
     Args:
         image: RGB uint8 (H, W, 3).
@@ -69,17 +66,18 @@ def _above(picture: Image.Image, below: Image.Image) -> Image.Image:
 
 
 def _panel_letters(picture: Image.Image, faces: int) -> int:
-    """Height of the panels' letters: one column beside the picture where they stay legible, else several."""
+    """Height of the panels' letters: as for one column of panels, unless that is too small to read."""
     largest = letter_height(picture.size)
     in_one_column = int(picture.height / (PANEL_HEIGHT * faces))
     return min(largest, max(SMALLEST_LETTER, round(_LEAST_LETTERS * largest), in_one_column))
 
 
 def _with_labels(picture: Image.Image, faces: Sequence[FaceMark]) -> Image.Image:
-    """The picture with boxes and labels; a strip is added above where the labels find no place without one."""
+    """The picture with boxes and labels; a strip is added at the top if the labels do not fit without it."""
     unit = letter_height(picture.size)
     strip = round(LABEL_HEIGHT * unit)
     shifted = [_moved(face, strip) for face in faces]
+    # the first that fits: full labels, full labels with a strip, numbers, numbers with a strip
     for form in ("full", "number"):
         for moved, margin in ((faces, 0), (shifted, strip)):
             labels, fits = labels_of((picture.width, picture.height + margin), moved, form, unit=unit)
@@ -104,10 +102,10 @@ def _moved(face: FaceMark, down: float) -> FaceMark:
 
 
 def beside(picture: Image.Image, panels: Sequence[Image.Image]) -> Image.Image:
-    """The picture with the panels on its right, or below it where they would take more width than the picture."""
+    """The picture with the panels on its right, or below it if they would be wider than the picture."""
     width, height = panels[0].size
     columns = -(-len(panels) // max(1, picture.height // height))
-    rows = -(-len(panels) // columns)  # columns of about equal length
+    rows = -(-len(panels) // columns)  # rounded up; columns of nearly equal length
     if columns * width > picture.width >= width:
         columns = picture.width // width
         places = [(k % columns * width, picture.height + k // columns * height) for k in range(len(panels))]

@@ -1,7 +1,7 @@
-"""Matplotlib in one style, loaded when something is plotted; the extra ``plots`` installs it.
+"""Matplotlib in the style of the package, imported when something is plotted; the extra ``plots`` installs it.
 
 Every plot function of the package takes ``ax=None`` and returns the axes; this module makes the axes and writes them.
-It touches no global state of matplotlib, since the service plots in several threads, and plots nothing itself.
+It does not use pyplot or other global state of matplotlib, since the service plots in several threads.
 """
 
 from io import BytesIO
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def load_figure() -> "type[Figure]":
-    """The class of figures, which belong to no window.
+    """The class ``Figure``, used without pyplot and so without a window.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -30,7 +30,7 @@ def load_figure() -> "type[Figure]":
 
 
 def new_axes(ax: "Axes | None", *, width: float, height: float, grid: bool = False) -> "Axes":
-    """``ax``, or axes in a new figure of that size in inches; in the style of the package either way.
+    """``ax``, or axes in a new figure of that size in inches; both get the style of the package.
 
     Raises:
         MissingDependencyError: matplotlib is not installed.
@@ -41,7 +41,7 @@ def new_axes(ax: "Axes | None", *, width: float, height: float, grid: bool = Fal
 
 
 def style_axes(ax: "Axes", *, grid: bool = False) -> "Axes":
-    """Give axes the colors of the package: open at the top and right, a faint grid behind the data where asked for."""
+    """Apply the style of the package: its colors, no frame at the top and right, and a faint grid if requested."""
     ax.set_prop_cycle(color=SERIES)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(MUTED)
@@ -82,7 +82,7 @@ def save_plot(plot: "Axes | Figure", path: Path, *, file_format: str | None = No
 
     Args:
         plot: The figure, or axes in it.
-        path: Where to.
+        path: The file.
         file_format: Such as ``png``; None takes it from the name's ending.
 
     Raises:

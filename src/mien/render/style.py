@@ -1,14 +1,11 @@
-"""How pictures, plots and pages look: one palette, one ink, one resolution.
-
-It renders nothing.
-"""
+"""Colors and resolution of all pictures, plots and pages."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-#: The color of each expression in every picture, plot and page. In a picture that shows expressions, no color means
-#: anything else; tracks are told apart by number and line style.
+#: The color of each expression in every picture, plot and page. Where expressions are shown colors mean nothing else;
+#: tracks are distinguished by number and line style.
 EXPRESSION_COLORS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "neutral": "#8d99ae",
@@ -29,7 +26,7 @@ FAINT: Final = "#e6e8ec"
 MUTED: Final = "#5b6270"
 #: Ends of the scale of an explanation; neither is the color of an expression.
 FAVOR, AGAINST = "#d6604d", "#2b6cb0"
-#: Series of a plot that shows no expressions; told apart with any color vision (Wong 2011, without black and yellow).
+#: Series of plots without expressions; distinguishable with color blindness (Wong 2011, without black and yellow).
 SERIES: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 #: Dots per inch of every plot.
 DPI: Final = 120

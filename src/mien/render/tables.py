@@ -1,4 +1,4 @@
-"""Tables of text: one type that Markdown, pages and the command line all show."""
+"""Tables of text: one type for Markdown, HTML pages and the command line."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,19 +7,19 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-#: Columns of a table that goes to a file or a pipe.
+#: Width in characters of a table that is written to a file or a pipe.
 _PIPE_WIDTH = 140
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A titled table of text; the first column names the rows.
+    """A table of text with a title; the first column names the rows.
 
     Attributes:
         title: Above it.
         header: Of the columns.
-        rows: As many cells each as the header has.
-        note: Below it, such as what a mark means.
+        rows: Each with as many cells as the header.
+        note: Shown below it, such as the meaning of a mark.
     """
 
     title: str
@@ -50,7 +50,7 @@ class Table:
 
 
 def table_console() -> "Console":
-    """A console as wide as the terminal; wide enough for every table where there is none."""
+    """A console as wide as the terminal; without a terminal, wide enough for every table."""
     from rich.console import Console  # noqa: PLC0415
 
     console = Console()

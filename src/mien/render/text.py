@@ -1,4 +1,4 @@
-"""Numbers in words and signs, and rows as lines of CSV."""
+"""Numbers as text, and rows as lines of CSV."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ def counted(count: int, what: str) -> str:
 
 
 def percent(probability: float) -> str:
-    """The one way in which the package writes a probability for people: whole percent, ``100%`` for certainty alone.
+    """A probability for people, in whole percent; ``100%`` only for exactly 1.
 
     Examples:
         >>> percent(0.868), percent(0.996), percent(1.0)
@@ -22,7 +22,7 @@ def percent(probability: float) -> str:
 
 
 def significant(value: float, digits: int = 6) -> float:
-    """``value`` with so many significant digits: what an output file holds of a number.
+    """``value`` rounded to significant digits, as in output files.
 
     Examples:
         >>> significant(0.123456789), significant(1234567.8)

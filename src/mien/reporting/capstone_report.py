@@ -1,6 +1,6 @@
-"""From a prepared data set, models and photos to one page: the capstone's plots and tables, and ours beside them.
+"""The report of ``mien report``: one HTML page with the capstone's plots and tables, and ours beside them.
 
-It computes no metric: each comes from the part of the package that owns it.
+data set, models, photos → evaluation, plots, annotated photos → figures/*.png, NAME.json → report.html
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ from mien.training.history import EpochMetrics
 
 #: The name of the naive predictor's pictures.
 _NAIVE = "naive"
-#: Protocols that get tables and plots of their own; the rest stand in the table of all.
+#: Protocols with tables and plots of their own; the others are only in the table of all protocols.
 _DETAILED: Final = ("drawn", "votes", "majority")
 
 #: Results of each model by its name, protocol by protocol.
@@ -55,10 +55,10 @@ _Results = Mapping[str, Sequence[EvaluationResult]]
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """What the report is about, besides data and models.
+    """The options of a report.
 
     Attributes:
-        split: That the models are judged on.
+        split: The split on which the models are judged.
         photos: Pictures to read with the last of the models; the page names those that cannot be read.
         resamples: Of the bootstrap.
         seed: Of the sample faces, the bootstrap and the one draw of labels.
@@ -80,22 +80,23 @@ _DEFAULTS = ReportOptions()
 def write_report(
     dataset: FerDataset, models: Sequence[ExpressionPipeline], out: Path, options: ReportOptions = _DEFAULTS
 ) -> Path:
-    """Write ``report.html`` with everything inside, its pictures as ``figures/*`` and its metrics as ``NAME.json``.
+    """Write a self-contained ``report.html``, its pictures as ``figures/*`` and its metrics as ``NAME.json``.
 
     Args:
         dataset: A prepared data set.
         models: Judged and shown in this order; the last one reads the photos.
-        out: Folder; files of these names are replaced.
-        options: The rest.
+        out: The folder; files of these names are replaced.
+        options: Split, photos, bootstrap and further data sets.
 
     Returns:
         The page.
 
     Raises:
-        ConfigError: Two of the models have one name, or one is called as the naive predictor is.
+        ConfigError: Two of the models have the same name, or one has that of the naive predictor.
         MissingDependencyError: matplotlib or torch is not installed.
         StorageError: ``out`` cannot be written.
     """
+    # the parts of the page, in the order in which a reader meets them; the judging comes first, as all parts need it
     pipelines = {model.recognizer.metadata.name: model for model in models}
     _refuse_equal_names([model.recognizer.metadata.name for model in models])
     report = _Report(dataset, out, options)
@@ -126,7 +127,7 @@ def _refuse_equal_names(names: Sequence[str]) -> None:
 
 @dataclass
 class _Report:
-    """The page so far."""
+    """The page under construction; each method appends one part."""
 
     dataset: FerDataset
     out: Path
@@ -134,7 +135,7 @@ class _Report:
     page: Page = field(default_factory=lambda: Page("Expressions on FER2013 with the votes of FER+"))
 
     def judge(self, pipeline: ExpressionPipeline) -> tuple[EvaluationResult, ...]:
-        """Every metric of every protocol that the data set has the votes for; written as JSON too."""
+        """Every metric of every protocol that the data set supports; also written as JSON."""
         metadata = pipeline.recognizer.metadata
         protocols = usable_protocols(self.dataset, self.options.split)
         results = self._evaluate(pipeline.recognizer, protocols, metadata.labels)
@@ -142,7 +143,7 @@ class _Report:
         return results
 
     def add_summary(self, results: _Results) -> None:
-        """One table before everything else."""
+        """The summary table."""
         self.page.heading("Summary")
         if self.options.split == "test":
             self.page.words(TEST_SPLIT_NOTICE)
@@ -153,7 +154,7 @@ class _Report:
             self.page.table(summary_table(detailed))
 
     def add_across(self, pipelines: Mapping[str, ExpressionPipeline]) -> None:
-        """One row a set, one column a model; groups of people for the last model, where a set tells them."""
+        """One row per data set, one column per model; then groups of people of the sets that have them."""
         self.page.heading("Across sets")
         self.page.words("Each set is judged over the classes that it and the model have.")
         results: dict[str, dict[str, EvaluationResult]] = {}
@@ -199,7 +200,7 @@ class _Report:
     def add_naive(self) -> EvaluationResult:
         """The predictor that always says neutral: what any model has to beat."""
         self.page.heading("The naive predictor")
-        self.page.words("It says neutral of every face.")
+        self.page.words("It predicts neutral for every face.")
         (naive,) = self._evaluate(NaiveBaseline(), ("drawn",))
         self._add_result(_NAIVE, naive)
         return naive

@@ -1,6 +1,6 @@
-"""A model card in Hugging Face's format: front matter that their hub reads, and a page that people read.
+"""A model card in Hugging Face's format: front matter for the hub, and a Markdown page for people.
 
-Everything comes from the model file's own record and from given results; it judges nothing and uploads nothing.
+Everything comes from the model file's metadata and from given results; nothing is evaluated or uploaded.
 """
 
 import json
@@ -12,7 +12,7 @@ from mien.evaluation.tables import class_table, summary_table
 from mien.metadata import ModelMetadata
 from mien.render.text import significant
 
-#: Names of the hub's metrics (https://huggingface.co/docs/hub/model-cards#evaluation-results) and our names for people.
+#: Our metrics as the hub's identifiers (https://huggingface.co/docs/hub/model-cards#evaluation-results) and as titles.
 _HUB_METRICS: Final[Mapping[str, tuple[str, str]]] = {
     "accuracy": ("accuracy", "Accuracy"),
     "macro_f1": ("f1", "Macro F1"),
@@ -34,17 +34,17 @@ def model_card(
     """The card as Markdown with YAML front matter.
 
     Args:
-        metadata: What the model file says of itself.
-        results: Of this model; without any the card repeats what was measured when the file was exported.
+        metadata: Of the model file.
+        results: Of this model; without any, the card has the metrics that were measured at the export.
         sha256: Of the model file.
-        data_name: What the results' data set is called.
+        data_name: Name of the data set of the results.
     """
     header = _front_matter(metadata, tuple(_entries(metadata, results, data_name)))
     return "\n".join([*header, *_body(metadata, results, sha256)]) + "\n"
 
 
 def _front_matter(metadata: ModelMetadata, results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Each value as JSON, which is YAML too, so that no text of a file can break out of its line."""
+    """Each value as JSON, which is also YAML, so that no text of a model file can break out of its line."""
     license_id = _SPDX.get(metadata.license.split(";")[0].strip().lower(), "other")
     fields: dict[str, Any] = {"license": license_id}
     if license_id == "other":
@@ -64,12 +64,12 @@ def _front_matter(metadata: ModelMetadata, results: Sequence[Mapping[str, Any]])
 def _entries(
     metadata: ModelMetadata, results: Sequence[EvaluationResult], data_name: str
 ) -> Iterator[Mapping[str, Any]]:
-    """An entry for each protocol, as the hub's ``model-index`` has them."""
+    """An entry of the hub's ``model-index`` for each protocol."""
     if results:
         for result in results:
             yield _entry(data_name, result.protocol, result.split, {m: getattr(result, m) for m in _HUB_METRICS})
         return
-    for where, values in metadata.metrics.items():  # measured at export, by "split/protocol"
+    for where, values in metadata.metrics.items():  # measured at the export; keys are "split/protocol"
         split, _, protocol = where.partition("/")
         yield _entry("FER+", protocol, split, values)
 

@@ -1,1 +1,1 @@
-"""What every part needs of the machine: files, ONNX sessions, memory, optional packages."""
+"""Access to the machine: files, ONNX sessions, worker processes, memory, optional packages."""

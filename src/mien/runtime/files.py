@@ -1,7 +1,4 @@
-"""Writing files so that a reader sees the old content or the new one, never a half.
-
-It does not know what is written.
-"""
+"""Atomic writes: a reader sees the old content or the new one, never a part."""
 
 import errno
 import hashlib
@@ -14,15 +11,15 @@ from tempfile import NamedTemporaryFile
 
 from mien.errors import MienError, StorageError
 
-#: Bytes of a name that leave room for what a temporary one adds; file systems allow 255.
+#: Longest name in bytes to which a temporary name adds its prefix and suffix; file systems allow 255.
 _LONG_NAME = 200
 
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside ``path``; rename it to ``path`` when the block ends well, else remove it.
+    """Yield a temporary path beside ``path``; rename it to ``path`` when the block succeeds, otherwise remove it.
 
-    A pipe or a device, such as ``/dev/stdout``, is written to directly; a link stays, and what it names is replaced.
+    A pipe or a device, such as ``/dev/stdout``, is written to directly. Of a symbolic link the target is replaced.
 
     Raises:
         StorageError: The disk is full or the place cannot be written; ``path`` keeps its old content.
@@ -36,6 +33,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        # without it a crash of the machine soon after the rename could leave an empty file
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)
@@ -50,7 +48,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """As :func:`atomic_file` for a folder; an older folder at ``path`` is replaced at the end, whatever it holds.
+    """As :func:`atomic_file` for a folder; an existing folder at ``path`` is replaced at the end with all its content.
 
     Raises:
         StorageError: The disk is full or the place cannot be written; ``path`` keeps its old content.
@@ -60,7 +58,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
         yield temporary
-        if path.exists():
+        if path.exists():  # a folder cannot be renamed onto another one that has content
             path.replace(older)
         temporary.replace(path)
     except MienError:
@@ -68,14 +66,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     except OSError as err:
         raise _cannot_write(path, err) from err
     finally:
-        if older.exists() and not path.exists():
+        if older.exists() and not path.exists():  # the second rename failed: restore
             older.replace(path)
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(older, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8, all or nothing; what Unicode does not know becomes question marks."""
+    """Write ``text`` as UTF-8, all or nothing; lone surrogates become question marks."""
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="replace")
 
@@ -90,19 +88,19 @@ def sha256_of(path: Path) -> str:
 
 
 def file_key(path: Path) -> Hashable:
-    """What all names of and links to one file have in common, and no other file has."""
+    """An identity that all paths and links to one file share: its device and inode."""
     try:
         status = path.stat()
-    except (OSError, ValueError):  # no file yet, or no name that one could have
+    except (OSError, ValueError):  # the file does not exist, or its name is not valid (a null byte)
         return path.absolute()
     return status.st_dev, status.st_ino
 
 
 def check_writable(*paths: Path | None) -> None:
-    """Refuse, before long work, places where its results cannot be written; what stands there stays.
+    """Check before long work that its results can be written; existing files are not touched.
 
     Raises:
-        StorageError: A folder cannot be made or written in.
+        StorageError: A folder cannot be created or written to.
     """
     for path in paths:
         if path is None or path.is_fifo() or path.is_char_device():
@@ -117,7 +115,7 @@ def check_writable(*paths: Path | None) -> None:
 
 
 def _beside(path: Path, ending: str) -> Path:
-    """A hidden name in the same folder, no other path's; a long name gives way to its hash, as names have a limit."""
+    """A hidden temporary name in the same folder, unique to the path and the process; long names are hashed."""
     name = path.name
     if len(os.fsencode(name)) > _LONG_NAME:
         name = hashlib.sha256(os.fsencode(name)).hexdigest()

@@ -1,7 +1,4 @@
-"""Opening ONNX files with onnxruntime, which is imported when the first one is opened, with its telemetry disabled.
-
-It does not know what a network computes.
-"""
+"""Running ONNX files with onnxruntime, which is imported with its telemetry disabled when the first one is opened."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -22,9 +19,10 @@ if TYPE_CHECKING:
 
 
 def load_onnxruntime() -> ModuleType:
-    """onnxruntime, which else writes an identifier of the machine and a cache of events, and sends these to Microsoft.
+    """Import onnxruntime with telemetry disabled.
 
-    It looks at the variable once, when it is imported; ``ORT_DISABLE_TELEMETRY=0`` in the environment lets it.
+    Otherwise it stores an identifier of the machine and sends usage events to Microsoft. It reads the variable once,
+    when it is imported; set ``ORT_DISABLE_TELEMETRY=0`` in the environment to enable telemetry.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # noqa: PLC0415 - a tenth of a second that `import mien` does not pay
@@ -32,15 +30,15 @@ def load_onnxruntime() -> ModuleType:
     return onnxruntime  # type: ignore[no-any-return]
 
 
-#: Sessions that a forked process inherited.
+#: Sessions that a forked process inherited, kept alive on purpose.
 _OF_PARENTS: "list[InferenceSession]" = []
 
 
 class OnnxSession:
     """An ONNX file, opened on a device; ``run`` may be called from several threads at once.
 
-    It is pickled by its path and opened anew where it is unpickled; a process that was forked opens it anew at its
-    first run, since threads do not live on in a fork. A copy is the same session.
+    It is pickled by its path and opened again where it is unpickled. A forked process opens it again at its first run,
+    since a fork has none of the parent's threads. Copies share the session.
 
     Args:
         path: The ONNX file.
@@ -48,8 +46,8 @@ class OnnxSession:
         device: What it runs on.
 
     Raises:
-        ModelFileError: The file is not there or is no ONNX network.
-        ConfigError: The device is not there, or does not start.
+        ModelFileError: The file does not exist or is not an ONNX network.
+        ConfigError: The device does not exist, or does not start.
     """
 
     def __init__(self, path: Path, *, threads: int | None = None, device: Device = "auto") -> None:
@@ -60,10 +58,10 @@ class OnnxSession:
     def _open(self) -> None:
         onnxruntime = load_onnxruntime()
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # what is wrong comes as an exception
+        options.log_severity_level = 4  # fatal only: errors are raised as exceptions
         if self.threads is not None:
             options.intra_op_num_threads = self.threads
-        # waiting threads would else turn in a loop: twice the processor time for a network of milliseconds
+        # waiting threads would spin otherwise: twice the processor time for a network of milliseconds
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if not self.path.is_file():
             raise ModelFileError(f"{self.path}: no such model file")
@@ -76,22 +74,22 @@ class OnnxSession:
     def run(
         self, outputs: Sequence[str], feeds: Mapping[str, npt.NDArray[Any]], *, time_s: float | None = None
     ) -> list[npt.NDArray[Any]]:
-        """The outputs by name.
+        """The arrays of some outputs.
 
         Args:
             outputs: Their names.
             feeds: An array for each input.
-            time_s: A run that takes longer is ended: a file may hold an endless loop. None sets no limit.
+            time_s: Time limit in seconds, since a file may hold an endless loop; None sets no limit.
 
         Raises:
-            ModelFileError: The network fails on these arrays, or takes too long.
+            ModelFileError: The network fails on these arrays, or exceeds the limit.
         """
         if self._process != os.getpid():
             self._open_in_fork()
         options, timer = None, None
         if time_s is not None:
             options = load_onnxruntime().RunOptions()
-            timer = Timer(time_s, setattr, (options, "terminate", True))  # it is looked at between two nodes
+            timer = Timer(time_s, setattr, (options, "terminate", True))  # checked between the nodes of the graph
             timer.start()
         try:
             with translate_errors(lambda why: ModelFileError(f"{self.path}: its network cannot be run ({why})")):
@@ -104,7 +102,8 @@ class OnnxSession:
     def _open_in_fork(self) -> None:
         with self._lock:
             if self._process != os.getpid():
-                _OF_PARENTS.append(self._session)  # to end it would wait for threads that are not in this process
+                # destroying the inherited session would wait for threads that do not exist in this process
+                _OF_PARENTS.append(self._session)
                 self._open()
 
     def get_inputs(self) -> "list[NodeArg]":
@@ -116,7 +115,7 @@ class OnnxSession:
         return list(self._session.get_outputs())
 
     def get_providers(self) -> list[str]:
-        """What it runs on, first choice first."""
+        """The execution providers, in order of preference."""
         return list(self._session.get_providers())
 
     @property
@@ -143,8 +142,8 @@ def open_session(path: Path, *, threads: int | None = None, device: Device = "au
     """A session, see :class:`OnnxSession`.
 
     Raises:
-        ModelFileError: The file is not there or is no ONNX network.
-        ConfigError: The device is not there, or does not start.
+        ModelFileError: The file does not exist or is not an ONNX network.
+        ConfigError: The device does not exist, or does not start.
     """
     return OnnxSession(path, threads=threads, device=device)
 

@@ -1,4 +1,4 @@
-"""Turning the absence of an optional dependency into an error that names the extra."""
+"""Imports of optional dependencies: a missing one becomes an error that names the extra."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -32,5 +32,5 @@ def extra(name: str, package: str | None = None) -> Iterator[None]:
 
 
 def learning() -> AbstractContextManager[None]:
-    """Around imports of the learning column, which need torch and its kin."""
+    """A context for imports of the learning column, which needs torch."""
     return extra("train")

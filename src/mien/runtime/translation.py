@@ -1,7 +1,4 @@
-"""Errors of other libraries as errors of ours.
-
-It does not know the libraries.
-"""
+"""Translating exceptions of other libraries into those of this package."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,13 +10,13 @@ _LONGEST = 200
 
 @contextmanager
 def translate_errors(to: Callable[[str], MienError], *kinds: type[Exception]) -> Iterator[None]:
-    """Around calls into a library: what it raises becomes the error that ``to`` makes of the reason.
+    """A context for calls into a library: its exceptions become the error that ``to`` makes of the message.
 
-    Errors of ours pass. Without ``kinds`` everything is translated: at the border to decoders of strangers' files no
-    list of exceptions is complete.
+    ``MienError`` passes unchanged. Without ``kinds`` all exceptions are translated, since no list of those that
+    decoders raise on untrusted files is complete.
 
     Args:
-        to: Makes the error of ours from what the library said, on one line.
+        to: Makes our error from the library's message, on one line.
         kinds: The exceptions that are translated; others pass.
     """
     try:
@@ -33,6 +30,6 @@ def translate_errors(to: Callable[[str], MienError], *kinds: type[Exception]) ->
 
 
 def reason(err: BaseException) -> str:
-    """What an exception says, shortened, on one line; its kind where it says nothing."""
+    """The message of an exception, shortened, on one line; the name of its class if it has no message."""
     said = getattr(err, "strerror", None) or str(err)
     return " ".join(str(said).split())[:_LONGEST] or type(err).__name__

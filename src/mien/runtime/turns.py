@@ -1,14 +1,11 @@
-"""Results that are finished out of order and taken in order, in bounded memory.
-
-It does not know what the results are, only their sizes.
-"""
+"""Bounding the memory of results that finish out of order and are consumed in order."""
 
 from concurrent.futures import CancelledError
 from threading import Condition
 
 
 class Turns:
-    """Room for results that wait for their turn: bounded by bytes, and never refused to the one that is next."""
+    """Admits results up to a number of bytes, and always the one that is consumed next, so that it cannot deadlock."""
 
     def __init__(self, limit: int) -> None:
         self._limit, self._held, self._next, self._closed = limit, 0, 0, False
@@ -16,10 +13,10 @@ class Turns:
         self._changed = Condition()
 
     def admit(self, index: int, size: int) -> None:
-        """Wait until the result of an item may be held.
+        """Wait until the result of an item may be kept in memory.
 
         Raises:
-            CancelledError: Nobody takes results any more.
+            CancelledError: No more results are consumed.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._closed or index == self._next or self._held + size <= self._limit)
@@ -29,14 +26,14 @@ class Turns:
             self._sizes[index] = size
 
     def passed(self) -> None:
-        """The result whose turn it was has been taken."""
+        """The next result has been consumed."""
         with self._changed:
             self._held -= self._sizes.pop(self._next, 0)
             self._next += 1
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Nobody takes results any more."""
+        """No more results are consumed: waiting calls of :meth:`admit` are canceled."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -2,7 +2,7 @@
 
     parent → child   order, item, item, …          child → parent   loaded, outcome, outcome, …
 
-Each frame is its size in eight bytes and a pickle. It does not know what the function does.
+Each frame is its size in eight bytes and a pickle.
 """
 
 import os
@@ -20,7 +20,7 @@ _SIZE_BYTES = 8
 
 
 class Order(NamedTuple):
-    """What a worker is told at its start."""
+    """What a worker receives at its start: the function and its limits."""
 
     function: Callable[[Any], Any]
     time_s: float
@@ -66,7 +66,7 @@ def main() -> None:
     os.dup2(2, 1)  # what C libraries print must not get between the frames
     try:
         order: Order = receive(into, read_frame_size(into))
-    except Exception as err:  # noqa: BLE001 - whatever the import of the function raised is told
+    except Exception as err:  # noqa: BLE001 - reported to the parent, whatever it is
         send(out, pickle.dumps(("loaded", f"{type(err).__name__}: {err}")))
         return
     send(out, pickle.dumps(("loaded", "")))

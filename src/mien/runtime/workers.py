@@ -1,7 +1,7 @@
 """Work in processes that can be ended: a function is run on items within hard limits of time and memory.
 
-It does not know what the function does. Use it for what strangers send, where code in C may hang, crash or take all
-memory; a worker to which that happens is replaced, and only its item is lost.
+Use it for untrusted input, on which code in C may hang, crash or take all memory; a worker to which that happens is
+replaced, and only its item is lost.
 """
 
 import os
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 Admission = Callable[[int], None]
 
 _CHILD = "from mien.runtime.worker_process import main; main()"
-#: A worker that does not begin within this time has lost its way.
+#: A worker that does not start within this time is ended.
 _START_S = 60.0
 
 

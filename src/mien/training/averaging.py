@@ -17,23 +17,23 @@ from mien.training.runs import CURVES, HISTORY, RunFolder
 def average_runs(runs: Sequence[Path], out: Path) -> None:
     """Write a run folder whose weights are the mean of the best weights of ``runs``.
 
-    The mean is worth something where the runs grew from the same weights: begun from one run, or one from another.
-    Recipe, history and ancestors in the folder are those of the first run; ``averaged`` in its record names all of
-    them. The folder can be exported, started from and learned from, and not be resumed.
+    A mean of weights is only useful when the runs share their initial weights: both started from one run, or one from
+    the other. Recipe, history and ancestors in the folder are those of the first run; ``averaged`` in its record names
+    all runs. The folder can be exported, started from and used as a teacher, but not resumed.
 
     Args:
-        runs: Two run folders or more, of the same network and trained on the same data.
+        runs: At least two run folders, of the same network and trained on the same data.
         out: The folder to write, all or nothing.
 
     Raises:
         ConfigError: Fewer than two runs.
-        CheckpointError: One of them is no run folder, holds another network or saw other data, or ``out`` is there.
+        CheckpointError: One is not a run folder, holds another network or saw other data, or ``out`` exists.
         StorageError: ``out`` cannot be written.
     """
     if len(runs) < 2:
         raise ConfigError(f"{counted(len(runs), 'run')} to average", hint="give two run folders or more")
     if out.exists():
-        raise CheckpointError(f"{out}: is there already", hint="choose another folder")
+        raise CheckpointError(f"{out}: exists already", hint="choose another folder")
     folders = [RunFolder(run) for run in runs]
     first = folders[0].read_record()
     averaged = tuple(folder.source() for folder in folders)
@@ -43,6 +43,7 @@ def average_runs(runs: Sequence[Path], out: Path) -> None:
     mean = {name: _mean([state["network"][name] for state in states]) for name in states[0]["network"]}
     with atomic_folder(out) as temporary:
         written = RunFolder(temporary)
+        # the best epoch and its metrics were of the first run's own weights
         written.write_record(replace(first, epochs=None, best=None, averaged=averaged))
         for name in (HISTORY, CURVES):
             if (runs[0] / name).exists():
@@ -51,7 +52,7 @@ def average_runs(runs: Sequence[Path], out: Path) -> None:
 
 
 def _check_alike(first: RunFolder, other: RunFolder) -> None:
-    """Refuse a run whose weights do not stand for the same thing."""
+    """Refuse a run whose weights cannot be averaged with those of the first."""
     wanted, found = first.read_record(), other.read_record()
     names = [f"{record.config.network} network" for record in (found, wanted)]
     if found.config.network != wanted.config.network or found.config.classes != wanted.config.classes:
@@ -65,5 +66,5 @@ def _check_alike(first: RunFolder, other: RunFolder) -> None:
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:
-    """Their mean; the first of counts, such as batches seen."""
+    """The mean of floating-point tensors; of integer ones, such as the batch counts of batch norms, the first."""
     return torch.stack(list(values)).mean(dim=0) if values[0].is_floating_point() else values[0]

@@ -1,4 +1,4 @@
-"""What can be refused before a run begins, because the recipe does not fit its network."""
+"""Checks before a run begins: does the recipe fit its network?"""
 
 import torch
 from torch import nn
@@ -10,16 +10,17 @@ from mien.training.config import TrainingConfig
 
 @torch.no_grad()
 def check_batches(network: nn.Module, config: TrainingConfig, *, faces: int) -> None:
-    """Refuse batches that the network cannot take.
+    """Refuse batches that the network cannot process.
 
     Args:
-        network: Of the recipe; it is left in evaluation mode where it was run.
+        network: Of the recipe; left in evaluation mode if it was run.
         config: The recipe.
-        faces: Training faces.
+        faces: Number of training faces.
 
     Raises:
-        ConfigError: A last batch of one face, or reduced faces, do not go through the network.
+        ConfigError: The network cannot process the last batch because it holds a single face, or reduced faces.
     """
+    # batch statistics of a vector need two faces; a feature map has many positions even for one
     last = faces % config.batch_size or config.batch_size
     if last == 1 and any(isinstance(layer, nn.BatchNorm1d) for layer in network.modules()):
         raise ConfigError(
@@ -39,15 +40,17 @@ def check_batches(network: nn.Module, config: TrainingConfig, *, faces: int) -> 
 
 
 def frozen_parts(network: nn.Module, config: TrainingConfig) -> list[nn.Module]:
-    """The parts that the recipe's ``frozen_parts`` keeps as they are; their weights take no gradient from here on.
+    """Freeze the first ``frozen_parts`` parts of a residual network, its stem and then its blocks, and return them.
 
     Raises:
-        ConfigError: The network is no residual network, or has not so many parts.
+        ConfigError: The network is not a residual network, or has fewer parts.
     """
     if not config.frozen_parts:
         return []
     if not isinstance(network, ResNet) or config.frozen_parts > 1 + len(network.blocks):
-        parts_there = f"{1 + len(network.blocks)} parts" if isinstance(network, ResNet) else "no parts: it is no resnet"
+        parts_there = (
+            f"{1 + len(network.blocks)} parts" if isinstance(network, ResNet) else "no parts: it is not a resnet"
+        )
         raise ConfigError(
             f"frozen_parts is {config.frozen_parts} and {config.network} has {parts_there}",
             hint="set fewer, or frozen_parts = 0",

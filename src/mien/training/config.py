@@ -1,4 +1,4 @@
-"""The settings of a run: one frozen record, stored in run folders and model files; it does not act on any of them."""
+"""The settings of a run: one frozen record, stored in run folders and model files; other modules act on them."""
 
 import hashlib
 import json
@@ -47,9 +47,9 @@ class FurtherData:
     """A further data set that a recipe trains on, one ``[[data]]`` table; its folder is given when the run begins.
 
     Attributes:
-        name: By which ``mien train --data NAME=FOLDER`` and the run's record call it.
-        weight: Mean weight of its faces in the loss; a face of the main set weighs 1.
-        class_weight_power: Weight of a face by frequency^-power of its label within this set; 0 weighs all alike.
+        name: Its name in ``mien train --data NAME=FOLDER`` and in the run's record.
+        weight: Mean weight of its faces in the loss; faces of the main set have mean weight 1.
+        class_weight_power: Weight of a face by frequency^-power of its label within this set; 0 weighs all equally.
         label_smoothing: Share of its targets that is spread over all classes.
         teacher_share: Weight of the teachers in its targets; None takes the recipe's.
     """
@@ -74,44 +74,44 @@ class FurtherData:
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """Everything that decides a run; the file that holds it is a recipe.
+    """Everything that determines a run; a file with these settings is a recipe.
 
     Attributes:
         network: Name of the network, see :func:`mien.networks.list_networks`; ``model`` in files of earlier versions.
-        target: What an image is trained towards: one label ``drawn`` from its votes anew in every epoch, drawn once
+        target: Training target of an image: one label ``drawn`` from its votes again in every epoch, drawn once
             (``fixed``), the ``majority`` label, or all votes (``soft``).
-        panels: Votes of the ``first`` file, or of ``both`` panels added (they differ where an image occurs twice);
+        panels: Votes of the ``first`` file, or the sum of ``both`` panels (they differ where an image occurs twice);
             ``majority`` is always that of the first.
-        monitor: What the best epoch is chosen by on the validation split: ``loss`` against the run's own target, or
-            ``kl`` to the votes.
-        epochs: Passes over the training split at most.
-        patience: Epochs without gain after which the run stops; 0 never stops early.
-        plateau_patience: Epochs without gain after which ``plateau`` cuts the learning rate to a tenth.
+        monitor: Validation metric that selects the best epoch: ``loss`` against the run's own target, or ``kl`` to
+            the votes.
+        epochs: Maximum number of passes over the training split.
+        patience: Epochs without improvement after which the run stops; 0 never stops early.
+        plateau_patience: Epochs without improvement after which ``plateau`` cuts the learning rate to a tenth.
         warmup: Share of all steps that ``onecycle`` and ``cosine`` spend rising.
         ema_decay: Decay per step of the running mean of the weights (exponential moving average) that is validated and
             kept; 0 keeps the weights.
-        class_weight_power: Weight of an image is the mean of frequency^-power over its votes; 0 weighs all alike.
+        class_weight_power: Weight of an image is the mean of frequency^-power over its votes; 0 weighs all equally.
         teacher_share: Weight of the teachers' mean distribution in the targets; the rest is ``target``.
-        teaching: Teachers answer once for each face, as it is and mirrored (``fixed``), or in every step for the faces
-            that the network itself sees, changed and blended (``consistent``, Beyer et al. 2022): another forward pass
-            of each, and no memorized answers.
-        teacher_view: Of consistent teachers: the faces as ``changed``; ``unerased``, where the network alone sees the
-            rectangle that hides a part; or after the changes of ``geometry`` alone (rotation, shift, zoom, warp,
-            mirror), while the network sees changed light, blur and noise too.
-        mixup: Concentration of the Beta distribution by which faces and targets are blended in pairs; 0 blends none.
-        small_epochs: The first epochs, which see faces reduced to ``small_side`` pixels (progressive resizing): less
-            than half the work each. Networks that lay all positions out in a row (``capstone``, ``vgg16``) cannot.
+        teaching: Teachers predict once for each unaugmented face and its mirror image (``fixed``), or in every step
+            for the augmented and blended faces that the network sees (``consistent``, Beyer et al. 2022): one more
+            forward pass of each teacher per step, and no memorized predictions.
+        teacher_view: Input of consistent teachers: the faces as ``changed`` by the whole augmentation; ``unerased``,
+            without the erased rectangle; or after the ``geometry`` augmentation alone (rotation, shift, zoom, warp,
+            mirror), while the network also sees changed light, blur and noise.
+        mixup: Concentration of the Beta distribution by which faces and targets are blended in pairs; 0 turns it off.
+        small_epochs: Number of first epochs that see faces reduced to ``small_side`` pixels (progressive resizing), at
+            less than half the cost each. Networks that flatten feature maps (``capstone``, ``vgg16``) cannot.
         small_side: Side of a reduced face in pixels.
-        frozen_parts: So many first parts of a residual network, its stem and then its blocks, keep their weights and
-            the statistics of their batch norms.
-        start_share: Share of the first weights in those that are judged and kept; the rest is what training reached.
+        frozen_parts: Number of first parts of a residual network, its stem and then its blocks, whose weights and
+            batch norm statistics stay as they are.
+        start_share: Share of the initial weights in those that are validated and kept, the rest being the trained ones.
         intended_weight: Weight in the loss of a second head, trained towards FER2013's own label in its seven classes;
-            0 trains the first head alone. Faces without such a label do not count in it.
+            0 trains the first head alone. Faces without such a label are left out of it.
         intended_smoothing: Share of that label that is spread over its seven classes.
-        intended_votes_share: Share of the votes, brought to seven classes, in the smoothed label: the label is wrong
-            where all taggers saw something else.
-        intended_refit: At the end the second head is fitted anew on the features of the training faces as they are.
-        data: Further data sets, trained on together with the main one; the validation split is the main one's.
+        intended_votes_share: Share of the votes, restricted to seven classes, in the smoothed label, since a label that
+            no tagger agrees with is likely to be wrong.
+        intended_refit: Whether the second head is fitted again at the end, on the features of unaugmented faces.
+        data: Further data sets, trained on together with the main one; validation uses the main one's split.
         seed: Of initial weights, order, sampled labels, dropout and augmentation.
     """
 
@@ -170,7 +170,7 @@ class TrainingConfig:
     def _check_combinations(self) -> None:
         if self.teaching == "consistent" and self.small_epochs:
             raise ConfigError(
-                f"small_epochs is {self.small_epochs} and teaching is consistent, expected 0: it is for whole faces",
+                f"small_epochs is {self.small_epochs} and teaching is consistent, expected 0: teachers read 48 pixels",
                 hint='set small_epochs = 0 or teaching = "fixed"',
             )
         if self.teacher_view != "changed" and (self.mixup or self.teaching == "fixed"):
@@ -181,15 +181,15 @@ class TrainingConfig:
             )
         names = [entry.name for entry in self.data]
         if twice := {name for name in names if names.count(name) > 1}:
-            raise ConfigError(f"[[data]]: {', '.join(sorted(twice))} stands there twice", hint="name each set once")
+            raise ConfigError(f"[[data]]: {', '.join(sorted(twice))} is listed twice", hint="name each set once")
 
     def side_at(self, epoch: int) -> int | None:
-        """Side in pixels to which faces are reduced in ``epoch``, counted from 1; None where they stay as they are."""
+        """Side in pixels to which faces are reduced in ``epoch``, counted from 1; None leaves them at 48."""
         return self.small_side if epoch <= self.small_epochs else None
 
     @property
     def classes(self) -> int:
-        """Columns of the logits: eight of the first head, then seven of the second one where there is one."""
+        """Number of logits: eight of the first head, then seven of the second one if the recipe trains it."""
         return CLASSES + (INTENDED_CLASSES if self.intended_weight else 0)
 
     def to_dict(self) -> dict[str, Any]:
@@ -198,10 +198,10 @@ class TrainingConfig:
 
     @property
     def sha256(self) -> str:
-        """Names the recipe in run records and model files.
+        """Identifies the recipe in run records and model files.
 
-        Settings at their defaults do not count, so that the name outlives settings that come later; the network stands
-        under its first name, ``model``, for the same reason.
+        Settings at their defaults are left out, so that the hash stays the same when a later version adds settings; the
+        network is hashed under its former key, ``model``, for the same reason.
         """
         changed = _changed(self.to_dict(), type(self)(self.network).to_dict())
         if self.data:
@@ -212,7 +212,7 @@ class TrainingConfig:
 
 
 def _changed(settings: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """The settings that are not at their defaults, tables likewise."""
+    """The settings that differ from their defaults, nested tables reduced in the same way."""
     changed = {}
     for name, value in settings.items():
         if isinstance(value, dict) and value != defaults[name]:
@@ -246,17 +246,17 @@ def config_from_dict(record: Mapping[str, Any], *, source: str = "configuration"
 
 
 def _renamed(record: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """A copy with today's names of settings."""
+    """A copy with the current names of settings; files of earlier versions say ``model`` for ``network``."""
     settings = dict(record)
     if "model" in settings:
         if "network" in settings:
-            raise ConfigError(f"{source}: both network and model are set", hint="model is the old name: remove it")
+            raise ConfigError(f"{source}: both network and model are set", hint="model is the former name: remove it")
         settings["network"] = settings.pop("model")
     return settings
 
 
 def _checked(record: dict[str, Any], kind: type[Any], source: str) -> dict[str, Any]:
-    """``record`` with whole numbers as floats where these are expected, after names and types were checked."""
+    """``record`` with its names and types checked, and whole numbers turned into floats where these are expected."""
     known = {item.name: item for item in fields(kind)}
     for name, value in record.items():
         if name not in known:
@@ -265,6 +265,7 @@ def _checked(record: dict[str, Any], kind: type[Any], source: str) -> dict[str, 
         expected = _plain_type(known[name].type)
         if expected is float and type(value) is int:
             record[name] = float(value)
+        # type() and not isinstance(): True is an int, and no setting takes it for one
         elif type(value) is not expected and not (value is None and known[name].default is None):
             raise ConfigError(f"{source}: {name} is {value!r}, expected {expected.__name__}")
     for name, item in known.items():
@@ -274,7 +275,7 @@ def _checked(record: dict[str, Any], kind: type[Any], source: str) -> dict[str, 
 
 
 def _plain_type(declared: Any) -> type:
-    """The type of a value in TOML: that of an optional setting where it is set, str for a choice among words."""
+    """The type of a setting's value in TOML: ``str`` for a choice among words, ``float`` for ``float | None``."""
     if isinstance(declared, type):
         return declared
     return float if declared == float | None else str

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 #: Title, name of the y axis, and columns of the history of each panel.
 _PANELS = (
     ("Loss", "cross-entropy (nats)", ("train_loss", "loss")),
-    ("Accuracy on sampled labels, expected", "share right", ("train_accuracy", "accuracy")),
+    ("Accuracy on sampled labels, expected", "accuracy", ("train_accuracy", "accuracy")),
     ("KL to the votes", "nats", ("kl",)),
     ("Learning rate", "learning rate", ("learning_rate",)),
 )
@@ -35,7 +35,7 @@ def plot_history(
         columns: Names of the metrics to plot.
         title: Above the plot.
         ylabel: Name of the y axis.
-        ax: Where to plot; None makes a figure.
+        ax: Where to plot; None makes a new figure.
     """
     ax = new_axes(ax, width=5.5, height=3, grid=True)
     epochs = [row.epoch for row in history]

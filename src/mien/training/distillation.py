@@ -1,8 +1,9 @@
-"""What trained networks say of the training faces, to be mixed into the targets of a new one (Hinton et al. 2015).
+"""Teachers: trained networks whose probabilities are mixed into the targets of a new one (Hinton et al. 2015).
 
-A face's votes are ten draws; its teachers have seen them and those of all similar faces. Fixed teaching asks them once
-for each face, as it is and mirrored: a better label, at no cost in a step. Consistent teaching asks them in every step
-for the changed faces, whose answers they have not memorized (Beyer et al. 2022).
+The votes of a face are a sample of ten; a teacher has learned from them and from those of all similar faces. Fixed
+teaching computes the teachers' probabilities once for each face and its mirror image, at no cost in a training step.
+Consistent teaching computes them in every step for the augmented faces, which no teacher has memorized (Beyer et al.
+2022, "Knowledge distillation: a good teacher is patient and consistent").
 """
 
 from collections.abc import Callable, Sequence
@@ -34,25 +35,25 @@ def teachers_distribution(
     device: torch.device,
     listener: Listener = _SILENT,
 ) -> Tensor:
-    """The mean of the teachers' probabilities for ``images``, float32 (n, 8); ``folder`` keeps it.
+    """The mean of the teachers' probabilities for ``images``, float32 (n, 8); saved in ``folder`` for a resumed run.
 
     Raises:
-        CheckpointError: One of ``teachers`` is no run folder, or a file is damaged.
+        CheckpointError: One of ``teachers`` is not a run folder, or a file is damaged.
     """
     if (kept := folder.load_answers()) is not None:
         return kept
     mirrored = Teachers(teachers, device, mirror=True)
     answers: list[Tensor] = []
     for batch in images.in_order():
-        answers.append(mirrored(batch).cpu())
-        listener.prepared("the teachers' answers", done=sum(map(len, answers)), total=len(images))
-    together = torch.cat(answers)
+        answers.append(mirrored(batch).cpu())  # (b, 8)
+        listener.prepared("the teachers' probabilities", done=sum(map(len, answers)), total=len(images))
+    together = torch.cat(answers)  # (n, 8)
     folder.save_answers(together)
     return together
 
 
 class Teachers:
-    """Trained networks that answer together; model files run through onnxruntime, as their users run them.
+    """An ensemble of trained networks; model files run in onnxruntime, with the result that their users get.
 
     Args:
         sources: Run folders and files.
@@ -60,8 +61,8 @@ class Teachers:
         mirror: Each teacher averages a face with its mirror image.
 
     Raises:
-        CheckpointError: One of ``sources`` is no run folder, or its weights are damaged.
-        ModelFileError: One of them is no model file.
+        CheckpointError: One of ``sources`` is not a run folder, or its weights are damaged.
+        ModelFileError: One of them is not a model file.
     """
 
     def __init__(self, sources: Sequence[Path], device: torch.device, *, mirror: bool = False) -> None:
@@ -74,16 +75,16 @@ class Teachers:
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
-        """The mean of their probabilities for (n, 1, 48, 48), float32 (n, 8)."""
-        return torch.stack([teacher(images) for teacher in self._teachers]).mean(dim=0)
+        """The mean of their probabilities for faces (n, 1, 48, 48), float32 (n, 8)."""
+        return torch.stack([teacher(images) for teacher in self._teachers]).mean(dim=0)  # (teachers, n, 8) to (n, 8)
 
 
 class _NetworkTeacher:
     """A network in torch."""
 
     def __init__(self, network: nn.Module, device: torch.device, *, mirror: bool) -> None:
-        asked = (Mirrored(network) if mirror else network).eval()
-        self._network = asked.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        wrapped = (Mirrored(network) if mirror else network).eval()
+        self._network = wrapped.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def __call__(self, images: Tensor) -> Tensor:
         probabilities: Tensor = perceived(self._network(images)).float().softmax(dim=1)
@@ -94,16 +95,16 @@ class _FileTeacher:
     """A model file, with its own temperature."""
 
     def __init__(self, path: Path, *, mirror: bool) -> None:
-        # a mirrored file averages by itself
+        # a file that was exported with mirror averaging does it inside
         self._mirror = mirror and not open_model(path)[1].training.get("mirrored")
         self._session = open_session(path, threads=torch.get_num_threads())
 
     def __call__(self, images: Tensor) -> Tensor:
-        answers = self._ask(images)
-        if self._mirror:  # the mean of logits, as of a network: the geometric mean of probabilities
-            answers = (answers.log() + self._ask(images.flip(3)).log()).div(2).softmax(dim=1)
+        answers = self._run(images)
+        if self._mirror:  # averaging logits, as Mirrored does, is the geometric mean of probabilities
+            answers = (answers.log() + self._run(images.flip(3)).log()).div(2).softmax(dim=1)
         return answers.to(images.device)
 
-    def _ask(self, images: Tensor) -> Tensor:
+    def _run(self, images: Tensor) -> Tensor:
         contiguous = images.float().cpu().contiguous().numpy()
         return torch.from_numpy(self._session.run([OUTPUT_NAME], {INPUT_NAME: contiguous})[0])

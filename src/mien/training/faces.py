@@ -1,4 +1,4 @@
-"""The faces of a run with what they are trained towards and judged by, of all its data sets."""
+"""The training and validation faces of a run, of all its data sets, with their targets."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,30 +16,30 @@ from mien.training.heads import CLASSES, INTENDED_CLASSES, intended, perceived
 from mien.training.losses import expected_hits, label_metrics, validation_metrics
 from mien.training.targets import Targets, image_weights, intended_labels, intended_targets, split_targets
 
-#: Every so many training faces are seen when the statistics of a model file's network are measured.
+#: Every n-th training face is used to measure batch norm statistics of a network that is read from a model file.
 _SAMPLE_STEP = 7
 
 
 def check_data(config: TrainingConfig, dataset: FerDataset, sets: Mapping[str, FerDataset]) -> None:
-    """Refuse data that are not what the recipe wants.
+    """Refuse data sets that do not fit the recipe.
 
     Raises:
-        ConfigError: A further set is missing or not asked for, or there are no labels of FER2013 for the second head.
+        ConfigError: A further set is missing or not in the recipe, or the second head has no FER2013 labels to learn.
     """
     wanted = {entry.name for entry in config.data}
     if lacking := sorted(wanted - sets.keys()):
         raise ConfigError(
-            f"the recipe trains on {', '.join(lacking)} too, which is not given",
+            f"the recipe also trains on {', '.join(lacking)}, which is not given",
             hint=f"add --data {lacking[0]}=FOLDER with a prepared data set",
         )
     if other := sorted(sets.keys() - wanted):
         raise ConfigError(
-            f"data {', '.join(other)} are given and the recipe has no such [[data]] table",
+            f"data {', '.join(other)} are given, but the recipe has no such [[data]] table",
             hint=f"it names {', '.join(sorted(wanted))}" if wanted else "it trains on the main data set alone",
         )
     if config.intended_weight and not np.any(dataset.emotions < INTENDED_CLASSES):
         raise ConfigError(
-            f"intended_weight is {config.intended_weight} and the data set has none of FER2013's own labels",
+            f"intended_weight is {config.intended_weight}, but the data set has none of FER2013's own labels",
             hint="prepare it again from a fer2013.csv with an emotion column, or set intended_weight = 0",
         )
 
@@ -48,13 +48,13 @@ class TrainingFaces:
     """The training faces of all data sets, the main one's first.
 
     Attributes:
-        images: Their pictures.
-        votes: Distributions of their votes, float32 (n, 8).
+        images: Their images.
+        votes: Vote distributions, float32 (n, 8).
         weights: Of each face in the loss, float32 (n,).
-        teacher_share: Of the teachers in the targets of the first head; float32 (n, 1) where the sets differ.
+        teacher_share: Weight of the teachers in the first head's targets; float32 (n, 1) where the sets differ in it.
 
     Raises:
-        ConfigError: The recipe wants two panels of votes and the data set has one.
+        ConfigError: The recipe uses two panels of votes and the data set has one.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class TrainingFaces:
         parts = [(dataset, self._main.indices)] + [(sets[entry.name], t.indices) for entry, t in further]
         self._further = [_smoothed(targets.votes, entry) for entry, targets in further]
         self.images = ImageBatches(parts, device)
-        self.votes = torch.cat([self._main.votes, *(targets.votes for _, targets in further)])
+        self.votes = torch.cat([self._main.votes, *(targets.votes for _, targets in further)])  # (n, 8)
         weights = [image_weights(self._main.votes, config.class_weight_power)]
         weights += [e.weight * image_weights(t.votes, e.class_weight_power) for e, t in further]
-        self.weights = torch.cat(weights)
+        self.weights = torch.cat(weights)  # (n,), mean 1 over the main set
         self.teacher_share = _teacher_share(config, [len(rows) for _, rows in parts])
         self._intended: Tensor | None = None
         if config.intended_weight:
-            labels = torch.cat([intended_labels(part.emotions[rows]) for part, rows in parts])
+            labels = torch.cat([intended_labels(part.emotions[rows]) for part, rows in parts])  # (n, 7)
             self._intended = intended_targets(
                 labels, self.votes, smoothing=config.intended_smoothing, votes_share=config.intended_votes_share
             )
@@ -81,12 +81,12 @@ class TrainingFaces:
         return len(self.votes)
 
     def targets_at(self, epoch: int) -> Tensor:
-        """Targets of ``epoch``, float32 (n, 8), or (n, 15) with those of the second head behind."""
+        """Targets of ``epoch``, float32 (n, 8); with a second head (n, 15), the last seven columns being its own."""
         first = torch.cat([self._main.at_epoch(epoch), *self._further])
         return first if self._intended is None else torch.cat([first, self._intended], dim=1)
 
     def sample(self) -> Tensor:
-        """Some of the faces as they are, float32 (m, 1, 48, 48)."""
+        """Every seventh face without augmentation, float32 (m, 1, 48, 48)."""
         return torch.cat(list(self.images.in_order(step=_SAMPLE_STEP))).cpu()
 
 
@@ -99,7 +99,7 @@ class _JudgedSet:
 
 
 class ValidationFaces:
-    """The validation faces: the main set's choose the best epoch, those of further sets are reported beside it."""
+    """The validation faces: those of the main set select the best epoch, those of further sets are only reported."""
 
     def __init__(
         self, config: TrainingConfig, dataset: FerDataset, sets: Mapping[str, FerDataset], device: torch.device
@@ -116,10 +116,10 @@ class ValidationFaces:
                 self._sets[name] = _JudgedSet(ImageBatches([(further, targets.indices)], device), targets.votes)
 
     def judge(self, answer: Callable[[ImageBatches], Tensor], epoch: int) -> dict[str, float | dict[str, float]]:
-        """The metrics of an epoch.
+        """The metrics of an epoch, by their names in :class:`mien.training.history.EpochMetrics`.
 
         Args:
-            answer: Gives the network's logits for images, float32 (n, 8) or (n, 15).
+            answer: Computes the network's logits of images, float32 (n, 8) or (n, 15).
             epoch: From 1.
         """
         logits, targets = answer(self._images), self._targets
@@ -135,7 +135,7 @@ class ValidationFaces:
 
 
 def _further_targets(dataset: FerDataset, config: TrainingConfig) -> Targets:
-    """Of a further data set: all its votes; a set with one label a face has one vote a face."""
+    """Targets of a further data set: its vote distributions, which are one-hot for a set with single labels."""
     return Targets(dataset, "train", target="soft", panels="first", seed=config.seed)
 
 

@@ -24,25 +24,25 @@ _COLUMNS = (
     "augmentation_share",
 )
 _OPTIONAL = ("intended_loss", "intended_accuracy")
-#: Before the name of a further data set in a column's name.
+#: Prefix of the columns of further data sets; the name of the set follows.
 _OF_SET = "accuracy_on_"
 
 
 @dataclass(frozen=True, slots=True)
 class EpochMetrics:
-    """The metrics of one epoch; those that are not known are NaN, and left out of files.
+    """The metrics of one epoch; unknown ones are NaN and left out of files.
 
     Attributes:
         epoch: From 1.
         train_loss: Mean over the training images, against the run's target, with augmentation and dropout.
-        train_accuracy: Expected accuracy on sampled labels, likewise.
+        train_accuracy: Expected accuracy on sampled labels, under the same conditions.
         loss: On the validation split, against the run's target.
         accuracy: Expected accuracy on labels sampled from the votes.
         kl: KL(votes ‖ network) in nats, with the votes of the recipe's ``panels``.
         learning_rate: At the end of the epoch.
         images_per_s: Training images over the time of the epoch's training part.
-        augmentation_share: Of the time of the epoch's training part, in [0, 1].
-        best: No earlier epoch was as good.
+        augmentation_share: Share of augmentation in the time of the epoch's training part, in [0, 1].
+        best: Whether it is better than all earlier epochs.
         intended_loss: Cross-entropy of the second head to FER2013's labels of the validation split; None without one.
         intended_accuracy: Its accuracy on them.
         set_accuracy: The first head's accuracy on the validation split of each further data set that has one.
@@ -71,10 +71,10 @@ class EpochMetrics:
 
     @classmethod
     def from_dict(cls, row: Mapping[str, Any]) -> Self:
-        """Read a row back, of a history file, a checkpoint or a model's metadata.
+        """Read a row of a history file, a checkpoint or a model's metadata.
 
         Raises:
-            KeyError, TypeError, ValueError: It has no epoch, or a column is no number.
+            KeyError, TypeError, ValueError: It has no epoch, or a column is not a number.
         """
         known = {name: float(row[name]) for name in (*_COLUMNS, *_OPTIONAL) if name in row and name != "epoch"}
         sets = {name.removeprefix(_OF_SET): float(value) for name, value in row.items() if name.startswith(_OF_SET)}
@@ -100,13 +100,13 @@ def read_history(path: Path) -> tuple[EpochMetrics, ...]:
     """The rows that :func:`write_history` wrote.
 
     Raises:
-        CheckpointError: They are not there or damaged.
+        CheckpointError: The file does not exist or is damaged.
     """
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             return tuple(EpochMetrics.from_dict(row) for row in csv.DictReader(stream))
     except (OSError, ValueError, TypeError, KeyError) as err:
-        raise CheckpointError(f"{path}: cannot be read ({err})", hint="mien train … --resume writes it anew") from err
+        raise CheckpointError(f"{path}: cannot be read ({err})", hint="mien train … --resume writes it again") from err
 
 
 def write_history(path: Path, history: Sequence[EpochMetrics]) -> None:

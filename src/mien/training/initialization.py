@@ -1,4 +1,4 @@
-"""What a run begins with and learns from: run folders and files of weights."""
+"""The initial weights and the teachers of a run: run folders and files of weights."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from mien.training.sources import describe_source, load_source
 
 @dataclass(frozen=True, slots=True)
 class Initialization:
-    """Where the first weights come from, and whose answers are mixed into the targets.
+    """Where the initial weights come from, and whose probabilities are mixed into the targets.
 
     Each is a run folder, a model file (``.onnx``), or the 16-bit weights behind one (``.safetensors``).
 
     Attributes:
-        start: Weights that the network begins with; None begins with random ones.
+        start: Initial weights; None initializes at random.
         teachers: Networks whose mean distribution the recipe's ``teacher_share`` mixes into the targets.
     """
 
@@ -30,64 +30,63 @@ class Initialization:
     teachers: tuple[Path, ...] = ()
 
     def check(self, config: TrainingConfig) -> None:
-        """Refuse teachers that the recipe does not use, and a recipe that wants teachers or a start that is not there.
+        """Refuse teachers that the recipe does not use, and a recipe whose teachers or start are not given.
 
         Raises:
-            ConfigError: Only one of the two is there.
+            ConfigError: Recipe and initialization do not fit.
         """
         if config.start_share and self.start is None:
             raise ConfigError(
-                f"the recipe's start_share is {config.start_share} and there is no start", hint="give one with --start"
+                f"the recipe's start_share is {config.start_share}, but no start is given", hint="give one with --start"
             )
         if bool(self.teachers) != bool(config.teacher_share):
             raise ConfigError(
-                f"the recipe's teacher_share is {config.teacher_share} and {len(self.teachers)} teachers are given",
+                f"the recipe's teacher_share is {config.teacher_share}, but {len(self.teachers)} teachers are given",
                 hint="teachers (--teacher RUN) and a teacher_share above 0 go together",
             )
 
     def describe_start(self) -> WeightsSource | None:
-        """The start as a run's record names it.
+        """The start in the form of a run's record.
 
         Raises:
-            CheckpointError: It is no run folder, or has not finished an epoch.
-            ModelFileError: It is no model file.
+            CheckpointError: It is not a run folder, or has not finished an epoch.
+            ModelFileError: It is not a model file.
         """
         return None if self.start is None else describe_source(self.start)
 
     def describe_teachers(self) -> tuple[WeightsSource, ...]:
-        """The teachers likewise."""
+        """The teachers in the form of a run's record; raises as :meth:`describe_start`."""
         return tuple(describe_source(teacher) for teacher in self.teachers)
 
     def build_network(self, config: TrainingConfig, faces: Callable[[], Tensor] | None = None) -> nn.Module:
-        """The network of :meth:`begin` alone."""
+        """The network of :meth:`begin`, without the weights of the start."""
         return self.begin(config, faces).network
 
     def begin(self, config: TrainingConfig, faces: Callable[[], Tensor] | None = None) -> "FirstWeights":
-        """The recipe's network with its first weights.
+        """The recipe's network with its initial weights.
 
-        A start that is the same network with fewer channels, blocks or heads is grown, see
-        :func:`mien.networks.weight_transfer.grow`.
+        A start with fewer channels, blocks or heads is enlarged, see :func:`mien.networks.weight_transfer.grow`.
 
         Args:
             config: The recipe.
-            faces: Gives training faces, float32 (n, 1, 48, 48) in [0, 1], which a start from a model file needs.
+            faces: Returns training faces, float32 (n, 1, 48, 48) in [0, 1], which a start from a model file needs.
 
         Raises:
-            CheckpointError: The start is no run folder, holds another network, or its weights are damaged.
-            ModelFileError: It is no model file.
+            CheckpointError: The start is not a run folder, holds another network, or its weights are damaged.
+            ModelFileError: It is not a model file.
         """
         torch.manual_seed(config.seed)
         if self.start is None:
             return FirstWeights(build_network(config.network, classes=config.classes), None)
         found = describe_source(self.start).network
         started = load_source(self.start, faces)
-        torch.manual_seed(config.seed)  # reading a file may have drawn numbers
+        torch.manual_seed(config.seed)  # again, since reading a start may have used the generator
         network = build_network(config.network, classes=config.classes)
         if found == config.network and _same_shapes(started, network):
             return FirstWeights(started, started.state_dict())
         if not grow(started, network):
             raise CheckpointError(
-                f"{self.start}: holds a {found} network, the recipe wants {config.network}",
+                f"{self.start}: holds a {found} network, expected {config.network} as in the recipe",
                 hint="start from a run of the same network or of a narrower or shallower one, or without --start",
             )
         return FirstWeights(network, started.state_dict())
@@ -98,8 +97,8 @@ class FirstWeights:
     """A network that is about to be trained.
 
     Attributes:
-        network: With its first weights.
-        start: The weights of what it starts from, by name; None where it begins with random ones.
+        network: With its initial weights.
+        start: The weights of the start, by name; None where the initial weights are random.
     """
 
     network: nn.Module
@@ -111,5 +110,5 @@ def _same_shapes(first: nn.Module, second: nn.Module) -> bool:
     return shapes[0] == shapes[1]
 
 
-#: Random first weights and no teachers.
+#: Random initial weights and no teachers.
 FROM_SCRATCH = Initialization()

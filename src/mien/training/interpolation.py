@@ -1,7 +1,7 @@
-"""Weights between those that a run began with and those that it reached.
+"""Interpolation between the initial and the trained weights of a run.
 
-A network that is tuned to further data forgets some of what it knew; part of the way there it may know both
-(Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", section 3).
+Fine-tuning on further data loses some accuracy on the original data; an interpolation can keep most of both (Wortsman
+et al. 2022, "Robust fine-tuning of zero-shot models", section 3).
 """
 
 import copy
@@ -14,18 +14,19 @@ from mien.errors import ConfigError
 
 
 class StartShare:
-    """Keeps the first weights of a run.
+    """Holds the initial weights of a run and interpolates towards them.
 
     Args:
-        start: The weights, by name; those of a head that the run adds are absent.
-        network: The network that begins with them.
-        share: Of the first weights in the mean, in [0, 1].
+        start: The weights by name, without those of a head that the run adds.
+        network: The network that starts with them.
+        share: Weight of the initial weights in the interpolation, in [0, 1].
 
     Raises:
-        ConfigError: The network has more than a further head that the start lacks.
+        ConfigError: The network differs from the start by more than an additional head.
     """
 
     def __init__(self, start: Mapping[str, Tensor], network: nn.Module, share: float) -> None:
+        # of an additional head the output layer has more rows, and nothing else differs
         other = [n for n, w in network.state_dict().items() if n not in start or start[n].shape[1:] != w.shape[1:]]
         if other:
             raise ConfigError(
@@ -37,11 +38,11 @@ class StartShare:
 
     @torch.no_grad()
     def between(self, trained: nn.Module) -> nn.Module:
-        """A copy of ``trained`` with its weights and statistics moved back towards the first ones."""
+        """A copy of ``trained`` with weights and batch norm statistics moved towards the initial ones."""
         moved = copy.deepcopy(trained)
         for name, values in moved.state_dict().items():  # views: copying into them changes the network
             if values.is_floating_point():
                 first = self._start[name].to(values.device)
-                rows = values[: len(first)]  # a further head has rows of its own, which stay
+                rows = values[: len(first)]  # rows of an additional head have no initial weights and stay
                 rows.copy_(first.lerp(rows, 1 - self._share))
         return moved

@@ -1,4 +1,4 @@
-"""Chains of runs: the recipes of a folder in the order in which they build on one another, run or gone on with."""
+"""Chains of runs: the recipes of a folder, ordered by their dependencies and run or resumed one after the other."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ MODEL = "model.onnx"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What became of one recipe of a chain: its run folder, and the model file where the recipe ships."""
+    """One finished recipe of a chain: its run folder, and the model file if the recipe is shipped."""
 
     recipe: Recipe
     folder: Path
@@ -32,10 +32,10 @@ class Stage:
 
 
 def load_chain(group: str) -> tuple[Recipe, ...]:
-    """The recipes of a group of the package or of a folder, each behind those that it builds on.
+    """The recipes of a group of the package or of a folder, each after those that it depends on.
 
     Raises:
-        ConfigError: There are none, one of them is damaged, or they build on one another in a circle.
+        ConfigError: There are none, one is damaged, or their dependencies form a cycle.
     """
     paths = (
         [file.path for file in list_recipes(group).values()] if group in GROUPS else sorted(Path(group).glob("*.toml"))
@@ -43,11 +43,12 @@ def load_chain(group: str) -> tuple[Recipe, ...]:
     if not paths:
         raise ConfigError(f"{group}: no recipes", hint=f"name {' or '.join(GROUPS)}, or a folder of TOML files")
     recipes = {path.stem: load_recipe(path) for path in paths}
+    # ancestors outside the folder are shipped models, which need no run
     graph = {name: [a for a in recipe.ancestors if a in recipes] for name, recipe in recipes.items()}
     try:
         return tuple(recipes[name] for name in TopologicalSorter(graph).static_order())
     except CycleError as err:
-        raise ConfigError(f"{group}: recipes build on one another in a circle: {' → '.join(err.args[1])}") from err
+        raise ConfigError(f"{group}: recipes depend on one another in a cycle: {' → '.join(err.args[1])}") from err
 
 
 def find_initialization(recipe: Recipe, runs: Path) -> Initialization:
@@ -55,11 +56,11 @@ def find_initialization(recipe: Recipe, runs: Path) -> Initialization:
 
     Args:
         recipe: The recipe.
-        runs: Folder of run folders, called as their recipes; a run that is not there gives way to the shipped model
-            that was exported from it.
+        runs: Folder of run folders, each named after its recipe; for a run that does not exist there, the shipped
+            model that was exported from it is used.
 
     Raises:
-        CheckpointError: One of them is neither.
+        CheckpointError: For one of them there is neither.
     """
     start = None if recipe.start is None else _find_source(recipe.start, runs)
     return Initialization(start, tuple(_find_source(name, runs) for name in recipe.teachers))
@@ -75,33 +76,32 @@ def train_chain(
     precision: Precision | None = None,
     listener_for: Callable[[Recipe], Listener | None] = lambda _: None,
 ) -> tuple[Stage, ...]:
-    """Run every recipe that is not done yet, in order; a run that was stopped goes on.
+    """Run every recipe that is not finished yet, in order; an interrupted run is resumed.
 
     Args:
         recipes: In the order of :func:`load_chain`.
         dataset: A prepared data set.
         runs: Folder of the run folders.
         sets: The further data sets that any of the recipes names.
-        change: Applied to the settings of each.
-        precision: Arithmetic of new runs; None takes the faster one, measured.
-        listener_for: Gives the listener that receives the progress of each.
+        change: Applied to the settings of each recipe.
+        precision: Arithmetic of new runs; None measures which is faster.
+        listener_for: Returns the listener that receives the progress of a recipe's run.
 
     Raises:
-        MienError: What :func:`mien.training.run.train` raises, or an ancestor is not there.
+        MienError: Whatever :func:`mien.training.run.train` raises, or an ancestor is missing.
     """
     stages = []
     for recipe in recipes:
-        folder = runs / recipe.name
-        if recipe.average:
-            if not (folder / RECORD).exists():
-                average_runs([runs / name for name in recipe.average], folder)
-        elif not _is_done(folder, change(recipe.config)):
+        folder, config, begun = runs / recipe.name, change(recipe.config), (runs / recipe.name / RECORD).exists()
+        if recipe.average and not begun:
+            average_runs([runs / name for name in recipe.average], folder)
+        elif not recipe.average and not _is_finished(folder, config):
             train(
-                change(recipe.config),
+                config,
                 dataset,
                 folder,
-                sets={e.name: sets[e.name] for e in recipe.config.data if sets and e.name in sets},
-                resume=(folder / RECORD).exists(),
+                sets={e.name: sets[e.name] for e in config.data if sets and e.name in sets},
+                resume=begun,
                 initialization=find_initialization(recipe, runs),
                 precision=precision,
                 listener=listener_for(recipe),
@@ -110,8 +110,8 @@ def train_chain(
     return tuple(stages)
 
 
-def _is_done(folder: Path, config: TrainingConfig) -> bool:
-    """The run of this very recipe has ended."""
+def _is_finished(folder: Path, config: TrainingConfig) -> bool:
+    """Whether ``folder`` holds a finished run of exactly these settings."""
     if not (folder / RECORD).exists():
         return False
     record = RunFolder(folder).read_record()
@@ -129,7 +129,7 @@ def _export(recipe: Recipe, folder: Path, dataset: FerDataset) -> Path | None:
 
 
 def _find_source(name: str, runs: Path) -> Path:
-    """The run folder or exported file that a recipe names, or what ships in place of it."""
+    """The run folder or exported file that a recipe names (``RUN`` or ``RUN/model.onnx``), or its shipped model."""
     run, _, file = name.partition("/")
     if (runs / run / (file or BEST)).exists():
         return runs / name
@@ -138,6 +138,6 @@ def _find_source(name: str, runs: Path) -> Path:
         if ship is not None and ship.name in list_weights():
             return weight_path(ship.name)
     raise CheckpointError(
-        f"{runs / name}: the recipe builds on {run}, which is not there",
+        f"{runs / name}: the recipe depends on {run}, which does not exist",
         hint=f"mien train {run} --out {runs / run} makes it, or name another with --start and --teacher",
     )

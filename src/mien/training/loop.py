@@ -64,7 +64,7 @@ class Run:
         self.learning_rate = LearningRate(self.optimizer.optimizer, config, steps_per_epoch=self.steps)
 
     def begin(self) -> None:
-        """Write the record, ask the teachers and go on where an earlier run ended."""
+        """Write the record, compute fixed teachers' probabilities, and restore the state of an interrupted run."""
         self.folder.write_record(self.record)
         if self._sources and self.config.teaching == "consistent":
             self._teachers = Teachers(self._sources, self.fabric.device)
@@ -75,7 +75,7 @@ class Run:
                 )
         if self.folder.begun:
             self._restore(self.folder.load_last())
-            self._report()  # a kill may have fallen between the state and the files that tell of it
+            self._report()  # the process may have been killed between writing the state and these files
         self.listener.started(
             epochs=self.config.epochs,
             steps_per_epoch=self.steps,
@@ -85,7 +85,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """All epochs are done, or there was no gain for as long as the recipe allows."""
+        """Whether all epochs are done, or the recipe's patience is used up."""
         patience = self.config.patience
         return len(self.history) >= self.config.epochs or 0 < patience <= self.epochs_without_gain
 
@@ -95,7 +95,10 @@ class Run:
 
     @property
     def kept(self) -> nn.Module:
-        """The network that is judged: running means of the weights, moved back towards the first ones where wanted."""
+        """The network that is validated and saved.
+
+        Its weights are the running means, if the recipe has them, moved towards the initial ones by ``start_share``.
+        """
         network: nn.Module = self.network.module if self.mean is None else self.mean.module
         return network if self._anchor is None else self._anchor.between(network)
 
@@ -103,10 +106,12 @@ class Run:
         """Train one epoch, validate, save.
 
         Raises:
-            ConfigError: The metric that the best epoch is chosen by is no number any more.
+            ConfigError: The monitored metric is not finite any more.
         """
         epoch = len(self.history) + 1
-        torch.manual_seed(self.config.seed * 7919 + epoch)  # of dropout and mixup; primes keep the streams apart
+        # Seed dropout and mixup by the epoch, so that a resumed run draws what an uninterrupted one draws. The factor
+        # is prime and differs from that of the shuffling below, which keeps the two streams apart.
+        torch.manual_seed(self.config.seed * 7919 + epoch)
         trained = self._train(epoch)
         judged: dict[str, Any] = self.validation.judge(self._logits, epoch)
         watched = judged[self.config.monitor]
@@ -117,7 +122,7 @@ class Run:
             )
         gained = all(watched < getattr(metrics, self.config.monitor) for metrics in self.history)
         self.epochs_without_gain = 0 if gained else self.epochs_without_gain + 1
-        rate = self.optimizer.param_groups[0]["lr"]
+        rate = self.optimizer.param_groups[0]["lr"]  # before a plateau schedule may cut it
         self.learning_rate.after_epoch(watched)
         row: dict[str, Any] = trained | judged
         metrics = EpochMetrics(epoch=epoch, **row, learning_rate=rate, best=gained)
@@ -129,17 +134,17 @@ class Run:
         """All training steps of an epoch."""
         config = self.config
         targets = self.faces.targets_at(epoch)  # (n, 8), or (n, 15) with two heads
-        if self._answers is not None:
+        if self._answers is not None:  # fixed teachers: target ← (1 - share) · target + share · teachers
             targets[:, :CLASSES] = targets[:, :CLASSES].lerp(self._answers, self.faces.teacher_share)
         self.network.train()
         for part in self._frozen:
-            part.eval()  # its batch norms keep their statistics
+            part.eval()  # keeps batch norm statistics as they are
         started, seen, losses, hits = time.perf_counter(), 0, 0.0, 0.0
         batches = self.faces.images.shuffled(
             config.batch_size, config.augmentation, seed=config.seed * 104_729 + epoch, side=config.side_at(epoch)
         )
         for batch in batches:
-            each, logits = self._step(batch, targets)
+            each, logits = self._step(batch, targets)  # (b,), (b, 8) or (b, 15)
             seen += len(batch.at)
             losses += float(each.sum())
             hits += float(expected_hits(perceived(logits).cpu(), self.faces.votes[batch.at]).sum())
@@ -153,10 +158,10 @@ class Run:
         }
 
     def _step(self, batch: Batch, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of the optimizer; the first head's loss of each face (b,) and all logits, without gradients."""
+        """One optimizer step; returns the first head's loss of each face (b,) and all logits, both detached."""
         config, device = self.config, batch.images.device
         images, wanted = mix(batch.images, targets[batch.at].to(device), config.mixup)  # (b, 1, side, side), (b, 8|15)
-        first = wanted[:, :CLASSES]
+        first = wanted[:, :CLASSES]  # (b, 8)
         if self._teachers is not None:
             view = {"geometry": batch.moved, "unerased": batch.unerased, "changed": images}[config.teacher_view]
             with self.fabric.autocast():
@@ -165,7 +170,7 @@ class Run:
         each = cross_entropy(perceived(logits), first)  # (b,)
         loss = (each * self.faces.weights[batch.at].to(device)).mean()
         if config.intended_weight:
-            # faces without a label of FER2013 have targets of zeros: their loss is 0
+            # (b, 7) targets; a face without a FER2013 label has zeros there, so its loss is 0
             loss = loss + config.intended_weight * cross_entropy(intended(logits), wanted[:, CLASSES:]).mean()
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
@@ -176,25 +181,26 @@ class Run:
         return each.detach(), logits.detach()
 
     def _share(self, batch: Batch) -> Tensor | float:
-        """The teachers' share in the targets of a batch, one number or float32 (b, 1)."""
+        """Weight of the teachers in the targets of a batch: one number, or float32 (b, 1) where data sets differ."""
         share = self.faces.teacher_share
         return share if isinstance(share, float) else share[batch.at].to(batch.images.device)
 
     @torch.no_grad()
     def _logits(self, images: ImageBatches) -> Tensor:
-        """What the kept network says of all images, float32 (n, classes)."""
+        """The kept network's logits of all images, float32 (n, classes)."""
         network = self.kept.eval()
         with self.fabric.autocast():
             return torch.cat([network(batch).float().cpu() for batch in images.in_order()])
 
     def _save(self, *, gained: bool) -> None:
+        # the best weights first: after a kill between the two, the resumed epoch writes both again
         if gained:
             self.folder.save_best(self.kept.state_dict(), epoch=len(self.history))
         self.folder.save_last(self._state())
         self._report()
 
     def _report(self) -> None:
-        """Write the files that tell people of the epochs so far."""
+        """Write the files that people read: history, curves and record."""
         self.folder.write_history(self.history)
         self.folder.write_record(replace(self.record, epochs=len(self.history), best=self.best))
 

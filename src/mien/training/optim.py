@@ -1,4 +1,4 @@
-"""Optimizers, learning rates and running means of weights, as a configuration names them."""
+"""The optimizer, the learning rate schedule and the running mean of weights that a recipe asks for."""
 
 import torch
 from torch import Tensor, nn, optim
@@ -8,18 +8,18 @@ from torch.optim.swa_utils import AveragedModel
 from mien.errors import ConfigError
 from mien.training.config import TrainingConfig
 
-#: Steps of the shortest run that can rise and fall.
+#: Fewest steps of a one-cycle schedule: one to rise, the peak, one to fall.
 _LEAST_CYCLE = 3
 
 
 def build_optimizer(network: nn.Module, config: TrainingConfig) -> optim.Optimizer:
-    """An optimizer of all weights that are not frozen; decay acts on matrices alone, not on biases and norms."""
+    """An optimizer of all weights that are not frozen; weight decay applies to matrices, not to biases and norms."""
     trained = [p for p in network.parameters() if p.requires_grad]
     matrices = [p for p in trained if p.ndim > 1]
     vectors = [p for p in trained if p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     kind = optim.AdamW if config.optimizer == "adamw" else optim.Adam
-    return kind(groups, lr=config.learning_rate, eps=1e-7, fused=True)  # Keras' epsilon
+    return kind(groups, lr=config.learning_rate, eps=1e-7, fused=True)  # epsilon as in Keras, which the capstone used
 
 
 def moments_of(optimizer: optim.Optimizer) -> dict[int, dict[str, Tensor]]:
@@ -43,7 +43,7 @@ class LearningRate:
         self._per_step: lr_scheduler.LRScheduler | None = None
         self._per_epoch: lr_scheduler.ReduceLROnPlateau | None = None
         if config.schedule == "plateau":
-            # torch cuts when there are more epochs without gain than its patience, Keras when there are as many
+            # torch reduces the rate after patience + 1 epochs without improvement, Keras after patience
             patience = max(0, config.plateau_patience - 1)
             self._per_epoch = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=patience)
         elif config.schedule == "onecycle":
@@ -51,7 +51,7 @@ class LearningRate:
                 raise ConfigError(
                     f"{total} steps in all, onecycle needs {_LEAST_CYCLE}", hint="set more epochs or smaller batches"
                 )
-            rising_share = max(config.warmup, 2 / total)  # a rise of one step would end where it begins
+            rising_share = max(config.warmup, 2 / total)  # with one rising step OneCycleLR divides by zero
             self._per_step = lr_scheduler.OneCycleLR(
                 optimizer, config.learning_rate, total_steps=total, pct_start=rising_share
             )
@@ -71,7 +71,7 @@ class LearningRate:
             self._per_step.step()
 
     def after_epoch(self, watched: float) -> None:
-        """Take the validation metric that the recipe chooses its best epoch by; less is better."""
+        """Pass on the monitored validation metric of the epoch; lower is better."""
         if self._per_epoch is not None:
             self._per_epoch.step(watched)
 
@@ -86,10 +86,13 @@ class LearningRate:
 
 
 def running_mean(network: nn.Module, decay: float) -> AveragedModel:
-    """A copy of ``network`` that follows its weights and batch statistics; it starts as their plain mean."""
+    """An exponential moving average of a network's weights and batch statistics.
+
+    While fewer than 1 / (1 - decay) steps are done it is their plain mean, so that the initial weights fade out early.
+    """
 
     def average(mean: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        if not mean.is_floating_point():
+        if not mean.is_floating_point():  # the batch counts of batch norms
             return current
         return mean.lerp(current, max(1 - decay, 1 / (int(count) + 1)))
 

@@ -1,4 +1,4 @@
-"""How a run reports its progress: the loop calls a listener, the command line shows it."""
+"""Progress of a run: the loop calls a listener, which the command line implements."""
 
 from typing import Protocol
 
@@ -22,16 +22,16 @@ class Listener(Protocol):
 
 
 class Silent:
-    """Shows nothing."""
+    """A listener that does nothing."""
 
     def prepared(self, what: str, *, done: int, total: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def started(self, *, epochs: int, steps_per_epoch: int, done_epochs: int, precision: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def stepped(self, *, loss: float, images_per_s: float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def finished_epoch(self, metrics: EpochMetrics) -> None:
-        """Nothing."""
+        """Do nothing."""

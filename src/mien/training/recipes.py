@@ -1,10 +1,10 @@
-"""Recipes as files: settings in TOML, and what a recipe extends, starts from, learns from or averages.
+"""Recipes as TOML files: the settings of a run, and its lineage.
 
-extends = "NAME"        takes the settings of another recipe, which those that follow replace
-start = "NAME"          the run whose weights it begins with; NAME/model.onnx is the file exported from it
-teachers = ["NAME", …]  the runs that it learns from
-average = ["NAME", …]   trains nothing: the mean of these runs' weights
-[ship]                  exported as the model `name`, with `precision`, `mirror`, and as the `default` or not
+extends = "NAME"        take the settings of another recipe; those in this file replace them
+start = "NAME"          initialize with the weights of this run; NAME/model.onnx is the file exported from it
+teachers = ["NAME", …]  distill from these runs
+average = ["NAME", …]   no training: the mean of these runs' weights
+[ship]                  export as the model `name`, with `precision` and `mirror`, and make it the `default` or not
 """
 
 import tomllib
@@ -28,8 +28,8 @@ class Shipping:
     Attributes:
         name: Of the model.
         precision: Of the file.
-        mirror: Each face is averaged with its mirror image inside the file.
-        default: It is the model that is used where none is named.
+        mirror: Whether the file averages each face with its mirror image.
+        default: Whether it is the model that is used when none is named.
     """
 
     name: str
@@ -40,15 +40,15 @@ class Shipping:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A recipe with its ancestors.
+    """The settings of a run with its lineage.
 
     Attributes:
-        name: Of its file, without the ending; the run folder of a chain is called so.
-        config: Its settings; those of the first averaged run where it averages.
-        start: Name of the run that it begins with.
-        teachers: Names of the runs that it learns from.
-        average: Names of the runs whose weights it averages, none where it trains.
-        ship: How it is exported, None where it is not.
+        name: File name without the ending; also the name of its run folder in a chain.
+        config: Its settings; those of the first averaged run if it averages.
+        start: Name of the run whose weights it is initialized with.
+        teachers: Names of the runs that it is distilled from.
+        average: Names of the runs whose weights it averages, empty if it trains.
+        ship: How it is exported; None if it is not.
     """
 
     name: str
@@ -60,13 +60,13 @@ class Recipe:
 
     @property
     def ancestors(self) -> tuple[str, ...]:
-        """Names of all runs that must be there first, each once."""
+        """Names of all runs that it depends on, each once."""
         named = (self.start, *self.teachers, *self.average)
         return tuple(dict.fromkeys(name.partition("/")[0] for name in named if name))
 
 
 def load_recipe(recipe: str | Path) -> Recipe:
-    """Read a recipe with what it extends.
+    """Read a recipe, with the settings of those that it extends.
 
     Args:
         recipe: A TOML file, or the name of a recipe in the package.
@@ -78,7 +78,7 @@ def load_recipe(recipe: str | Path) -> Recipe:
 
 
 def load_config(recipe: str | Path) -> TrainingConfig:
-    """The settings of a recipe, without its ancestors.
+    """The settings of a recipe, without its lineage.
 
     Args:
         recipe: A TOML file, or the name of a recipe in the package.
@@ -90,10 +90,10 @@ def load_config(recipe: str | Path) -> TrainingConfig:
 
 
 def override(config: TrainingConfig, settings: Sequence[str]) -> TrainingConfig:
-    """Replace settings given as ``key=value``, values as TOML writes them, ``augmentation.flip=0.5`` in a table.
+    """Replace settings given as ``key=value``, with values in TOML; ``augmentation.flip=0.5`` sets one in a table.
 
     Raises:
-        ConfigError: One is not of this form, or unknown or out of range.
+        ConfigError: A setting is not in this form, unknown, or out of range.
     """
     record = config.to_dict()
     for setting in settings:
@@ -101,7 +101,7 @@ def override(config: TrainingConfig, settings: Sequence[str]) -> TrainingConfig:
         try:
             value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
-            value = text  # a word without quotes, which a shell would have taken away
+            value = text  # a bare word is text: the shell has removed the quotes that TOML needs
         if not equals or not key:
             raise ConfigError(f"--set {setting}: expected KEY=VALUE", hint="as in --set learning_rate=1e-3")
         table, dot, name = key.strip().rpartition(".")
@@ -113,17 +113,19 @@ def override(config: TrainingConfig, settings: Sequence[str]) -> TrainingConfig:
 
 def _load(path: Path, *, seen: tuple[Path, ...]) -> Recipe:
     if path in seen:
-        raise ConfigError(f"{path}: extends itself by way of {', '.join(p.stem for p in seen[1:]) or 'its own name'}")
+        raise ConfigError(f"{path}: extends itself through {', '.join(p.stem for p in seen[1:]) or 'its own name'}")
     record = _read(path)
     lineage = {key: record.pop(key) for key in _LINEAGE if key in record}
     _check_lineage(lineage, str(path))
     average = tuple(lineage.get("average", ()))
     if average:
         if record:
-            raise ConfigError(f"{path}: averages runs and sets {next(iter(record))}", hint="it trains nothing itself")
+            raise ConfigError(
+                f"{path}: has average and {next(iter(record))}", hint="a recipe that averages has no settings"
+            )
         config = _load(_neighbor(path, average[0]), seen=(*seen, path)).config
     else:
-        if base := lineage.get("extends"):
+        if base := lineage.get("extends"):  # the settings alone are inherited, not start, teachers or ship
             record = _merged(_load(_neighbor(path, base), seen=(*seen, path)).config.to_dict(), record)
         config = config_from_dict(record, source=str(path))
     return Recipe(
@@ -149,15 +151,15 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _neighbor(path: Path, name: str) -> Path:
-    """A recipe that another one names: beside it, or in the package."""
+    """The file of a recipe that another one names: in the same folder, otherwise in the package."""
     beside = path.with_name(f"{name}.toml")
     return beside if beside.exists() else find_recipe(name)
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``changes`` over ``base``; the augmentation is merged, other tables are replaced."""
+    """``base`` updated by ``changes``; the augmentation table is merged, other tables are replaced."""
     merged = {**base, **changes}
-    if "model" in changes:
+    if "model" in changes:  # the former name of "network": the two must not both be there
         merged.pop("network", None)
     if isinstance(table := changes.get("augmentation"), dict):
         merged["augmentation"] = {**base["augmentation"], **table}
@@ -174,13 +176,13 @@ def _check_lineage(lineage: Mapping[str, Any], source: str) -> None:
             raise ConfigError(f"{source}: {key} is {names!r}, expected a list of names of recipes")
     if "average" in lineage and (other := {"extends", "start", "teachers"} & lineage.keys()):
         raise ConfigError(
-            f"{source}: averages runs and has {', '.join(sorted(other))}", hint="it trains nothing itself"
+            f"{source}: has average and {', '.join(sorted(other))}", hint="a recipe that averages has no settings"
         )
 
 
 def _shipping(table: object, source: str) -> Shipping:
     try:
-        return Shipping(**table)  # type: ignore[arg-type]  # a wrong table is what is caught
+        return Shipping(**table)  # type: ignore[arg-type]  # wrong keys raise the TypeError
     except TypeError as err:
         raise ConfigError(
             f"{source}: [ship] is {table!r}", hint="expected name, and precision, mirror or default"

@@ -1,4 +1,4 @@
-"""What a run's ``run.json`` says, as types: settings, data, versions, and the runs or files that it came from."""
+"""The content of a run's ``run.json`` as types: settings, data, versions, and the runs or files it came from."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,19 +10,19 @@ from mien.training.config import TrainingConfig, config_from_dict
 from mien.training.history import EpochMetrics
 from mien.training.precision import Precision
 
-#: What a record must hold.
+#: Keys that every record has.
 KEYS = frozenset({"config", "data", "precision", "recipe_sha256", "versions"})
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsSource:
-    """Weights that a run began with, learned from, or is the mean of.
+    """The start, a teacher, or an averaged run of a run.
 
     Attributes:
         name: Of the run folder or of the file.
         network: The architecture.
         weights_sha256: Hash of the run's best weights, or of the file.
-        recipe_sha256: Names the recipe that they were trained by; None where the file does not say.
+        recipe_sha256: Identifies the recipe that they were trained with; None where the file does not record it.
     """
 
     name: str
@@ -36,7 +36,7 @@ class WeightsSource:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, str]) -> Self:
-        """Read it back; earlier versions wrote ``run`` and ``model`` for name and network."""
+        """Read what :meth:`to_dict` wrote; earlier versions had ``run`` and ``model`` for name and network."""
         name = record["name"] if "name" in record else record["run"]
         network = record["network"] if "network" in record else record["model"]
         return cls(name, network, record["weights_sha256"], record.get("recipe_sha256"))
@@ -44,11 +44,11 @@ class WeightsSource:
 
 @dataclass(frozen=True, slots=True)
 class DataHashes:
-    """Which data a run saw.
+    """The data that a run has seen.
 
     Attributes:
         manifest_sha256: Of the manifest of the prepared data set.
-        splits: Hash of each split that a run sees, ``train`` and ``validation``.
+        splits: Hash of each split that a run reads, ``train`` and ``validation``.
     """
 
     manifest_sha256: str
@@ -56,7 +56,7 @@ class DataHashes:
 
     @classmethod
     def of(cls, dataset: FerDataset) -> Self:
-        """The hashes of ``dataset``; its test split is none of a run's."""
+        """The hashes of ``dataset``, without its test split, which no run reads."""
         splits = {name: entry["sha256"] for name, entry in dataset.manifest["splits"].items() if name != "test"}
         return cls(dataset.manifest_sha256, splits)
 
@@ -74,22 +74,22 @@ class DataHashes:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """What was run: the content of ``run.json``.
+    """The content of ``run.json``: what was run, on what, and how far.
 
     Attributes:
-        config: The recipe; in a mean of several runs that of the first one.
+        config: The recipe; of a mean of several runs, that of the first one.
         data: Hashes of the main data set.
-        recipe_sha256: Name of the recipe as the version that ran it computed it.
+        recipe_sha256: Hash of the recipe as computed by the version that ran it.
         sets: Hashes of the further data sets, by their name in the recipe.
-        start: Weights that the network began with.
-        teachers: Networks that it learned from.
-        averaged: Runs whose weights were averaged; such a record belongs to no training of its own.
+        start: Initial weights.
+        teachers: Networks that it was distilled from.
+        averaged: Runs whose weights were averaged; such a record has no training of its own.
         versions: Of mien and torch.
         precision: Arithmetic; None until it is measured.
-        threads: Of the processor.
-        epochs: Epochs done.
+        threads: Processor threads.
+        epochs: Number of finished epochs.
         best: Metrics of the best epoch.
-        float_weights_sha256: Hash of the 16-bit file of the weights, where they were shipped.
+        float_weights_sha256: Hash of the 16-bit weights file, if the run was shipped.
     """
 
     config: TrainingConfig
@@ -108,17 +108,17 @@ class RunRecord:
 
     @property
     def finished(self) -> bool:
-        """It is a mean of runs, or all of its epochs are done; a run that stopped early does not say so here."""
+        """Whether it is a mean of runs or all epochs are done; False for a run that stopped early."""
         return bool(self.averaged) or self.epochs == self.config.epochs
 
     def origin(self) -> JsonObject:
-        """What a model file says of its training: recipe, data and ancestors, without the metrics of its epochs."""
+        """The part that model files keep: recipe, data and ancestors, without the metrics of the epochs."""
         kept = replace(self, threads=None, epochs=None, best=None, recipe_sha256=self.config.sha256)
         record = kept.to_dict()
         return {key: value for key, value in record.items() if value or key == "precision"}
 
     def to_dict(self) -> dict[str, Any]:
-        """As it stands in ``run.json``; :meth:`from_dict` reads it back."""
+        """The JSON object of ``run.json``; :meth:`from_dict` reads it."""
         record: dict[str, Any] = {
             "config": self.config.to_dict(),
             "data": self.data.to_dict(),
@@ -140,11 +140,11 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any], *, source: str = "record") -> Self:
-        """Read a record back, of this version or an earlier one; ``source`` is named in errors.
+        """Read a record of this version or an earlier one; ``source`` is named in errors.
 
         Raises:
             ConfigError: Its recipe has a setting that is unknown or out of range.
-            KeyError, TypeError, ValueError, AttributeError: It is no such record.
+            KeyError, TypeError, ValueError, AttributeError: It is not such a record.
         """
         start, best = record.get("start"), record.get("best")
         return cls(

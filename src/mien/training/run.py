@@ -1,7 +1,7 @@
 """One training run, from a configuration and prepared data to a run folder; :mod:`mien.training.loop` holds its steps.
 
-Every epoch draws its order, labels, augmentation and dropout from the seed and its own number, so that a run which was
-killed and goes on from the last whole epoch ends with the same weights as one that was never killed.
+Order, sampled labels, augmentation and dropout of every epoch depend on the seed and the epoch's number alone, so that
+a run that was killed and resumed from its last finished epoch ends with the same weights as an uninterrupted one.
 """
 
 from collections.abc import Mapping
@@ -27,14 +27,14 @@ from mien.training.runs import RunFolder, new_record, open_run
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """Where a run ended: its folder and the metrics of its best epoch."""
+    """The result of a run: its folder, the number of epochs, and the metrics of the best one."""
 
     folder: Path
     epochs: int
     best: EpochMetrics
 
 
-def train(  # noqa: PLR0913 - most are options, given by keyword
+def train(  # noqa: PLR0913 - most are keywords
     config: TrainingConfig,
     dataset: FerDataset,
     folder: Path,
@@ -45,31 +45,30 @@ def train(  # noqa: PLR0913 - most are options, given by keyword
     precision: Precision | None = None,
     listener: Listener | None = None,
 ) -> RunResult:
-    """Train the network that ``config`` names and keep the best epoch's weights in ``folder``.
+    """Train the network of a recipe and keep the weights of the best epoch in ``folder``.
 
     Args:
         config: The recipe.
         dataset: A prepared data set; only its train and validation splits are read.
         folder: The run folder, see :mod:`mien.training.runs`.
-        sets: The further data sets that the recipe names, by their name there.
-        resume: Go on from the last whole epoch in ``folder`` instead of refusing to overwrite it.
-        initialization: What to begin with and to learn from.
-        precision: Arithmetic of a new run; None takes the faster one, measured. A resumed run keeps its own.
+        sets: The further data sets of the recipe, by their name there.
+        resume: Continue the run in ``folder`` from its last finished epoch; otherwise an existing run is an error.
+        initialization: Initial weights and teachers.
+        precision: Arithmetic of a new run; None measures which is faster. A resumed run keeps its own.
         listener: Receives the progress.
 
     Raises:
         ConfigError: The recipe does not fit the data, the teachers or its network, or the run has diverged.
-        CheckpointError: ``folder`` holds a run and ``resume`` is off, or another run, or a damaged one; or the start or
-            a teacher is no run folder, or the start holds another network.
-        ModelFileError: The start or a teacher is a file and no model of mien.
-        StorageError: The disk is full; what was saved before is untouched.
+        CheckpointError: ``folder`` cannot be used: see :func:`mien.training.runs.open_run`; or a start or teacher.
+        ModelFileError: The start or a teacher is a file, but not a model of mien.
+        StorageError: The disk is full; what was saved before is unchanged.
     """
     sets = sets or {}
     initialization.check(config)
     check_data(config, dataset, sets)
     start, teachers = initialization.describe_start(), initialization.describe_teachers()
     new = new_record(config, dataset, sets=sets, start=start, teachers=teachers)
-    record = open_run(RunFolder(folder), new, resume=resume)
+    record = open_run(RunFolder(folder), new, resume=resume)  # of the run that is resumed, otherwise the new one
     if record.precision is None:
         record = replace(record, precision=precision)
     run = build_run(record, dataset, RunFolder(folder), sets, initialization, listener or Silent())
@@ -91,7 +90,7 @@ def build_run(
 ) -> Run:
     """A run that is ready to begin; nothing is written yet.
 
-    What can be refused at once, data that do not fit the recipe first, is refused before anything is measured.
+    Errors of data and recipe are found first, before the measurement of the precision takes its time.
     """
     config = record.config
     device = Fabric(accelerator="auto", devices=1).device
@@ -100,7 +99,7 @@ def build_run(
     first = initialization.begin(config, faces.sample)
     network = first.network
     check_batches(network, config, faces=len(faces))
-    frozen = frozen_parts(network, config)
+    frozen = frozen_parts(network, config)  # before the optimizer is built, which takes the trainable weights
     if record.precision is None:
         record = replace(record, precision=fastest_precision(network, batch_size=config.batch_size))
     anchor = StartShare(first.start, network, config.start_share) if config.start_share and first.start else None

@@ -1,16 +1,13 @@
-"""A run's folder: the state to go on from, the best weights, the history and the record of what was run.
+"""The files of a run: reading and writing them, and deciding whether a run may be resumed.
 
-It does not train.
-
-    run.json         configuration, seed, versions, hash of the data, precision, metrics of the best epoch
-    history.csv      one line per epoch
-    curves.png       the history as curves
-    teachers.pt      what the teachers say of the training faces, where they are asked once
-    last.pt          everything that the next epoch needs
-    best.pt          the weights of the best epoch
+run.json         configuration, seed, versions, hash of the data, precision, metrics of the best epoch
+history.csv      one row per epoch
+curves.png       the history as curves
+teachers.pt      fixed teachers' probabilities of the training faces
+last.pt          the state after the last finished epoch: weights, optimizer, schedule, history
+best.pt          the weights of the best epoch
 """
 
-import hashlib
 import json
 from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import suppress
@@ -26,7 +23,7 @@ from mien.errors import CheckpointError, ConfigError, MissingDependencyError
 from mien.networks.mirrored import Mirrored
 from mien.networks.registry import build_network
 from mien.render.plots import save_plot
-from mien.runtime.files import write_text
+from mien.runtime.files import sha256_of, write_text
 from mien.training.checkpoints import first_difference, load_state, save_state
 from mien.training.config import TrainingConfig
 from mien.training.curves import history_figure
@@ -36,21 +33,21 @@ from mien.version import __version__
 
 RECORD, HISTORY, CURVES = "run.json", "history.csv", "curves.png"
 LAST, BEST, ANSWERS = "last.pt", "best.pt", "teachers.pt"
-#: What to do where the state to go on from cannot be used.
+#: Hint for a state that cannot be resumed from.
 WITHOUT_LAST = f"remove it to start afresh; the best weights so far are in {BEST}"
 
-_ASK_AGAIN = "remove it and resume: the teachers are asked again"
+_COMPUTE_AGAIN = "remove it and resume: it is computed again"
 
-#: What a checkpoint holds: tensors, numbers and nested mappings of them, by name.
+#: The content of a checkpoint: tensors, numbers and nested mappings of them, by name.
 CheckpointState = MutableMapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The files of one run, read and written as what they mean.
+    """The files of one run, read and written as typed values.
 
     Attributes:
-        path: The folder; it need not be there yet.
+        path: The folder; it need not exist yet.
     """
 
     path: Path
@@ -59,7 +56,7 @@ class RunFolder:
         """Read ``run.json``, of this version or an earlier one.
 
         Raises:
-            CheckpointError: The folder is no run folder, or its record is damaged.
+            CheckpointError: The folder is not a run folder, or its record is damaged.
         """
         path = self.path / RECORD
         try:
@@ -86,7 +83,7 @@ class RunFolder:
         """The metrics of all epochs.
 
         Raises:
-            CheckpointError: ``history.csv`` is not there or damaged.
+            CheckpointError: ``history.csv`` does not exist or is damaged.
         """
         return read_history(self.path / HISTORY)
 
@@ -98,11 +95,11 @@ class RunFolder:
 
     @property
     def begun(self) -> bool:
-        """There is a state to go on from."""
+        """Whether an epoch has finished, so that there is a state to resume from."""
         return (self.path / LAST).exists()
 
     def load_last(self) -> CheckpointState:
-        """Everything that the next epoch needs.
+        """The state after the last finished epoch.
 
         Raises:
             CheckpointError: The file is absent, damaged or cut short.
@@ -110,7 +107,7 @@ class RunFolder:
         return load_state(self.path / LAST, hint=WITHOUT_LAST)
 
     def save_last(self, state: CheckpointState) -> None:
-        """Write the state to go on from, all or nothing."""
+        """Write the state to resume from, all or nothing."""
         save_state(state, self.path / LAST)
 
     def load_best(self) -> CheckpointState:
@@ -129,7 +126,7 @@ class RunFolder:
         save_state({"network": weights, "epoch": epoch}, self.path / BEST)
 
     def load_answers(self) -> Tensor | None:
-        """What the teachers said of the training faces, float32 (n, 8); None where they were not asked yet.
+        """The fixed teachers' probabilities of the training faces, float32 (n, 8); None if not computed yet.
 
         Raises:
             CheckpointError: The file is damaged or cut short.
@@ -137,13 +134,13 @@ class RunFolder:
         path = self.path / ANSWERS
         if not path.exists():
             return None
-        answers = load_state(path, hint=_ASK_AGAIN).get("probabilities")
+        answers = load_state(path, hint=_COMPUTE_AGAIN).get("probabilities")
         if not isinstance(answers, Tensor) or answers.ndim != 2:
-            raise CheckpointError(f"{path}: holds no probabilities", hint=_ASK_AGAIN)
+            raise CheckpointError(f"{path}: holds no probabilities", hint=_COMPUTE_AGAIN)
         return answers
 
     def save_answers(self, probabilities: Tensor) -> None:
-        """Keep what the teachers said, so that a resumed run does not ask again."""
+        """Save the fixed teachers' probabilities, so that a resumed run does not compute them again."""
         save_state({"probabilities": probabilities}, self.path / ANSWERS)
 
     def load_network(self, *, mirror: bool = False) -> nn.Module:
@@ -153,7 +150,7 @@ class RunFolder:
             mirror: Average each face with its mirror image, see :class:`mien.networks.mirrored.Mirrored`.
 
         Raises:
-            CheckpointError: The folder is no run folder, or its weights are damaged.
+            CheckpointError: The folder is not a run folder, or its weights are damaged.
         """
         config = self.read_record().config
         network = build_network(config.network, classes=config.classes)
@@ -164,17 +161,16 @@ class RunFolder:
         return (Mirrored(network) if mirror else network).eval()
 
     def source(self) -> WeightsSource:
-        """The run as something to begin with or to learn from.
+        """The run in the form in which the records of other runs name it, as a start or a teacher.
 
         Raises:
-            CheckpointError: The folder is no run folder, or the run has not finished an epoch.
+            CheckpointError: The folder is not a run folder, or the run has not finished an epoch.
         """
         record = self.read_record()
         best = self.path / BEST
         if not best.exists():
             raise CheckpointError(f"{self.path}: holds no weights yet", hint="let it finish an epoch first")
-        sha256 = hashlib.sha256(best.read_bytes()).hexdigest()
-        return WeightsSource(self.path.name, record.config.network, sha256, record.recipe_sha256)
+        return WeightsSource(self.path.name, record.config.network, sha256_of(best), record.recipe_sha256)
 
 
 def new_record(
@@ -199,44 +195,44 @@ def new_record(
 
 
 def open_run(folder: RunFolder, new: RunRecord, *, resume: bool) -> RunRecord:
-    """The record to run by: that in ``folder`` if its run is to be resumed, ``new`` if there is none.
+    """The record of the run to carry out: that in ``folder`` if it is resumed, ``new`` if the folder holds no run.
 
     Args:
         folder: The run folder.
-        new: What is to be run.
-        resume: A run that stands there is to go on.
+        new: The requested run.
+        resume: Whether to continue a run that the folder holds.
 
     Raises:
-        CheckpointError: A run is there and ``resume`` is off, or its recipe, data or ancestors are others than those of
-            ``new``, or its record is gone.
+        CheckpointError: The folder holds a run and ``resume`` is off, or its recipe, data or ancestors differ from
+            those of ``new``, or its record is missing.
     """
     if not (folder.path / RECORD).exists():
         if left := [name for name in (LAST, BEST, ANSWERS) if (folder.path / name).exists()]:
             raise CheckpointError(
-                f"{folder.path}: holds {left[0]} and no {RECORD} that says of what run",
+                f"{folder.path}: holds {left[0]} but no {RECORD}, so the run it belongs to is unknown",
                 hint="put it back, or choose another folder",
             )
         return new
     if not resume:
         raise CheckpointError(
-            f"{folder.path}: holds a run already", hint="add --resume to go on with it, or choose another folder"
+            f"{folder.path}: holds a run already", hint="add --resume to continue it, or choose another folder"
         )
     old = folder.read_record()
     if old.averaged:
         raise CheckpointError(
-            f"{folder.path}: holds the mean of several runs, which has no next epoch",
+            f"{folder.path}: holds the mean of several runs, which cannot be resumed",
             hint=f"choose another folder, and --start {folder.path}",
         )
     if differences := _differences(old, new):
         raise CheckpointError(
             f"{folder.path}: was run with {differences[0]}", hint="resume with the same, or choose another folder"
         )
-    # a setting that the old record lacks came later and stands at its default
+    # the new record has settings that a later version added, at their defaults
     return replace(old, config=new.config, sets=new.sets)
 
 
 def _differences(old: RunRecord, new: RunRecord) -> list[str]:
-    """What is not as in the earlier run, in words."""
+    """Settings that differ, in words."""
     same_sets = old.sets.keys() == new.sets.keys() and all(
         old.sets[name].same_splits(hashes) for name, hashes in new.sets.items()
     )

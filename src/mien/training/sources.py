@@ -1,4 +1,4 @@
-"""Where weights can come from: a run folder, a model file (.onnx), or the 16-bit weights behind one (.safetensors)."""
+"""Sources of weights: a run folder, a model file (.onnx), or the 16-bit weights it was made from (.safetensors)."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mien.errors import CheckpointError
 from mien.networks.registry import build_network
-from mien.runtime.files import atomic_file
+from mien.runtime.files import atomic_file, sha256_of
 from mien.runtime.optional import learning
 from mien.training.model_files import describe_file, read_network
 from mien.training.records import RunRecord, WeightsSource
@@ -18,31 +18,31 @@ from mien.training.runs import RunFolder
 from mien.weights import list_weights, weight_path
 
 MODEL_SUFFIX, FLOAT_SUFFIX = ".onnx", ".safetensors"
-#: Key of our record among the strings of a safetensors file.
+#: Key of the run record in the metadata of a safetensors file.
 _KEY = "mien"
 
 
 def find_weights(text: str) -> Path:
-    """The weights that a user names: a run folder or a file by its path, a shipped model by its name.
+    """The weights that a user names: a run folder or a file by its path, or a shipped model by its name.
 
     Raises:
-        CheckpointError: It is neither.
+        CheckpointError: ``text`` is none of these.
     """
     if Path(text).exists():
         return Path(text)
     if text in list_weights():
         return weight_path(text)
     raise CheckpointError(
-        f"{text}: no run folder, no file and no shipped model", hint=f"shipped are {', '.join(list_weights())}"
+        f"{text}: not a run folder, a file or a shipped model", hint=f"shipped are {', '.join(list_weights())}"
     )
 
 
 def describe_source(path: Path) -> WeightsSource:
-    """What a run's record says of weights at ``path``.
+    """The weights at ``path`` in the form of a run's record.
 
     Raises:
-        CheckpointError: It is no run folder, or has not finished an epoch, or is no file of weights.
-        ModelFileError: It is no model file.
+        CheckpointError: It is neither a run folder with a finished epoch nor a file of weights.
+        ModelFileError: An ``.onnx`` file is not a model file.
     """
     if path.suffix == MODEL_SUFFIX:
         return describe_file(path)
@@ -56,19 +56,21 @@ def load_source(path: Path, faces: Callable[[], Tensor] | None = None) -> nn.Mod
 
     Args:
         path: A run folder or a file.
-        faces: Gives training faces, float32 (n, 1, 48, 48) in [0, 1]; a model file needs them, see
+        faces: Returns training faces, float32 (n, 1, 48, 48) in [0, 1]; a model file needs them, see
             :func:`mien.training.model_files.read_network`.
 
     Raises:
-        CheckpointError: It is no run folder, or its weights are damaged or cannot be read back.
-        ModelFileError: It is no model file.
+        CheckpointError: It is not a run folder, or its weights are damaged or cannot be read.
+        ModelFileError: An ``.onnx`` file is not a model file.
     """
     if path.suffix == FLOAT_SUFFIX:
         return load_float_weights(path)
     if path.suffix != MODEL_SUFFIX:
         return RunFolder(path).load_network()
     if faces is None:
-        raise CheckpointError(f"{path}: a model file is read back with training faces", hint="give a data set")
+        raise CheckpointError(
+            f"{path}: reading a network from a model file needs training faces", hint="give a data set"
+        )
     return read_network(path, faces())
 
 
@@ -76,13 +78,14 @@ def save_float_weights(run: RunFolder, path: Path) -> str:
     """Write a run's best weights in 16 bit to ``path``, with its recipe; return the file's hash.
 
     Raises:
-        CheckpointError: ``run`` is no run folder, or has no weights.
+        CheckpointError: ``run`` is not a run folder, or has no weights.
         StorageError: ``path`` cannot be written.
     """
     with learning():
         from safetensors.torch import save  # noqa: PLC0415 - needed for shipping alone
     record = run.read_record()
     weights = run.load_best()["network"]
+    # integer buffers, such as the batch counts of batch norms, stay as they are
     halves = {name: (t.half() if t.is_floating_point() else t).contiguous() for name, t in weights.items()}
     content = save(halves, metadata={_KEY: json.dumps(record.origin(), sort_keys=True)})
     with atomic_file(path) as temporary:
@@ -107,8 +110,7 @@ def load_float_weights(path: Path) -> nn.Module:
 
 def _describe_float_weights(path: Path) -> WeightsSource:
     record, _ = _read_float_weights(path)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return WeightsSource(path.name, record.config.network, sha256, record.recipe_sha256)
+    return WeightsSource(path.name, record.config.network, sha256_of(path), record.recipe_sha256)
 
 
 def _read_float_weights(path: Path) -> tuple[RunRecord, dict[str, torch.Tensor]]:

@@ -1,6 +1,6 @@
-"""What each image is trained towards, made from its votes and from FER2013's own label.
+"""Training targets, made from the votes of each image and from FER2013's own label.
 
-Targets are float32 (n, 8), of the second head (n, 7), with rows that sum to 1, or to 0 where there is no target.
+Targets are float32 (n, 8), of the second head (n, 7); rows sum to 1, or to 0 where an image has no target.
 """
 
 import numpy as np
@@ -17,13 +17,13 @@ from mien.training.heads import INTENDED_CLASSES, INTENDED_FROM_PERCEIVED
 
 
 class Targets:
-    """The rows of one split and, epoch by epoch, their targets.
+    """The rows of one split with their targets in each epoch.
 
     Training leaves faces without a target out; validation keeps them, so that all runs are judged on the same faces.
 
     Attributes:
         indices: Rows of the data set, int64 (n,).
-        votes: Their vote distributions, float32 (n, 8), whatever they are trained towards.
+        votes: Their vote distributions, float32 (n, 8), whatever the targets are.
     """
 
     def __init__(self, dataset: FerDataset, split: Split, *, target: Target, panels: Panels, seed: int) -> None:
@@ -38,7 +38,7 @@ class Targets:
         return len(self.indices)
 
     def at_epoch(self, epoch: int) -> Tensor:
-        """Targets of ``epoch``; the same epoch gives the same targets again."""
+        """Targets of ``epoch``, float32 (n, 8); the same at every call with the same epoch."""
         match self._target:
             case "soft":
                 return self.votes
@@ -50,27 +50,28 @@ class Targets:
                 return self._sample(epoch)
 
     def _sample(self, epoch: int) -> Tensor:
+        # seeded by the epoch, so that a resumed run samples the labels of an uninterrupted one
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
         sampled = torch.multinomial(self.votes, 1, generator=generator).squeeze(1)  # (n,)
         return torch.nn.functional.one_hot(sampled, self.votes.shape[1]).float()
 
 
 def image_weights(votes: Tensor, power: float) -> Tensor:
-    """Weight of each image, float32 (n,), mean 1: its votes' mean of class frequency to the ``-power``."""
-    frequency = votes.mean(dim=0).clamp(min=1e-6)
-    weights = votes @ frequency.pow(-power)
+    """Weights of images with votes (n, 8), float32 (n,), mean 1: the mean over the votes of frequency^-power."""
+    frequency = votes.mean(dim=0).clamp(min=1e-6)  # (8,)
+    weights = votes @ frequency.pow(-power)  # (n,)
     return weights / weights.mean()
 
 
 def intended_labels(emotions: npt.NDArray[np.uint8]) -> Tensor:
-    """FER2013's own labels (n,) in its order as one-hot float32 (n, 7); zeros where there is none."""
+    """FER2013's own labels (n,) as one-hot float32 (n, 7); zeros where there is none (255)."""
     labels = torch.from_numpy(np.asarray(emotions).astype(np.int64))
-    one_hot = torch.nn.functional.one_hot(labels.clamp(max=INTENDED_CLASSES), INTENDED_CLASSES + 1)
-    return one_hot[:, :INTENDED_CLASSES].float()  # 255, for unknown, fell into the column that is left out
+    one_hot = torch.nn.functional.one_hot(labels.clamp(max=INTENDED_CLASSES), INTENDED_CLASSES + 1)  # (n, 8)
+    return one_hot[:, :INTENDED_CLASSES].float()  # the last column collected the unknown labels
 
 
 def intended_targets(labels: Tensor, votes: Tensor, *, smoothing: float, votes_share: float) -> Tensor:
-    """The second head's targets: labels smoothed evenly and by what the taggers saw, float32 (n, 7).
+    """The second head's targets, float32 (n, 7): labels smoothed uniformly and by the votes.
 
     Args:
         labels: One-hot float32 (n, 7), zeros where there is none.
@@ -79,16 +80,16 @@ def intended_targets(labels: Tensor, votes: Tensor, *, smoothing: float, votes_s
         votes_share: Share of the votes in the seven classes; a face whose votes are mostly contempt, which FER2013
             lacks, keeps its label.
     """
-    smoothed = labels.lerp(torch.full_like(labels, 1 / labels.shape[1]), smoothing)
-    seven = votes[:, INTENDED_FROM_PERCEIVED]
-    total = seven.sum(dim=1, keepdim=True)
+    smoothed = labels.lerp(torch.full_like(labels, 1 / labels.shape[1]), smoothing)  # (n, 7)
+    seven = votes[:, INTENDED_FROM_PERCEIVED]  # (n, 7), FER2013's order
+    total = seven.sum(dim=1, keepdim=True)  # (n, 1), 1 - share of contempt
     blended = smoothed.lerp(seven / total.clamp(min=1e-6), votes_share)
-    known = labels.sum(dim=1, keepdim=True) > 0
+    known = labels.sum(dim=1, keepdim=True) > 0  # (n, 1)
     return torch.where(total > 0.5, blended, smoothed) * known
 
 
 def split_targets(dataset: FerDataset, split: Split, config: TrainingConfig) -> Targets:
-    """The targets of ``split`` as ``config`` wants them; validation is sampled by another seed than training."""
+    """The targets of ``split`` by the recipe; validation labels are sampled with another seed than training labels."""
     seed = config.seed * 2 + (split != "train")
     return Targets(dataset, split, target=config.target, panels=config.panels, seed=seed)
 
@@ -98,7 +99,7 @@ def _distributions(dataset: FerDataset, rows: npt.NDArray[np.int64], panels: Pan
     if panels == "both":
         if dataset.panel_votes is None:
             raise ConfigError(
-                'the recipe wants panels = "both" and the data set holds one',
+                'the recipe has panels = "both", but the data set holds one panel',
                 hint='run mien data prepare again with --labels FOLDER, or set panels = "first"',
             )
         votes = votes + np.asarray(dataset.panel_votes[rows])

@@ -1,4 +1,4 @@
-"""The outputs of a file: columns of the network's logits, each head with its own temperature and softmax."""
+"""The outputs of a model file: each head is a range of logits with its own temperature and softmax."""
 
 from collections.abc import Mapping
 
@@ -16,20 +16,21 @@ def head_specs(*, intended: bool) -> dict[str, HeadSpec]:
 
 
 def split_heads(logits: Tensor, heads: Mapping[str, HeadSpec]) -> tuple[Tensor, ...]:
-    """The logits (N, all columns) of each head, (N, columns of the head), in order."""
+    """Logits of all heads (N, columns) split into those of each head (N, its labels), in order."""
     return torch.split(logits, [len(head.labels) for head in heads.values()], dim=1)
 
 
 class Probabilities(nn.Module):
-    """The network with temperature and softmax of each head: the whole contract of the file."""
+    """A network with temperature and softmax of each head: what a model file computes."""
 
     def __init__(self, network: nn.Module, heads: Mapping[str, HeadSpec]) -> None:
         super().__init__()
         self.network, self.heads = network, dict(heads)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """(N, 1, 48, 48) to the probabilities of each head, (N, columns)."""
-        logits = self.network(images)
+        """Faces (N, 1, 48, 48) in [0, 1] to the probabilities of each head, (N, its labels)."""
+        logits = self.network(images)  # (N, columns of all heads)
+        # a split of one part would leave a node in the graph of files with one head
         parts = (logits,) if len(self.heads) == 1 else split_heads(logits, self.heads)
         temperatures = (head.temperature for head in self.heads.values())
         return tuple((part / t).softmax(dim=1) for part, t in zip(parts, temperatures, strict=True))

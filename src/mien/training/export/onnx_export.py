@@ -1,4 +1,7 @@
-"""From a run folder to ``model.onnx``: probabilities out, metadata inside, checked against the network it came from."""
+"""From a run folder to ``model.onnx``: a verified file that maps faces to probabilities and describes itself.
+
+best.pt → network → temperature → trace → (float16 | 8 bit) → comparison with the network → metrics → model.onnx
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +17,9 @@ from mien.geometry import FloatArray
 from mien.metadata import ModelMetadata
 from mien.model_file import write_model
 from mien.preprocessing import DEFAULT_FRAMES, UPRIGHT_FROM_DEG
+from mien.training.export.file_metrics import with_metrics
 from mien.training.export.heads import Probabilities, head_specs
 from mien.training.export.quantization import quantize
-from mien.training.export.scores import with_scores
 from mien.training.export.temperature import faces_of, fit_on_validation
 from mien.training.export.tracing import store_as_half, trace
 from mien.training.export.verification import largest_difference, total_variation
@@ -27,20 +30,20 @@ from mien.version import __version__
 
 FilePrecision = Literal["float32", "float16", "int8"]
 
-#: Largest difference of a probability between the file and the network, and where weights are rounded to float16.
+#: Largest difference of a probability between the file and the network, for float32 and for float16 weights.
 TOLERANCE, HALF_TOLERANCE = 1e-5, 5e-3
 #: Largest mean total variation distance between a network and its file in 8 bit.
 INT8_TOLERANCE = 0.03
-#: Training faces on which 8-bit ranges are seen.
+#: Training faces from which the ranges of 8-bit activations are taken.
 _CALIBRATION_FACES = 1024
 LICENSE = "Apache-2.0; trained on FER2013 and FER+, whose images are for research"
-#: Metrics of each epoch that a file keeps: what its curves are drawn from.
+#: Metrics of each epoch that a file keeps, for its training curves.
 _HISTORY = ("epoch", "train_loss", "loss", "train_accuracy", "accuracy", "kl", "learning_rate")
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What was written: the file, its size and the largest difference found against the network."""
+    """The written file, its size, and the largest difference of a probability from the network's."""
 
     path: Path
     bytes: int
@@ -63,15 +66,15 @@ def export_run(
         run: The run folder.
         out: The ``.onnx`` file to write, all or nothing.
         name: Name in the metadata; the network's by default.
-        dataset: Its validation split gives temperatures, decision rules and scores, its training split the ranges of
-            ``int8``; None leaves the network as it is.
+        dataset: Temperatures, decision rules and metrics come from its validation split, the ranges of ``int8`` from
+            its training split; None leaves the network uncalibrated.
         precision: See :func:`export_onnx`.
-        mirror: Average each face with its mirror image inside the file: better, and twice the work.
+        mirror: Average each face with its mirror image inside the file: more accurate, at twice the cost.
 
     Raises:
-        CheckpointError: ``run`` is no run folder, its weights are damaged, or it was trained on another data set.
+        CheckpointError: ``run`` is not a run folder, its weights are damaged, or it was trained on another data set.
         ConfigError: ``int8`` without a data set, or a name that is a path.
-        ExportMismatchError: The file gives other probabilities than the network.
+        ExportMismatchError: The probabilities of the file differ from the network's.
         StorageError: ``out`` cannot be written.
     """
     folder = RunFolder(run)
@@ -83,7 +86,8 @@ def export_run(
     faces = faces_of(dataset, "train", at_most=_CALIBRATION_FACES) if precision == "int8" and dataset else None
     model, difference = _convert(network, metadata, precision, faces)
     if dataset is not None:
-        metadata = with_scores(model.SerializeToString(), metadata, dataset)
+        # measured on the finished file, quantized and all, since that is what its users run
+        metadata = with_metrics(model.SerializeToString(), metadata, dataset)
     return _write(model, out, metadata, difference)
 
 
@@ -98,12 +102,12 @@ def export_onnx(
     """Write ``network`` as an ONNX file that maps images to probabilities, for any batch size.
 
     Args:
-        network: In evaluation mode; its logits have the columns of all heads that ``metadata`` names, side by side.
-        out: Where to.
-        metadata: Its record.
+        network: In evaluation mode; its logits are those of all heads in ``metadata``, concatenated.
+        out: The file to write.
+        metadata: The record that the file carries.
         precision: ``float32``; ``float16`` stores weights at half the size and computes in float32; ``int8`` stores
-            and computes in 8 bit, a quarter of the size and about three times as fast.
-        faces: float32 (n, 1, 48, 48) in [0, 1], training faces that give ``int8`` its ranges.
+            and computes in 8 bit, at a quarter of the size and about three times the speed.
+        faces: Training faces, float32 (n, 1, 48, 48) in [0, 1], from which ``int8`` takes the ranges of activations.
 
     Raises:
         ConfigError: ``int8`` without faces.
@@ -119,12 +123,12 @@ def _check_same_data(run: Path, record: RunRecord, dataset: FerDataset) -> None:
     if not record.data.same_splits(DataHashes.of(dataset)):
         raise CheckpointError(
             f"{run}: was trained on another data set than the one given",
-            hint="give the one it was trained on: another's validation faces may be among its training faces",
+            hint="give the data set of the run: validation faces of another one may be among its training faces",
         )
 
 
 def _metadata(name: str, network: nn.Module, record: RunRecord, dataset: FerDataset | None) -> ModelMetadata:
-    """All but where the weights come from: heads with their temperatures, frames, license."""
+    """The metadata of the network: heads with their temperatures, frames, license."""
     heads = head_specs(intended=record.config.intended_weight > 0)
     if dataset is not None:
         heads = fit_on_validation(network, heads, dataset)
@@ -156,12 +160,12 @@ def _rounded(history: Sequence[EpochMetrics]) -> list[dict[str, float]]:
 def _convert(
     network: nn.Module, metadata: ModelMetadata, precision: FilePrecision, faces: FloatArray | None
 ) -> tuple[onnx.ModelProto, float]:
-    """The file's content without its record, and its largest difference to the network."""
+    """The graph of the file, without metadata, and its largest difference from the network."""
     wrapped = Probabilities(network, metadata.heads).eval()
     model = trace(wrapped, metadata)
     if precision == "int8":
         if faces is None:
-            raise ConfigError("int8 needs training faces to see its ranges on", hint="give a data set (--data)")
+            raise ConfigError("int8 needs training faces to measure activation ranges", hint="give a data set (--data)")
         model = quantize(model, faces)
         found, difference = total_variation(wrapped, model.SerializeToString(), metadata, faces)
         allowed = INT8_TOLERANCE
@@ -170,11 +174,11 @@ def _convert(
             store_as_half(model)
         found = difference = largest_difference(wrapped, model.SerializeToString(), metadata)
         allowed = HALF_TOLERANCE if precision == "float16" else TOLERANCE
-    if not found <= allowed:
+    if not found <= allowed:  # NaN is refused too
         raise ExportMismatchError(
             f"the exported {precision} network differs from the trained one by {found:.2e}, at most {allowed:.0e} is "
             "allowed",
-            hint="nothing was written; this is a fault of the exporter or of a layer it does not know",
+            hint="nothing was written; the exporter does not support a layer of this network, or has a bug",
         )
     return model, difference
 

@@ -1,7 +1,7 @@
-"""Poolings of an ONNX graph as operators that onnxruntime computes fast in 8 bit.
+"""Rewriting the poolings of an ONNX graph as operators that are fast in 8 bit.
 
-A mean over positions has no 8-bit operator and turns its whole map into floats first; an average over squares has a
-slow one. The rewritten graph computes the same.
+onnxruntime has no 8-bit operator for ReduceMean, so that whole feature maps would be converted to float first, and a
+slow one for AveragePool. GlobalAveragePool and depthwise Conv compute the same.
 """
 
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+#: Axes of height and width in (N, channels, H, W).
 _POSITIONS = {2, 3}
 
 
@@ -17,8 +18,9 @@ def rewrite_poolings(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy with means over all positions as ``GlobalAveragePool`` and averages over squares as depthwise ``Conv``.
 
     Args:
-        model: Float32, feature maps as (N, channels, H, W); poolings that reach beyond the map stay as they are.
+        model: Float32, feature maps as (N, channels, H, W); poolings with padding stay as they are.
     """
+    # the shapes of intermediate maps tell global means from others, and give the channels of a pooling
     model = onnx.shape_inference.infer_shapes(model)
     graph = model.graph
     shapes = {
@@ -38,12 +40,13 @@ def rewrite_poolings(model: onnx.ModelProto) -> onnx.ModelProto:
     graph.node.extend(nodes)
     used = {name for node in nodes for name in node.input}
     for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
-        graph.initializer.remove(tensor)  # axes of means that are gone
+        graph.initializer.remove(tensor)  # the axes of replaced means
     onnx.checker.check_model(model)
     return model
 
 
 def _global_pool(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """A mean over all positions, (N, channels, H, W) to (N, channels, 1, 1), or (N, channels) without ``keepdims``."""
     if _attribute(node, "keepdims") != 0:
         return [helper.make_node("GlobalAveragePool", node.input[:1], node.output, node.name)]
     pooled = f"{node.output[0]}_pooled"
@@ -54,8 +57,9 @@ def _global_pool(node: onnx.NodeProto) -> list[onnx.NodeProto]:
 
 
 def _depthwise(node: onnx.NodeProto, graph: onnx.GraphProto, *, channels: int) -> onnx.NodeProto:
+    """An average pooling as a convolution of each channel with a constant kernel."""
     kernel = _attribute(node, "kernel_shape")
-    weights = np.full((channels, 1, *kernel), 1 / np.prod(kernel), np.float32)
+    weights = np.full((channels, 1, *kernel), 1 / np.prod(kernel), np.float32)  # (channels, 1, height, width)
     graph.initializer.append(numpy_helper.from_array(weights, f"{node.name}_weights"))
     return helper.make_node(
         "Conv",
@@ -69,11 +73,12 @@ def _depthwise(node: onnx.NodeProto, graph: onnx.GraphProto, *, channels: int) -
 
 
 def _overhangs(node: onnx.NodeProto) -> bool:
+    """Whether windows reach beyond the map, where the mean is over fewer values than the kernel has."""
     return any(_attribute(node, "pads") or ()) or bool(_attribute(node, "ceil_mode"))
 
 
 def _axes(node: onnx.NodeProto, graph: onnx.GraphProto) -> set[int]:
-    """Of a node whose axes are a constant, counted from the first; empty where they are not."""
+    """The axes of a node as non-negative numbers; empty where they are not constant."""
     found = [tensor for tensor in graph.initializer if tensor.name in node.input[1:]]
     return {int(axis) % 4 for tensor in found for axis in numpy_helper.to_array(tensor)}
 

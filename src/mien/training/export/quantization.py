@@ -1,4 +1,4 @@
-"""A network's arithmetic in 8 bit: weights per channel, activations by ranges seen on training faces."""
+"""Static quantization to 8 bit: weights per channel, activations by their ranges on training faces."""
 
 import io
 import logging
@@ -14,9 +14,10 @@ from mien.geometry import FloatArray
 from mien.runtime.onnx import load_onnxruntime
 from mien.training.export.onnx_passes import rewrite_poolings
 
-#: All that touches feature maps; the softmax stays in float32, since small probabilities are what a KL is made of.
+#: All operators on feature maps. The softmax stays in float32: in 8 bit no probability is below 1/256, which the KL to
+#: the votes punishes (docs/explanation/experiments.md, "Eight bits").
 _OPERATORS = ["Conv", "Gemm", "MatMul", "Add", "Mul", "Relu", "AveragePool", "GlobalAveragePool", "MaxPool"]
-#: Activations beyond this percentile of what the faces give are cut off.
+#: Activations are clipped at this percentile of those of the calibration faces.
 _PERCENTILE = 99.999
 _BATCH = 64
 
@@ -26,7 +27,7 @@ def quantize(model: onnx.ModelProto, faces: FloatArray) -> onnx.ModelProto:
 
     Args:
         model: Float32, with one input.
-        faces: float32 (n, channels, size, size) in the input's range, some hundreds of training faces.
+        faces: A few hundred training faces, float32 (n, channels, size, size) in the input's range.
     """
     load_onnxruntime()
     from onnxruntime.quantization import (  # noqa: PLC0415 - after telemetry was disabled
@@ -49,7 +50,8 @@ def quantize(model: onnx.ModelProto, faces: FloatArray) -> onnx.ModelProto:
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            reduce_range=True,  # weights of 7 bits: processors without VNNI add pairs of products in 16
+            # 7-bit weights: processors without VNNI add pairs of products in 16 bits, which 8-bit weights overflow
+            reduce_range=True,
             op_types_to_quantize=_OPERATORS,
             calibrate_method=CalibrationMethod.Percentile,
             extra_options={"CalibPercentile": _PERCENTILE},
@@ -59,7 +61,7 @@ def quantize(model: onnx.ModelProto, faces: FloatArray) -> onnx.ModelProto:
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """Onnxruntime gives advice about shapes through the root logger, which belongs to the program."""
+    """Silence the root logger, through which onnxruntime advises on preprocessing that was already done."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)
@@ -70,10 +72,12 @@ def _without_advice() -> Iterator[None]:
 
 
 class _Faces:
-    """What onnxruntime calls a ``CalibrationDataReader``."""
+    """A ``CalibrationDataReader`` of onnxruntime: batches of faces by the name of the input."""
 
     def __init__(self, name: str, faces: FloatArray) -> None:
-        size = min(_BATCH, len(faces))  # all batches must be equally large; a rest is left out
+        size = min(
+            _BATCH, len(faces)
+        )  # percentile calibration needs batches of equal size; a smaller last one is left out
         self._batches: Iterator[dict[str, Any]] = (
             {name: faces[start : start + size]} for start in range(0, len(faces) - size + 1, size)
         )

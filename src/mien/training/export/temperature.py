@@ -1,6 +1,6 @@
-"""The temperature that makes each head of a network agree best with the validation split.
+"""Temperature scaling of each head on the validation split.
 
-Guo et al. 2017, section 4.2, with vote distributions in place of labels for the first head.
+Guo et al. 2017, section 4.2, with vote distributions instead of labels for the first head.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ _BATCH = 256
 
 
 def faces_of(dataset: FerDataset, split: Split, *, at_most: int | None = None) -> FloatArray:
-    """The faces of the protocol ``votes`` as a network takes them, float32 (n, 1, 48, 48) in [0, 1].
+    """The faces of the protocol ``votes`` as network input, float32 (n, 1, 48, 48) in [0, 1].
 
     Args:
         dataset: A prepared data set.
         split: Of the data set.
-        at_most: At most this many, a random choice that is always the same; None takes all in order.
+        at_most: Number of faces, chosen at random with a fixed seed; None takes all, in order.
     """
     rows = select(dataset, "votes", split).indices
     if at_most is not None:
@@ -38,7 +38,7 @@ def faces_of(dataset: FerDataset, split: Split, *, at_most: int | None = None) -
 
 
 def as_input(images: npt.NDArray[np.uint8]) -> FloatArray:
-    """Gray pictures (n, 48, 48, 1) as a network takes them, float32 (n, 1, 48, 48) in [0, 1]."""
+    """Gray uint8 images (n, 48, 48, 1) as network input, float32 (n, 1, 48, 48) in [0, 1]."""
     return bytes_to_unit(images.transpose(0, 3, 1, 2))
 
 
@@ -47,8 +47,8 @@ def fit_on_validation(network: nn.Module, heads: Mapping[str, HeadSpec], dataset
     """The heads of ``network`` with their temperatures on the validation split.
 
     Args:
-        network: In evaluation mode; its logits have the columns of all heads, side by side.
-        heads: The first is fitted to the votes, ``intended`` to FER2013's own labels where they are known.
+        network: In evaluation mode; its logits are those of all heads, concatenated.
+        heads: ``perceived`` is fitted to the votes, ``intended`` to FER2013's own labels, where these are known.
         dataset: A prepared data set.
     """
     selected = select(dataset, "votes", "validation")
@@ -62,7 +62,7 @@ def fit_on_validation(network: nn.Module, heads: Mapping[str, HeadSpec], dataset
     begin = 0
     for name, head in heads.items():
         end = begin + len(head.labels)
-        known = targets[name].sum(dim=1) > 0
+        known = targets[name].sum(dim=1) > 0  # (n,)
         temperature = fit_temperature(logits[known, begin:end], targets[name][known])
         fitted[name] = replace(head, temperature=temperature)
         begin = end
@@ -72,15 +72,15 @@ def fit_on_validation(network: nn.Module, heads: Mapping[str, HeadSpec], dataset
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     """The temperature in [0.05, 20] that minimizes the cross-entropy of ``softmax(logits / t)`` to ``targets``.
 
-    The cross-entropy is convex in 1 / t, so a search by golden section finds it.
+    The cross-entropy is convex in 1 / t, so golden-section search finds its minimum.
 
     Args:
         logits: float32 (n, classes).
         targets: float32 (n, classes), rows sum to 1.
     """
-    low, high = 1 / 20.0, 1 / 0.05  # of 1 / t
-    ratio = (5**0.5 - 1) / 2
-    for _ in range(60):
+    low, high = 1 / 20.0, 1 / 0.05  # bounds of 1 / t
+    ratio = (5**0.5 - 1) / 2  # of the golden section
+    for _ in range(60):  # 0.618^60 of the interval is below the precision of a float
         left, right = high - ratio * (high - low), low + ratio * (high - low)
         if cross_entropy(logits * left, targets).mean() < cross_entropy(logits * right, targets).mean():
             high = right

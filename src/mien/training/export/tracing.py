@@ -1,4 +1,4 @@
-"""A network as an ONNX graph, and its weights at half the size."""
+"""Tracing a network to an ONNX graph, and storing its weights as float16."""
 
 import logging
 import tempfile
@@ -20,13 +20,14 @@ def trace(wrapped: nn.Module, metadata: ModelMetadata) -> onnx.ModelProto:
     """The graph of ``wrapped``, which maps images to the probabilities of each head, for any batch size.
 
     Raises:
-        ExportMismatchError: The exporter gave nothing.
+        ExportMismatchError: The exporter returned no program.
     """
-    example = torch.rand(2, *metadata.input.shape)
+    example = torch.rand(2, *metadata.input.shape)  # (2, 1, 48, 48); a batch of 1 would be traced as a constant
     batch = torch.export.Dim("batch", min=1)
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
-        warnings.simplefilter("ignore")  # the exporter deprecates parts of itself while it runs,
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # and misses torchvision, which nothing here needs
+        # the exporter warns of its own deprecated parts, and of the absence of torchvision, which is not needed here
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         path = Path(folder) / "traced.onnx"
         program = torch.onnx.export(
             wrapped,
@@ -40,26 +41,26 @@ def trace(wrapped: nn.Module, metadata: ModelMetadata) -> onnx.ModelProto:
         )
         if program is None:
             raise ExportMismatchError(
-                "the exporter gave no program", hint="report the network and the version of torch"
+                "the exporter returned no program", hint="report the network and the version of torch"
             )
         program.save(str(path), external_data=False)
         return onnx.load(path)
 
 
 def store_as_half(model: onnx.ModelProto) -> None:
-    """Store weight tensors as float16 with a cast behind each, which runtimes fold away when they load the file."""
+    """Store weights as float16, each followed by a cast to float32, which runtimes fold when they load the file."""
     graph = model.graph
     casts = []
     for tensor in list(graph.initializer):
         values = onnx.numpy_helper.to_array(tensor)
         if values.dtype != np.float32 or values.ndim < 2:
-            continue  # biases and norms are small and keep their precision
+            continue  # biases and norms are small: rounding them saves nothing
         graph.initializer.remove(tensor)
         stored = f"{tensor.name}_half"
         graph.initializer.append(onnx.numpy_helper.from_array(values.astype(np.float16), stored))
         casts.append(onnx.helper.make_node("Cast", [stored], [tensor.name], to=onnx.TensorProto.FLOAT))
-    for node in reversed(casts):
+    for node in reversed(casts):  # nodes must be in topological order: casts come before what reads them
         graph.node.insert(0, node)
-    # what the graph says of the shapes of its weights does not hold for the outputs of casts
+    # shape information of the former initializers is not valid for the outputs of the casts
     for value in [v for v in graph.value_info if v.name in {name for node in casts for name in node.output}]:
         graph.value_info.remove(value)

@@ -1,4 +1,4 @@
-"""A file's answers against those of the network it came from."""
+"""Comparing the probabilities of a model file with those of the network that it was exported from."""
 
 from collections.abc import Sequence
 
@@ -16,25 +16,25 @@ _BATCH = 256
 
 
 class FileContent:
-    """The content of a model file as something that can be asked and judged.
+    """The content of a model file, run without writing it; a predictor for evaluation.
 
     Args:
         content: The file's bytes.
-        output: The head that answers.
+        output: Name of the output to read.
     """
 
     def __init__(self, content: bytes, output: str) -> None:
         self._session = load_onnxruntime().InferenceSession(content, providers=["CPUExecutionProvider"])
         self._output = output
 
-    def answers(self, images: FloatArray, *, batch: int = _BATCH) -> FloatArray:
-        """Its probabilities for float32 (n, 1, 48, 48), ``batch`` at a time, float32 (n, classes)."""
+    def run(self, images: FloatArray, *, batch: int = _BATCH) -> FloatArray:
+        """Probabilities float32 (n, classes) for network input float32 (n, 1, 48, 48), ``batch`` at a time."""
         parts = [images[at : at + batch] for at in range(0, len(images), batch)]
         return np.concatenate([self._session.run([self._output], {INPUT_NAME: part})[0] for part in parts])
 
     def predict_proba(self, images: npt.NDArray[np.uint8]) -> FloatArray:
-        """Its probabilities for gray faces, uint8 (n, 48, 48, 1)."""
-        return self.answers(as_input(images))
+        """Probabilities float32 (n, classes) for gray faces, uint8 (n, 48, 48, 1)."""
+        return self.run(as_input(images))
 
 
 def probe_images(spec: InputSpec, *, count: int = 64) -> npt.NDArray[np.float32]:
@@ -52,7 +52,8 @@ def largest_difference(wrapped: nn.Module, content: bytes, metadata: ModelMetada
     found = 0.0
     for head, expected in zip(metadata.heads.values(), _expected(wrapped, images), strict=True):
         file = FileContent(content, head.output)
-        one_by_one, together = file.answers(images[-8:], batch=1), file.answers(images)
+        # a wrongly traced batch axis shows when the same faces come one by one
+        one_by_one, together = file.run(images[-8:], batch=1), file.run(images)
         found = max(found, np.abs(together - expected).max(), np.abs(one_by_one - expected[-8:]).max())
     return float(found)
 
@@ -60,17 +61,17 @@ def largest_difference(wrapped: nn.Module, content: bytes, metadata: ModelMetada
 def total_variation(
     wrapped: nn.Module, content: bytes, metadata: ModelMetadata, faces: FloatArray
 ) -> tuple[float, float]:
-    """The mean total variation distance on ``faces`` of the head where it is larger, and the largest difference."""
+    """The mean total variation distance on ``faces``, of the head where it is larger, and the largest difference."""
     means, largest = [], []
     for head, expected in zip(metadata.heads.values(), _expected(wrapped, faces), strict=True):
-        apart = np.abs(FileContent(content, head.output).answers(faces) - expected)
-        means.append(float(apart.sum(axis=1).mean() / 2))
+        apart = np.abs(FileContent(content, head.output).run(faces) - expected)
+        means.append(float(apart.sum(axis=1).mean() / 2))  # half the L1 distance of each face
         largest.append(float(apart.max()))
     return max(means), max(largest)
 
 
 @torch.no_grad()
 def _expected(wrapped: nn.Module, images: FloatArray) -> Sequence[FloatArray]:
-    """What the network says, an array for each head."""
+    """The network's probabilities, an array (n, labels) for each head."""
     batches = [wrapped(batch) for batch in torch.split(torch.from_numpy(images), _BATCH)]
     return [torch.cat(parts).numpy() for parts in zip(*batches, strict=True)]
