@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import GeneratorType
 
@@ -96,7 +97,7 @@ def test_results_wait_in_the_worker_until_there_is_room() -> None:
         time.sleep(0.3)
         assert outcomes.gi_frame is not None
         _, *untaken = outcomes.gi_frame.f_locals["waiting"]  # the first one's result has been taken
-        assert sum(future.done() for future in untaken) <= 2  # the next one's, and one that there is room for
+        assert sum(job.future.done() for job in untaken) <= 2  # the next one's, and one that there is room for
         assert len(list(outcomes)) == 11
 
 
@@ -111,9 +112,24 @@ def test_items_are_taken_as_they_are_needed() -> None:
     with WorkerPool(work.doubled, workers=2) as pool:
         outcomes = pool.map(endless())  # type: ignore[arg-type]
         assert next(outcomes) == 2
-        assert len(taken) <= 6
+        assert len(taken) <= 2 * 32 + 1  # so many ahead of each worker: small items
         outcomes.close()  # type: ignore[attr-defined]
         assert pool.submit(21).result() == 42
+
+
+def test_few_large_items_are_taken_ahead() -> None:
+    taken = []
+
+    def large() -> Iterator[bytes]:
+        for number in range(40):
+            taken.append(number)
+            yield bytes(2**24)
+
+    with WorkerPool(len, workers=1) as pool:
+        outcomes = pool.map(large())
+        assert next(outcomes) == 2**24
+        assert len(taken) <= 6  # 64 MiB, and one more
+        assert len(list(outcomes)) == 39
 
 
 def test_what_a_decoder_prints_does_not_come_between_the_results() -> None:

@@ -4,8 +4,9 @@
 """
 
 from mien.batch.manifest import BatchStatus
+from mien.batch.progress import BatchProgress
 from mien.batch.run import run
 from mien.batch.settings import BatchSettings
 from mien.batch.tables import merge, status
 
-__all__ = ["BatchSettings", "BatchStatus", "merge", "run", "status"]
+__all__ = ["BatchProgress", "BatchSettings", "BatchStatus", "merge", "run", "status"]

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from mien.errors import DatasetFormatError
@@ -17,7 +17,15 @@ from mien.runtime.files import write_text
 #:   file: a path    tar, zip: a member of an archive    table: a row of a column    url: an address for fsspec
 Origin = Literal["file", "tar", "zip", "table", "url"]
 Kind = Literal["image", "video"]
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".3gp", ".ts", ".wmv", ".flv"}
+)
 _ORIGINS, _KINDS = {"file", "tar", "zip", "table", "url"}, {"image", "video"}
+
+
+def kind_of_name(name: str) -> Kind:
+    """A video by the ending of its name; everything else is taken for a picture, and its content decides."""
+    return "video" if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES else "image"
 
 
 @dataclass(frozen=True, slots=True)

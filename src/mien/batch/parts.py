@@ -7,13 +7,14 @@ same file comes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from itertools import islice
+from typing import Self
 
-from mien.batch.entries import Part
+from mien.batch.entries import Kind, Part
 from mien.batch.manifest import JobFolder
 from mien.batch.payloads import Task, tasks
-from mien.batch.rows import PartRecord, Row, entry_rows, write_part, write_table
+from mien.batch.progress import Tally
+from mien.batch.rows import Row, entry_rows, write_part, write_table
 from mien.batch.settings import BatchSettings
 from mien.batch.worker import FindFaces, Found
 from mien.errors import MienError
@@ -21,8 +22,39 @@ from mien.recognition.pipeline import ExpressionPipeline
 from mien.runtime.workers import WorkerPool
 
 Outcome = Found | MienError
-#: Told of each part when its file is written.
-Told = Callable[[PartRecord], None]
+#: Told of each picture and video that was read; its part is not written yet.
+Told = Callable[[Tally], None]
+
+
+class Readers:
+    """Worker processes for pictures and for videos, started when they are first needed; they serve part after part."""
+
+    def __init__(self, settings: BatchSettings, workers: int) -> None:
+        self._settings, self._workers = settings, workers
+        self._pools: dict[Kind, WorkerPool[Task, Found]] = {}
+
+    def of(self, kind: Kind) -> "WorkerPool[Task, Found]":
+        """Those that read pictures, or videos, which may take longer."""
+        if kind not in self._pools:
+            settings = self._settings
+            self._pools[kind] = WorkerPool(
+                FindFaces(settings),
+                workers=self._workers,
+                time_s=settings.time_s if kind == "image" else settings.video_time_s,
+                memory_bytes=settings.memory_mb << 20,
+            )
+        return self._pools[kind]
+
+    def close(self) -> None:
+        """End them."""
+        for pool in self._pools.values():
+            pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def process(
@@ -31,7 +63,7 @@ def process(
     pipeline: ExpressionPipeline,
     settings: BatchSettings,
     *,
-    workers: int,
+    readers: Readers,
     told: Told,
 ) -> None:
     """Read ``parts`` one after the other and write their files; decoding runs ahead over the borders of parts.
@@ -39,27 +71,28 @@ def process(
     Raises:
         StorageError: A file cannot be written; the parts before it are whole.
     """
-    pictures = [part for part in parts if part.entries[0].kind == "image"]
-    videos = [part for part in parts if part.entries[0].kind == "video"]
-    for chosen, time_s in ((pictures, settings.time_s), (videos, settings.video_time_s)):
+    kinds: tuple[Kind, ...] = ("image", "video")
+    for kind in kinds:
+        chosen = [part for part in parts if part.entries[0].kind == kind]
         if chosen:
-            with ExitStack() as stack:
-                pool = stack.enter_context(
-                    WorkerPool(
-                        FindFaces(settings),
-                        workers=min(workers, sum(len(part.entries) for part in chosen)),
-                        time_s=time_s,
-                        memory_bytes=settings.memory_mb << 20,
-                    )
-                )
-                outcomes = pool.map(_all_tasks(chosen, settings))
-                for part in chosen:
-                    _finish(part, list(islice(outcomes, len(part.entries))), folder, pipeline, settings, told)
+            outcomes = _counted(readers.of(kind).map(_all_tasks(chosen, settings)), told)
+            for part in chosen:
+                _finish(part, list(islice(outcomes, len(part.entries))), folder, pipeline, settings)
 
 
 def _all_tasks(parts: Sequence[Part], settings: BatchSettings) -> Iterator[Task]:
     entries = (entry for part in parts for entry in part.entries)
-    return tasks(entries, max_bytes=settings.max_bytes, column=settings.column)
+    return tasks(entries, max_bytes=settings.max_bytes, column=settings.column, allow_urls=settings.allow_urls)
+
+
+def _counted(outcomes: Iterator[Outcome], told: Told) -> Iterator[Outcome]:
+    """The same outcomes, each told."""
+    for outcome in outcomes:
+        if isinstance(outcome, Found):
+            told(Tally(1, len(outcome.faces) + sum(len(frame.faces) for frame in outcome.frames), 0))
+        else:
+            told(Tally(1, 0, 1))
+        yield outcome
 
 
 def _finish(
@@ -68,7 +101,6 @@ def _finish(
     folder: JobFolder,
     pipeline: ExpressionPipeline,
     settings: BatchSettings,
-    told: Told,
 ) -> None:
     """Ask the network for all faces of a part and write its files; the rows last, since they make the part whole."""
     found = [outcome for outcome in outcomes if isinstance(outcome, Found)]
@@ -82,7 +114,7 @@ def _finish(
         _write_pictures(folder, part, outcomes, "crops")
     if settings.thumbnails:
         _write_pictures(folder, part, outcomes, "thumbnails")
-    told(write_part(folder.part(part.number), part, rows, pipeline.recognizer.labels))
+    write_part(folder.part(part.number), part, rows, pipeline.recognizer.labels)
 
 
 def _write_pictures(folder: JobFolder, part: Part, outcomes: Sequence[Outcome], kind: str) -> None:

@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import IO
 
 from mien.batch.entries import Entry
 from mien.batch.tables_in import column_values
 from mien.errors import ImageDecodeError, LimitError, MienError, SourceError
+from mien.imaging.web import MAX_WEB_BYTES, fetch, is_web
 from mien.runtime.optional import extra
 
 #: Addresses that are fetched at the same time, and how often each is tried; waits double from the first.
 _AHEAD, _TRIES, _FIRST_WAIT_S = 8, 4, 0.25
-
+_BLOCK = 2**20
 
 #: Member and content of everything in a container, from a path and the most bytes of a picture.
 _Reader = Callable[[Path, int], Iterator[tuple[str, bytes | MienError]]]
@@ -42,13 +44,15 @@ class Task:
     error: MienError | None = None
 
 
-def tasks(entries: Iterable[Entry], *, max_bytes: int, column: str | None = None) -> Iterator[Task]:
+def tasks(
+    entries: Iterable[Entry], *, max_bytes: int, column: str | None = None, allow_urls: bool = False
+) -> Iterator[Task]:
     """A task for each entry, in order; what cannot be had is a task with its error."""
     for (origin, container), group in groupby(entries, key=_where):
         if origin == "file":
             yield from map(Task, group)
         elif origin == "url":
-            yield from _fetched(group, max_bytes)
+            yield from _fetched(group, partial(_fetch, max_bytes=max_bytes, allow_urls=allow_urls))
         else:
             readers: dict[str, _Reader] = {"tar": _from_tar, "zip": _from_zip, "table": partial(_from_table, column)}
             yield from _in_order(list(group), readers[origin](Path(container), max_bytes))
@@ -98,7 +102,7 @@ def _from_zip(path: Path, max_bytes: int) -> Iterator[tuple[str, bytes | MienErr
                 continue
             try:
                 with archive.open(item) as stream:
-                    content = stream.read(max_bytes + 1)  # what the archive says of a size is not believed
+                    content = _at_most(stream, max_bytes + 1)  # what the archive says of a size is not believed
                 yield item.filename, _too_large(len(content), max_bytes) if len(content) > max_bytes else content
             except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as err:
                 yield item.filename, ImageDecodeError(f"cannot be unpacked ({err})")
@@ -112,12 +116,12 @@ def _from_table(column: str | None, path: Path, max_bytes: int) -> Iterator[tupl
             yield str(number), value if len(value) <= max_bytes else _too_large(len(value), max_bytes)
 
 
-def _fetched(entries: Iterable[Entry], max_bytes: int) -> Iterator[Task]:
+def _fetched(entries: Iterable[Entry], fetch: Callable[[str], bytes | MienError]) -> Iterator[Task]:
     """Objects at addresses, a few at the same time, in order."""
     with ThreadPoolExecutor(_AHEAD, thread_name_prefix="mien-fetch") as threads:
         waiting: deque[tuple[Entry, Future[bytes | MienError]]] = deque()
         for entry in entries:
-            waiting.append((entry, threads.submit(_fetch, entry.container, max_bytes)))
+            waiting.append((entry, threads.submit(fetch, entry.container)))
             if len(waiting) > _AHEAD:
                 done, future = waiting.popleft()
                 yield _task(done, future.result())
@@ -125,14 +129,16 @@ def _fetched(entries: Iterable[Entry], max_bytes: int) -> Iterator[Task]:
             yield _task(done, future.result())
 
 
-def _fetch(address: str, max_bytes: int) -> bytes | MienError:
+def _fetch(address: str, *, max_bytes: int, allow_urls: bool) -> bytes | MienError:
     """The object at an address; a connection that is cut is tried again."""
+    if is_web(address):
+        return _from_web(address, max_bytes) if allow_urls else SourceError("the web is not read without --allow-urls")
     with extra("batch"):
         import fsspec  # noqa: PLC0415 - an extra
     for attempt in range(_TRIES):
         try:
             with fsspec.open(address, "rb") as stream:
-                content: bytes = stream.read(max_bytes + 1)
+                content = _at_most(stream, max_bytes + 1)
         except FileNotFoundError:
             return SourceError("it is not there any more")
         except Exception as err:  # noqa: BLE001 - file systems of others raise what they like
@@ -142,6 +148,24 @@ def _fetch(address: str, max_bytes: int) -> bytes | MienError:
         else:
             return _too_large(len(content), max_bytes) if len(content) > max_bytes else content
     return SourceError(f"it could not be fetched in {_TRIES} tries ({failure})")
+
+
+def _from_web(address: str, max_bytes: int) -> bytes | MienError:
+    """A picture at an https address, tried twice: the servers of strangers are not pressed."""
+    for _ in range(2):
+        try:
+            return fetch(address, max_bytes=min(max_bytes, MAX_WEB_BYTES))
+        except MienError as err:
+            failure = err
+    return failure
+
+
+def _at_most(stream: IO[bytes], size: int) -> bytes:
+    """The first ``size`` bytes of a stream; read(size) would reserve them at once, however few there are."""
+    content = bytearray()
+    while len(content) < size and (block := stream.read(min(_BLOCK, size - len(content)))):
+        content += block
+    return bytes(content)
 
 
 def _too_large(size: int, allowed: int) -> LimitError:

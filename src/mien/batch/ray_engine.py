@@ -10,8 +10,8 @@ from typing import Any
 
 from mien.batch.entries import Part
 from mien.batch.manifest import JobFolder
-from mien.batch.parts import Told, process
-from mien.batch.rows import PartRecord
+from mien.batch.parts import Readers, Told, process
+from mien.batch.progress import Tally
 from mien.batch.settings import BatchSettings
 from mien.errors import MienError
 from mien.recognition.pipeline import load
@@ -45,7 +45,7 @@ def process_on_ray(parts: Sequence[Part], folder: JobFolder, settings: BatchSett
     for row in records.iter_rows():
         if row["error"]:
             raise MienError(row["error"])
-        told(PartRecord(**{name: row[name] for name in PartRecord.__dataclass_fields__}))
+        told(Tally(row["pictures"], row["faces"], row["failed"]))
 
 
 class _ReadPart:
@@ -53,13 +53,16 @@ class _ReadPart:
 
     def __init__(self, folder: Path, settings: BatchSettings) -> None:
         self._folder, self._settings = JobFolder(folder), settings
+        self._readers = Readers(settings, workers=1)  # its one process serves all parts of this actor
         self._pipeline = load(settings.model, settings.detector, threads=1, min_confidence=settings.min_confidence)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        records: list[PartRecord] = []
+        tallies: list[Tally] = []
         try:
-            process([row["part"]], self._folder, self._pipeline, self._settings, workers=1, told=records.append)
+            process(
+                [row["part"]], self._folder, self._pipeline, self._settings, readers=self._readers, told=tallies.append
+            )
         except MienError as err:
-            return {"error": str(err), **dict.fromkeys(PartRecord.__dataclass_fields__, 0)}
-        record = records[0]
-        return {"error": "", **{name: getattr(record, name) for name in PartRecord.__dataclass_fields__}}
+            return {"error": str(err), "pictures": 0, "faces": 0, "failed": 0}
+        pictures, faces, failed = map(sum, zip(*tallies, strict=True))
+        return {"error": "", "pictures": pictures, "faces": faces, "failed": failed}

@@ -17,6 +17,7 @@ from mien.expressions import LabelSet
 from mien.recognition.results import FaceExpression
 from mien.runtime.files import atomic_file
 from mien.runtime.optional import extra
+from mien.text import printable
 
 Row = dict[str, Any]
 #: Key of a part's own record among the metadata of its Parquet file.
@@ -66,13 +67,18 @@ def entry_rows(entry: Entry, outcome: Found | MienError, faces: Sequence[FaceExp
     """The rows of one entry: of a picture's ``faces``, of a video's frames, or of an error."""
     source = _plain(entry.name)
     if isinstance(outcome, MienError):
-        yield {"source": source, "error_type": type(outcome).__name__, "error": _plain(str(outcome))}
+        yield {"source": source, "error_type": type(outcome).__name__, "error": _plain(_reason(outcome, entry.name))}
         return
     start = {"source": source, "width": outcome.size[0], "height": outcome.size[1]}
     if entry.kind == "image":
         yield from _face_rows(start, faces)
     for frame in outcome.frames:
         yield from _face_rows({**start, "frame": frame.index, "timestamp_s": frame.timestamp_s}, frame.faces)
+
+
+def _reason(error: MienError, name: str) -> str:
+    """What went wrong, without the name of the picture, which has a column of its own."""
+    return str(error).removeprefix(f"{printable(name)}: ")
 
 
 def _plain(text: str) -> str:

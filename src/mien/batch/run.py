@@ -3,52 +3,23 @@
 inputs → entries → parts → (local or Ray: parts whose files are missing) → part files → summary
 """
 
-import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 
 from mien.batch.entries import Entry, Part, divide
 from mien.batch.inputs import list_entries
 from mien.batch.manifest import BatchStatus, JobFolder, describe
-from mien.batch.parts import process
-from mien.batch.rows import PartRecord, read_record, read_rows, write_part
+from mien.batch.parts import Readers, process
+from mien.batch.progress import BatchProgress, ProgressTeller, Tally
+from mien.batch.rows import read_record, read_rows, write_part
 from mien.batch.settings import BatchSettings, Engine
 from mien.batch.summary import write_summary
 from mien.errors import CheckpointError, ConfigError
 from mien.imaging.folders import LeftOut
 from mien.recognition.pipeline import ExpressionPipeline, load
+from mien.runtime.workers import usable_cores
 
 _DEFAULT = BatchSettings()
-
-
-@dataclass(frozen=True, slots=True)
-class BatchProgress:
-    """How far a running job is, after each part.
-
-    Attributes:
-        pictures, faces, failed: Done so far, what an earlier run did among them.
-        entries: Pictures and videos in all.
-        seconds: Since this run began.
-        new_pictures: Done by this run.
-    """
-
-    pictures: int
-    faces: int
-    failed: int
-    entries: int
-    seconds: float
-    new_pictures: int
-
-    @property
-    def pictures_per_s(self) -> float:
-        return self.new_pictures / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """At the rate so far; None before the first part."""
-        return (self.entries - self.pictures) / self.pictures_per_s if self.new_pictures else None
 
 
 def run(  # noqa: PLR0913 - the front door; its options are keywords
@@ -71,7 +42,7 @@ def run(  # noqa: PLR0913 - the front door; its options are keywords
         engine: ``local`` uses the cores of this machine, ``ray`` those of a Ray cluster that all see ``out``.
         resume: Go on with the job in ``out``; on an empty folder it begins.
         update: As ``resume``, for an input that has changed: what is new is read, rows of what is gone are dropped.
-        progress: Called after each part.
+        progress: Called now and then, twice a second at most, and at the last picture.
         note: Called with each kind of file that looks like a picture and is left out, how many, and what to do.
 
     Raises:
@@ -90,45 +61,17 @@ def run(  # noqa: PLR0913 - the front door; its options are keywords
         for line in left_out.lines():
             note(line)
     missing = [part for part in parts if folder.record(part) is None]
-    teller = _Teller(folder.status(parts), progress)
+    before = folder.status(parts)
+    teller = ProgressTeller(Tally(before.pictures, before.faces, before.failed), before.entries, progress)
     if engine == "ray":
         from mien.batch.ray_engine import process_on_ray  # noqa: PLC0415 - an extra
 
-        process_on_ray(missing, folder, settings, told=teller.tell)
+        process_on_ray(missing, folder, settings, told=teller.add)
     else:
-        process(missing, folder, pipeline, settings, workers=settings.workers or os.cpu_count() or 1, told=teller.tell)
-    status = folder.status(parts)
-    write_summary(folder, parts, pipeline.recognizer.labels, seconds=teller.seconds, new_pictures=teller.new_pictures)
-    return status
-
-
-class _Teller:
-    """Adds up parts as they come."""
-
-    def __init__(self, before: BatchStatus, progress: Callable[[BatchProgress], None] | None) -> None:
-        self._before, self._progress, self._began = before, progress, monotonic()
-        self.new_pictures = self._faces = self._failed = 0
-
-    @property
-    def seconds(self) -> float:
-        return monotonic() - self._began
-
-    def tell(self, record: PartRecord) -> None:
-        self.new_pictures += record.pictures
-        self._faces += record.faces
-        self._failed += record.failed
-        if self._progress:
-            before = self._before
-            self._progress(
-                BatchProgress(
-                    before.pictures + self.new_pictures,
-                    before.faces + self._faces,
-                    before.failed + self._failed,
-                    before.entries,
-                    self.seconds,
-                    self.new_pictures,
-                )
-            )
+        with Readers(settings, settings.workers or usable_cores()) as readers:
+            process(missing, folder, pipeline, settings, readers=readers, told=teller.add)
+    write_summary(folder, folder.read()[0], parts, teller.now)
+    return folder.status(parts)
 
 
 def _plan(
@@ -144,7 +87,9 @@ def _plan(
     """The parts of a new job, or of the one in the folder once it fits."""
     if not folder.exists and folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise ConfigError(f"{folder.path} holds something else", hint="name a new or an empty folder")
-    entries = list_entries(names, left_out, column=settings.column, leave_out=folder.path)
+    entries = list_entries(
+        names, left_out, column=settings.column, leave_out=folder.path, allow_urls=settings.allow_urls
+    )
     if not folder.exists:
         parts = divide(entries, settings.part_size)
         folder.begin(describe(names, parts, pipeline, settings), parts)

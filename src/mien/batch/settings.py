@@ -25,6 +25,7 @@ class BatchSettings:
             ``image``, ``bytes``, ``path``, ``file_name`` and ``url`` that is there.
         part_size: Pictures of one part file. Faces of a part share the network's batches.
         max_bytes: Larger pictures are not read.
+        allow_urls: Fetch pictures at ``https://`` addresses that the input names, from public addresses alone.
         crops: Keep each face as it was cropped, as WebP, in a table beside each part.
         thumbnails: Keep each picture, 256 pixels wide at most, in a table beside each part.
         workers: Processes that decode and find faces; 0 is one for each core.
@@ -43,6 +44,7 @@ class BatchSettings:
     column: str | None = None
     part_size: int = 256
     max_bytes: int = 1 << 28
+    allow_urls: bool = False
     crops: bool = False
     thumbnails: bool = False
     workers: int = 0

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mien.batch.entries import Entry
+from mien.batch.entries import Entry, kind_of_name
 from mien.errors import ConfigError, SourceError
 from mien.imaging import readable_path
 from mien.runtime.optional import extra
@@ -32,8 +32,9 @@ def table_entries(path: Path, column: str | None, *, version: str) -> Iterator[E
     for number, value in column_values(path, column):
         name = f"{readable_path(path)}#{number}"
         if isinstance(value, str) and value:
-            where = value if "://" in value else os.fspath(path.parent / value)
-            yield Entry(name, "image", "url" if "://" in value else "file", where, version=version)
+            is_address = "://" in value
+            where = value if is_address else os.fspath(path.parent / value)
+            yield Entry(name, kind_of_name(value), "url" if is_address else "file", where, version=version)
         else:
             yield Entry(name, "image", "table", os.fspath(path), str(number), version)
 

@@ -6,9 +6,12 @@ A picture never leaves its worker; what comes back is small.
 """
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import numpy as np
 from PIL import Image
@@ -82,7 +85,9 @@ class FindFaces:
                 raise LimitError(f"it has {size:,} bytes, at most {self.settings.max_bytes:,} are allowed")
             image = load_image(path)
         else:
-            image = load_image(task.payload)  # RGB uint8 (H, W, 3), upright
+            stream = io.BytesIO(task.payload)
+            stream.name = task.entry.name  # errors call it so
+            image = load_image(stream)  # RGB uint8 (H, W, 3), upright
         faces = tuple(pipeline.detector.detect(image))
         side = pipeline.recognizer.metadata.input.size
         crops = np.array([pipeline.crop(image, face) for face in faces], np.float32).reshape(-1, side, side)
@@ -107,10 +112,23 @@ def _video(task: Task, pipeline: ExpressionPipeline, fps: float) -> Found:
     from mien.video.settings import VideoSettings  # noqa: PLC0415
 
     frames, size = [], (0, 0)
-    for result in analyze_video(task.entry.container, pipeline=pipeline, settings=VideoSettings(fps=fps)):
-        size = (result.image.shape[1], result.image.shape[0])
-        frames.append(FrameFaces(result.index, result.timestamp_s, result.faces))
+    with _as_file(task) as path:
+        for result in analyze_video(path, pipeline=pipeline, settings=VideoSettings(fps=fps)):
+            size = (result.image.shape[1], result.image.shape[0])
+            frames.append(FrameFaces(result.index, result.timestamp_s, result.faces))
     return Found(size, frames=tuple(frames))
+
+
+@contextmanager
+def _as_file(task: Task) -> Iterator[str]:
+    """The path of a video; one from an archive or an address is written to a file that lasts for the block."""
+    if task.payload is None:
+        yield task.entry.container
+        return
+    with NamedTemporaryFile(prefix="mien-", suffix=Path(task.entry.container + task.entry.member).suffix) as file:
+        file.write(task.payload)
+        file.flush()
+        yield file.name
 
 
 @cache

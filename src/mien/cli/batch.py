@@ -5,25 +5,47 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from typer.core import TyperGroup
 
-from mien.batch import BatchSettings, merge, run, status
-from mien.batch.run import BatchProgress
-from mien.cli.options import DetectorOption, ModelOption
-from mien.detection.registry import DEFAULT_DETECTOR
+from mien.batch import BatchProgress, BatchSettings, BatchStatus, merge, run, status
+from mien.batch.summary import PAGE, SUMMARY
+from mien.cli.batch_options import (
+    ColumnOption,
+    CropsOption,
+    EngineName,
+    EngineOption,
+    FpsOption,
+    InputsArgument,
+    JobArgument,
+    JsonOption,
+    MergedOption,
+    MinConfidenceOption,
+    OutOption,
+    PartialOption,
+    PartSizeOption,
+    ProgressForm,
+    ProgressOption,
+    QuietOption,
+    ResumeOption,
+    StrictOption,
+    ThumbnailsOption,
+    TimeLimitOption,
+    UpdateOption,
+    WorkersOption,
+)
+from mien.cli.options import AllowUrlsOption, DetectorOption, ModelOption
 from mien.errors import SourceError
-from mien.render.text import counted
+from mien.text import printable
 
 
 class _RunByDefault(TyperGroup):
-    """``mien batch INPUT…`` is ``mien batch INPUT…``; an input called as a command is given as ``./status``."""
+    """``mien batch INPUT…`` is ``mien batch run INPUT…``; an input called as a command is given as ``./status``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in {*self.commands, "--help"}:
@@ -37,53 +59,33 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-#: Without a terminal a line of progress at least this often, in seconds.
-_LINE_EVERY_S = 15.0
+#: Without a terminal a line of progress this often, in seconds; a line of JSON every second.
+_LINE_EVERY_S, _JSON_EVERY_S = 15.0, 1.0
 _DEFAULT = BatchSettings()
-
-
-class ProgressForm(StrEnum):
-    """How progress is shown on standard error."""
-
-    bar = "bar"
-    json = "json"
-    none = "none"
-
-
-class EngineName(StrEnum):
-    """What a job runs on."""
-
-    local = "local"
-    ray = "ray"
 
 
 @app.command("run")
 def run_job(
-    inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT…", help="Folder, pattern, file, list, archive, table, address.")
-    ],
+    inputs: InputsArgument,
     *,
-    out: Annotated[Path, typer.Option(help="The job's folder.")],
-    engine: Annotated[
-        EngineName, typer.Option(help="This machine, or a Ray cluster (mien[scale]).")
-    ] = EngineName.local,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the job in --out.")] = False,
-    update: Annotated[bool, typer.Option("--update", help="Read what is new in the input, drop what is gone.")] = False,
+    out: OutOption,
+    engine: EngineOption = EngineName.local,
+    resume: ResumeOption = False,
+    update: UpdateOption = False,
     model: ModelOption = _DEFAULT.model,
-    detector: DetectorOption = DEFAULT_DETECTOR,
-    min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Below this probability no expression is named.")
-    ] = 0.0,
-    fps: Annotated[float, typer.Option(help="Frames of a video that are read in a second.")] = _DEFAULT.fps,
-    column: Annotated[str | None, typer.Option(help="Column of a table that holds paths or pictures.")] = None,
-    part_size: Annotated[int, typer.Option(help="Pictures of one part file.")] = _DEFAULT.part_size,
-    crops: Annotated[bool, typer.Option("--crops", help="Keep the faces as they were cropped.")] = False,
-    thumbnails: Annotated[bool, typer.Option("--thumbnails", help="Keep small copies of the pictures.")] = False,
-    workers: Annotated[int, typer.Option(help="Processes; 0 is one for each core.")] = 0,
-    time_limit: Annotated[float, typer.Option(help="Seconds after which a picture is given up.")] = _DEFAULT.time_s,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit code 5 where a picture failed.")] = False,
-    progress: Annotated[ProgressForm, typer.Option(help="How progress is shown on standard error.")] = ProgressForm.bar,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+    detector: DetectorOption = _DEFAULT.detector,
+    min_confidence: MinConfidenceOption = _DEFAULT.min_confidence,
+    fps: FpsOption = _DEFAULT.fps,
+    column: ColumnOption = None,
+    allow_urls: AllowUrlsOption = False,
+    part_size: PartSizeOption = _DEFAULT.part_size,
+    crops: CropsOption = False,
+    thumbnails: ThumbnailsOption = False,
+    workers: WorkersOption = _DEFAULT.workers,
+    time_limit: TimeLimitOption = _DEFAULT.time_s,
+    strict: StrictOption = False,
+    progress: ProgressOption = ProgressForm.bar,
+    quiet: QuietOption = False,
 ) -> None:
     """Read all pictures and videos of INPUT into Parquet files in the folder --out.
 
@@ -104,37 +106,23 @@ def run_job(
         min_confidence=min_confidence,
         fps=fps,
         column=column,
+        allow_urls=allow_urls,
         part_size=part_size,
         crops=crops,
         thumbnails=thumbnails,
         workers=workers,
         time_s=time_limit,
     )
-    with _shown(ProgressForm.none if quiet else progress) as show:
-        done = run(
-            inputs,
-            out,
-            settings=settings,
-            engine=engine.value,
-            resume=resume,
-            update=update,
-            progress=show,
-            note=lambda line: print(f"mien: {line}", file=sys.stderr),
-        )
-    print(
-        f"{counted(done.pictures, 'picture')}, {counted(done.faces, 'face')}, {done.without_face} without a face, "
-        f"{done.failed} failed; wrote {out}",
-        file=sys.stderr,
-    )
+    form = ProgressForm.none if quiet else progress
+    done = _run(inputs, out, settings, engine, resume=resume, update=update, form=form)
+    if not quiet:
+        print(_summary(done, out), file=sys.stderr)
     if strict and done.failed:
         raise typer.Exit(SourceError.exit_code)
 
 
 @app.command("status")
-def show_status(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The job's folder.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-) -> None:
+def show_status(folder: JobArgument, as_json: JsonOption = False) -> None:
     """Show how far a job is.
 
     Examples:
@@ -146,17 +134,12 @@ def show_status(
         return
     print(
         f"{found.pictures:,} of {found.entries:,} pictures ({found.parts_done:,} of {found.parts:,} parts), "
-        f"{counted(found.faces, 'face')}, {found.without_face:,} without a face, {found.failed:,} failed"
+        f"{_faces(found.faces)}, {found.without_face:,} without a face, {found.failed:,} failed"
     )
 
 
 @app.command("merge")
-def merge_job(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The job's folder.")],
-    *,
-    out: Annotated[Path, typer.Option(help="A .parquet or .csv file.")],
-    partial: Annotated[bool, typer.Option("--partial", help="Merge what is there of a job that is not done.")] = False,
-) -> None:
+def merge_job(folder: JobArgument, *, out: MergedOption, partial: PartialOption = False) -> None:
     """Write the rows of a job into one file.
 
     Examples:
@@ -165,7 +148,40 @@ def merge_job(
         mien batch merge job --out faces.csv
     """
     rows = merge(folder, out, partial=partial)
-    print(f"{counted(rows, 'row')}; wrote {out}", file=sys.stderr)
+    print(f"{rows:,} row{'' if rows == 1 else 's'}; wrote {printable(str(out))}", file=sys.stderr)
+
+
+def _run(
+    inputs: list[str],
+    out: Path,
+    settings: BatchSettings,
+    engine: EngineName,
+    *,
+    resume: bool,
+    update: bool,
+    form: ProgressForm,
+) -> BatchStatus:
+    def note(line: str) -> None:
+        print(f"mien: {line}", file=sys.stderr)
+
+    with _shown(form) as show:
+        return run(
+            inputs, out, settings=settings, engine=engine.value, resume=resume, update=update, progress=show, note=note
+        )
+
+
+def _summary(done: BatchStatus, out: Path) -> str:
+    """``41 pictures, 62 faces, 1 without a face, 4 failed (2 ImageSizeError, …), 18.2 pictures/s; wrote job``."""
+    record = json.loads((out / SUMMARY).read_text(encoding="utf-8"))
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in record["failures"].items())
+    speed = (
+        f", {record['pictures_per_s']:,.1f} pictures/s" if record["pictures_per_s"] else ", nothing was left to read"
+    )
+    pictures = f"{done.pictures:,} picture{'' if done.pictures == 1 else 's'}, {_faces(done.faces)}"
+    return (
+        f"{pictures}, {done.without_face:,} without a face, {done.failed:,} failed{f' ({reasons})' if reasons else ''}"
+        f"{speed}; wrote {printable(str(out))} (see {PAGE})"
+    )
 
 
 @contextmanager
@@ -174,32 +190,51 @@ def _shown(form: ProgressForm) -> Iterator[Callable[[BatchProgress], None]]:
     if form is ProgressForm.none:
         yield lambda _: None
     elif form is ProgressForm.json:
-        yield lambda at: print(json.dumps(_record(at)), file=sys.stderr, flush=True)
+        yield _Lines(_JSON_EVERY_S, lambda at: json.dumps(_record(at)))
     elif not sys.stderr.isatty():
-        yield _Lines()
+        yield _Lines(_LINE_EVERY_S, _long_line)
     else:
         columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("Reading", total=None)
+            task = bar.add_task("Listing the input", total=None)
             yield lambda at: bar.update(task, total=at.entries, completed=at.pictures, description=_line(at))
 
 
 class _Lines:
-    """A line now and then, for logs."""
+    """A line now and then, for logs and other programs; the first and the last always."""
 
-    def __init__(self) -> None:
-        self._last = time.monotonic()
+    def __init__(self, every_s: float, text: Callable[[BatchProgress], str]) -> None:
+        self._every_s, self._text, self._last = every_s, text, -every_s
 
     def __call__(self, at: BatchProgress) -> None:
-        if time.monotonic() - self._last >= _LINE_EVERY_S:
+        if time.monotonic() - self._last >= self._every_s or at.pictures == at.entries:
             self._last = time.monotonic()
-            left = "" if at.seconds_left is None else f", {at.seconds_left:,.0f} s left"
-            print(f"{_line(at)}{left}", file=sys.stderr, flush=True)
+            print(self._text(at), file=sys.stderr, flush=True)
 
 
 def _line(at: BatchProgress) -> str:
-    rate = f"{at.pictures_per_s:.1f} pictures/s"
-    return f"{at.pictures:,} of {at.entries:,} pictures, {at.faces:,} faces, {at.failed:,} failed, {rate}"
+    rates = f"{at.pictures_per_s:,.1f} pictures/s, {at.faces_per_s:,.1f} faces/s"
+    return f"{at.pictures:,} of {at.entries:,} pictures, {_faces(at.faces)}, {at.failed:,} failed, {rates}"
+
+
+def _long_line(at: BatchProgress) -> str:
+    left = "" if at.seconds_left is None else f", {_time(at.seconds_left)} left"
+    return f"{_line(at)}{left}"
+
+
+def _faces(count: int) -> str:
+    return f"{count:,} face{'' if count == 1 else 's'}"
+
+
+def _time(seconds: float) -> str:
+    """``2:05`` minutes and seconds, ``3:02:05`` with hours, which may be many.
+
+    Examples:
+        >>> _time(125.4), _time(100_000)
+        ('2:05', '27:46:40')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"
 
 
 def _record(at: BatchProgress) -> dict[str, float | None]:
@@ -209,5 +244,6 @@ def _record(at: BatchProgress) -> dict[str, float | None]:
         "faces": at.faces,
         "failed": at.failed,
         "pictures_per_s": round(at.pictures_per_s, 2),
+        "faces_per_s": round(at.faces_per_s, 2),
         "seconds_left": None if at.seconds_left is None else round(at.seconds_left, 1),
     }

@@ -45,6 +45,9 @@ PriorOption = Annotated[
 DecisionOption = Annotated[
     Decision, typer.Option(help="Name expressions by the model's decision rule, or the most probable one.")
 ]
+AllowUrlsOption = Annotated[
+    bool, typer.Option("--allow-urls", help="Fetch pictures at https addresses; never from a private network.")
+]
 MaxPixelsOption = Annotated[
     int, typer.Option(min=1, metavar="N", help="Refuse pictures and frames with more pixels, before they are decoded.")
 ]
@@ -67,13 +70,18 @@ class ReadingOptions:
     device: DeviceOption = "auto"
 
     def load(
-        self, *, threads: int | None = None, min_confidence: float = 0.0, max_pixels: int = MAX_PIXELS
+        self,
+        *,
+        threads: int | None = None,
+        min_confidence: float = 0.0,
+        max_pixels: int = MAX_PIXELS,
+        allow_urls: bool = False,
     ) -> "ExpressionPipeline":
         """The pipeline with these options and those of the command."""
         from mien.recognition.pipeline import load  # --help needs no network
 
         own = {field.name: getattr(self, field.name) for field in fields(self)}
-        return load(**own, threads=threads, min_confidence=min_confidence, max_pixels=max_pixels)
+        return load(**own, threads=threads, min_confidence=min_confidence, max_pixels=max_pixels, allow_urls=allow_urls)
 
 
 def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:

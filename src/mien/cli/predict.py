@@ -14,7 +14,7 @@ import typer
 
 from mien.cli.drawings import Drawings
 from mien.cli.formats import Format, Outcome, choose_format, chunks
-from mien.cli.options import MaxPixelsOption, ReadingOptions, with_reading_options
+from mien.cli.options import AllowUrlsOption, MaxPixelsOption, ReadingOptions, with_reading_options
 from mien.cli.sources import STDIN, Item, NamedSource, expand, is_single
 from mien.errors import ConfigError, SourceError
 from mien.expressions import USE_NOTICE
@@ -57,6 +57,7 @@ def predict(
     save: Annotated[Path | None, typer.Option(help="Write the pictures with boxes and bars into this folder.")] = None,
     reading: ReadingOptions,
     max_pixels: MaxPixelsOption = MAX_PIXELS,
+    allow_urls: AllowUrlsOption = False,
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Name no expression whose probability is below this.")
     ] = 0.0,
@@ -68,7 +69,7 @@ def predict(
     form = choose_format(format, out)
     if excel_safe and form != "csv":
         raise ConfigError(f"--excel-safe is for CSV, and this writes {form}", hint="add --format csv")
-    pipeline = reading.load(min_confidence=min_confidence, max_pixels=max_pixels)
+    pipeline = reading.load(min_confidence=min_confidence, max_pixels=max_pixels, allow_urls=allow_urls)
     single = is_single(sources)
     tally = _Tally()
     left_out = LeftOut()

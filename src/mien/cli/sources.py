@@ -6,14 +6,13 @@ It does not open pictures.
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from glob import glob, has_magic
+from glob import has_magic
 from io import BytesIO
-from itertools import takewhile
 from pathlib import Path
 
 from mien.errors import SourceError
 from mien.imaging import ImageSource, readable_path
-from mien.imaging.folders import LeftOut, is_junk, search_folder
+from mien.imaging.folders import LeftOut, match_pattern, search_folder
 from mien.recognition.results import FailedImage
 
 #: Names standard input among the sources, and is its name in results.
@@ -56,35 +55,12 @@ def expand(names: Sequence[str], left_out: LeftOut, *, leave_out: Path | None = 
         if path.is_dir():
             files = list(search_folder(path, left_out, without=leave_out))
         elif has_magic(name) and not path.exists():
-            files = _matching(path, leave_out)
+            files = match_pattern(path, without=leave_out)
         else:
             files = [path]
         yield from (NamedSource(readable_path(file), file) for file in sorted(files))
         if not files:
             yield FailedImage(name, SourceError(f"{name}: no pictures found"))
-
-
-def _matching(pattern: Path, results: Path | None) -> list[Path]:
-    """The files that match, but those in the folder of results and below wildcards what other systems leave.
-
-    A wildcard matches hidden names only where the pattern names the dot; those are then wanted.
-    """
-    fixed = _fixed_part(pattern)
-    found = [Path(file) for file in glob(str(pattern), recursive=True)]  # noqa: PTH207 - ** too
-    files = [file for file in found if file.is_file() and not any(map(_is_visible_junk, file.relative_to(fixed).parts))]
-    whole = fixed.resolve()
-    if results is None or (inside := results.resolve()) in {whole, *whole.parents}:
-        return files
-    return [file for file in files if inside not in file.resolve().parents]
-
-
-def _is_visible_junk(part: str) -> bool:
-    return is_junk(part) and not part.startswith(".")
-
-
-def _fixed_part(pattern: Path) -> Path:
-    """The folder that a pattern searches: its parts before the first with a wildcard."""
-    return Path(*takewhile(lambda part: not has_magic(part), pattern.parts))
 
 
 class _Stdin(BytesIO):

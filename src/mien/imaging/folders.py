@@ -8,6 +8,8 @@ It reads the first bytes of files whose ending does not say what they are; no pi
 import os
 from collections import Counter
 from collections.abc import Iterator
+from glob import glob, has_magic
+from itertools import takewhile
 from pathlib import Path
 
 from mien.imaging.formats import IMAGE_SUFFIXES, is_certain
@@ -86,6 +88,35 @@ def search_folder(
         for name in sorted(files):
             if not is_junk(name) and is_wanted(Path(folder, name), left_out, also):
                 yield Path(folder, name)
+
+
+def match_pattern(pattern: Path, *, without: Path | None = None) -> list[Path]:
+    """The files that match, sorted, without what other systems leave below the first wildcard.
+
+    A wildcard matches hidden names only where the pattern names the dot; those are then wanted.
+
+    Args:
+        pattern: A path with wildcards; ``**`` stands for any number of folders.
+        without: A folder of results, whose files are left out unless the pattern begins in it.
+    """
+    fixed = fixed_part(pattern)
+    found = [Path(file) for file in glob(str(pattern), recursive=True)]  # noqa: PTH207 - ** too
+    files = sorted(
+        file for file in found if file.is_file() and not any(map(_is_visible_junk, file.relative_to(fixed).parts))
+    )
+    whole = fixed.resolve()
+    if without is None or (results := without.resolve()) in {whole, *whole.parents}:
+        return files
+    return [file for file in files if results not in file.resolve().parents]
+
+
+def fixed_part(pattern: Path) -> Path:
+    """The folder that a pattern searches: its parts before the first with a wildcard."""
+    return Path(*takewhile(lambda part: not has_magic(part), pattern.parts))
+
+
+def _is_visible_junk(part: str) -> bool:
+    return is_junk(part) and not part.startswith(".")
 
 
 def is_wanted(file: Path, left_out: LeftOut, also: frozenset[str] = frozenset()) -> bool:

@@ -35,7 +35,7 @@ from mien.text import printable
 ImageSource = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | npt.NDArray[Any]
 
 #: What a stream that cannot be wound back may hold: it has to be kept in memory.
-_MAX_STREAM_BYTES = 2**30
+_MAX_STREAM_BYTES, _STREAM_BLOCK = 2**30, 2**20
 #: Messages quote names of nothing that exists up to this length: they may be the content itself, sent by mistake.
 _LONGEST_QUOTE = 80
 
@@ -46,6 +46,7 @@ def load_image(
     color: ColorOrder = "rgb",
     max_pixels: int = MAX_PIXELS,
     formats: tuple[str, ...] | None = None,
+    allow_urls: bool = False,
 ) -> ByteArray:
     """The picture as RGB uint8 of shape (height, width, 3), upright, with square pixels.
 
@@ -57,10 +58,12 @@ def load_image(
         max_pixels: Pictures with more pixels are refused unread.
         formats: Pillow's names of the formats that files may have, as the content says; None allows
             :data:`mien.imaging.formats.FORMATS`.
+        allow_urls: Fetch ``https://`` addresses, up to 64 MiB within 20 seconds, from public addresses alone.
 
     Raises:
         SourceError: The file is not there or may not be read.
         ConfigError: ``color`` or a format is unknown.
+        LimitError: What an address gives is too long; :class:`OverdueError` where it takes too long.
         ImageDecodeError: The content is no readable picture; :class:`ImageFormatError` where its format is not known or
             allowed, :class:`ImageSizeError` where it has too many pixels or parts.
     """
@@ -71,6 +74,10 @@ def load_image(
     if isinstance(source, bytes | bytearray | memoryview):
         return _from_stream(BytesIO(source), max_pixels, formats, "bytes")
     if isinstance(source, str | os.PathLike):
+        if allow_urls and "://" in os.fspath(source):
+            from mien.imaging.web import fetch  # noqa: PLC0415 - TLS takes time to load
+
+            return _from_stream(BytesIO(fetch(os.fspath(source))), max_pixels, formats, quoted(source))
         return _from_path(source, max_pixels, formats)
     if hasattr(source, "read"):
         name = str(getattr(source, "name", "file object"))
@@ -99,7 +106,9 @@ def quoted(source: str | os.PathLike[str]) -> str:
 def _from_path(source: str | os.PathLike[str], max_pixels: int, formats: tuple[str, ...] | None) -> ByteArray:
     name, hint = quoted(source), hint_for_name(os.fspath(source))
     if "://" in os.fspath(source):
-        raise SourceError(f"{name}: addresses are not fetched", hint="download it and give its path or bytes")
+        raise SourceError(
+            f"{name}: addresses are not fetched", hint="download it, or allow https: allow_urls=True (--allow-urls)"
+        )
     if hint is not None:
         raise SourceError(f"{name}: no path of a file", hint=hint)
     path = Path(source)
@@ -118,12 +127,23 @@ def _seekable(stream: BinaryIO, name: str) -> BinaryIO:
     """The stream, or its content in memory where it cannot be wound back, as of a pipe."""
     with translate_errors(lambda why: SourceError(f"{name}: cannot be read ({why})")):
         can_be_wound_back = hasattr(stream, "seekable") and stream.seekable()
-        content = stream.read(0 if can_be_wound_back else _MAX_STREAM_BYTES + 1)
+        content = stream.read(0 if can_be_wound_back else _STREAM_BLOCK)
     if not isinstance(content, bytes | bytearray):
         raise ImageDecodeError(f"{name}: gives {type(content).__name__}, expected bytes", hint="open it in binary mode")
+    if not can_be_wound_back:
+        content = _whole(stream, content, name)
     if len(content) > _MAX_STREAM_BYTES:
         raise ImageSizeError(f"{name}: more than {_MAX_STREAM_BYTES:,} bytes")
     return stream if can_be_wound_back else BytesIO(content)
+
+
+def _whole(stream: BinaryIO, start: bytes, name: str) -> bytes:
+    """All of a stream that cannot be wound back; read(n) would reserve n bytes at once, however few there are."""
+    content = bytearray(start)
+    with translate_errors(lambda why: SourceError(f"{name}: cannot be read ({why})")):
+        while len(content) <= _MAX_STREAM_BYTES and (block := stream.read(_STREAM_BLOCK)):
+            content += block
+    return bytes(content)
 
 
 def _from_stream(stream: BinaryIO, max_pixels: int, formats: tuple[str, ...] | None, name: str) -> ByteArray:

@@ -20,7 +20,7 @@ from mien.decision import Decision
 from mien.detection.base import Detector, FaceDetection
 from mien.detection.registry import DEFAULT_DETECTOR, build_detector
 from mien.detection.settings import SearchMode, SearchSettings
-from mien.errors import ConfigError, ImageDecodeError, SourceError
+from mien.errors import ConfigError, ImageDecodeError, LimitError, OverdueError, SourceError
 from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
 from mien.imaging import MAX_PIXELS, ColorOrder, ImageSource, describe_source, load_image
 from mien.metadata import PERCEIVED, LabelConvention
@@ -50,13 +50,14 @@ class ExpressionPipeline:
         *,
         min_confidence: float = 0.0,
         max_pixels: int = MAX_PIXELS,
+        allow_urls: bool = False,
     ) -> None:
         if not 0 <= min_confidence <= 1:
             raise ConfigError(f"min_confidence is {min_confidence}, expected a probability in [0, 1]")
         if max_pixels < 1:
             raise ConfigError(f"max_pixels is {max_pixels}, expected at least 1")
         self.detector, self.recognizer = detector, recognizer
-        self.min_confidence, self.max_pixels = min_confidence, max_pixels
+        self.min_confidence, self.max_pixels, self.allow_urls = min_confidence, max_pixels, allow_urls
         # a model file may bring a frame for a detector that this version does not know
         self._frame = recognizer.metadata.frames.get(detector.name) or DEFAULT_FRAMES.get(detector.name, WHOLE_FRAME)
 
@@ -69,7 +70,11 @@ class ExpressionPipeline:
         """
         recognizer = self.recognizer.with_options(options)
         return ExpressionPipeline(
-            self.detector, recognizer, min_confidence=self.min_confidence, max_pixels=self.max_pixels
+            self.detector,
+            recognizer,
+            min_confidence=self.min_confidence,
+            max_pixels=self.max_pixels,
+            allow_urls=self.allow_urls,
         )
 
     @overload
@@ -101,7 +106,7 @@ class ExpressionPipeline:
             SourceError: A file does not exist or may not be read.
             ImageDecodeError: The picture cannot be read.
         """
-        image = load_image(source, color=color, max_pixels=self.max_pixels)
+        image = self._load(source, color)
         return self._read_faces([(describe_source(source), image)], [tuple(faces)])[0]
 
     def stream(self, sources: Iterable[ImageSource]) -> Iterator[ImageResult | FailedImage]:
@@ -111,7 +116,7 @@ class ExpressionPipeline:
         """
         held: list[tuple[str | None, ByteArray | FailedImage]] = []
         for source in sources:
-            held.append((describe_source(source), _load_or_fail(source, self.max_pixels)))
+            held.append((describe_source(source), self._load_or_fail(source)))
             pixels = sum(item.shape[0] * item.shape[1] for _, item in held if isinstance(item, np.ndarray))
             if len(held) == PICTURES_AT_A_TIME or pixels >= PIXELS_AT_A_TIME:
                 yield from self._read_and_let_go(held)
@@ -129,9 +134,16 @@ class ExpressionPipeline:
             yield failure or results.pop()
 
     def _read_together(self, sources: Sequence[ImageSource], color: ColorOrder) -> list[ImageResult]:
-        return self._read_pictures(
-            [(describe_source(s), load_image(s, color=color, max_pixels=self.max_pixels)) for s in sources]
-        )
+        return self._read_pictures([(describe_source(s), self._load(s, color)) for s in sources])
+
+    def _load(self, source: ImageSource, color: ColorOrder) -> ByteArray:
+        return load_image(source, color=color, max_pixels=self.max_pixels, allow_urls=self.allow_urls)
+
+    def _load_or_fail(self, source: ImageSource) -> ByteArray | FailedImage:
+        try:
+            return self._load(source, "rgb")
+        except (SourceError, ImageDecodeError, LimitError, OverdueError) as err:
+            return FailedImage(describe_source(source), err)
 
     def _read_pictures(self, pictures: Sequence[tuple[str | None, ByteArray]]) -> list[ImageResult]:
         """Detect all faces, then read them together; (source, image) pairs become results in the same order."""
@@ -193,6 +205,7 @@ def load(  # noqa: PLR0913 - all but the first two are keywords
     decision: Decision = "rule",
     max_pixels: int = MAX_PIXELS,
     device: Device = "auto",
+    allow_urls: bool = False,
 ) -> ExpressionPipeline:
     """A pipeline of a shipped model or a file, and a detector by name.
 
@@ -215,6 +228,7 @@ def load(  # noqa: PLR0913 - all but the first two are keywords
         max_pixels: Pictures with more pixels are refused before they are decoded.
         device: Of both networks: ``auto`` (a graphics card if onnxruntime supports one, otherwise the processor),
             ``cpu``, ``cuda``, ``coreml``, ``directml`` or ``openvino``.
+        allow_urls: Fetch pictures at ``https://`` addresses, see :func:`mien.load_image`.
 
     Raises:
         ConfigError: A number is out of range, the detector file is missing or not supported, the device does not exist,
@@ -235,16 +249,11 @@ def load(  # noqa: PLR0913 - all but the first two are keywords
             named, threads=threads, labels=labels, prior=prior, decision=decision, device=device
         )
         found_by = finder.result()
-    return ExpressionPipeline(found_by, recognizer, min_confidence=min_confidence, max_pixels=max_pixels)
+    return ExpressionPipeline(
+        found_by, recognizer, min_confidence=min_confidence, max_pixels=max_pixels, allow_urls=allow_urls
+    )
 
 
 def _parts(sources: Iterable[ImageSource]) -> Iterator[list[ImageSource]]:
     waiting = iter(sources)
     return iter(lambda: list(islice(waiting, PICTURES_AT_A_TIME)), [])
-
-
-def _load_or_fail(source: ImageSource, max_pixels: int) -> ByteArray | FailedImage:
-    try:
-        return load_image(source, max_pixels=max_pixels)
-    except (SourceError, ImageDecodeError) as err:
-        return FailedImage(describe_source(source), err)

@@ -31,6 +31,13 @@ Admission = Callable[[int], None]
 _CHILD = "from mien.runtime.worker_process import main; main()"
 #: A worker that does not start within this time is ended.
 _START_S = 60.0
+#: :meth:`WorkerPool.map` takes so many items for each worker ahead, as long as they have few bytes.
+_AHEAD, _AHEAD_BYTES = 32, 2**26
+
+
+def usable_cores() -> int:
+    """The cores that this process may use, which in a container may be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class WorkerPool(Generic[Item, Result]):
@@ -61,7 +68,7 @@ class WorkerPool(Generic[Item, Result]):
         held_bytes: int = 2**28,
     ) -> None:
         order = Order(function, time_s, memory_bytes)
-        self._held_bytes, self._window = held_bytes, 2 * workers
+        self._held_bytes, self._soon, self._later = held_bytes, 2 * workers, _AHEAD * workers
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._workers = [_Worker(pickle.dumps(order), time_s, memory_bytes) for _ in range(workers)]
         self._threads = [Thread(target=_serve, args=(w, self._queue), daemon=True) for w in self._workers]
@@ -78,23 +85,24 @@ class WorkerPool(Generic[Item, Result]):
             LimitError: It took more than ``memory_bytes``.
             WorkerError: The worker crashed, or the function failed in another way.
         """
-        return self._enqueue(item, lambda _: None)
+        return self._enqueue(item, lambda _: None).future
 
     def map(self, items: Iterable[Item]) -> Iterator[Result | MienError]:
         """The outcomes of all items in order, errors in their places; items are taken as they are needed."""
-        turns, waiting = Turns(self._held_bytes), deque["Future[Result]"]()
+        turns, waiting = Turns(self._held_bytes), deque[_Job]()
         self._open_turns.add(turns)  # a map that is never finished must not keep the pool from closing
         try:
             for index, item in enumerate(items):
                 waiting.append(self._enqueue(item, partial(turns.admit, index)))
-                if len(waiting) > self._window:
-                    yield _outcome(waiting[0], turns)
+                # while whoever takes the outcomes is busy, workers go on with what was taken ahead
+                while len(waiting) > self._soon and (len(waiting) > self._later or _size(waiting) > _AHEAD_BYTES):
+                    yield _outcome(waiting[0].future, turns)
                     waiting.popleft()
             while waiting:
-                yield _outcome(waiting[0], turns)
+                yield _outcome(waiting[0].future, turns)
                 waiting.popleft()
         finally:
-            for future in waiting:
+            for _, future, _ in waiting:
                 future.cancel()
             turns.close()
             self._open_turns.discard(turns)
@@ -111,18 +119,22 @@ class WorkerPool(Generic[Item, Result]):
     def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
         self.close()
 
-    def _enqueue(self, item: Item, admit: Admission) -> "Future[Result]":
+    def _enqueue(self, item: Item, admit: Admission) -> "_Job":
         if not self._finalizer.alive:
             raise WorkerError("the pool of workers is closed")
-        future: Future[Result] = Future()
-        self._queue.put(_Job(pickle.dumps(item), future, admit))
-        return future
+        job = _Job(pickle.dumps(item), Future(), admit)
+        self._queue.put(job)
+        return job
 
 
 class _Job(NamedTuple):
     payload: bytes
     future: "Future[Any]"
     admit: Admission
+
+
+def _size(jobs: "deque[_Job]") -> int:
+    return sum(len(job.payload) for job in jobs)
 
 
 class _Worker:
