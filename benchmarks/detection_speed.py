@@ -47,8 +47,8 @@ def main() -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    one_look: Detector = BlazeFace(threads=1)
-    detectors = {"one look": one_look}
+    single_pass: Detector = BlazeFace(threads=1)  # the network alone, without the multiscale search
+    detectors = {"single pass": single_pass}
     detectors |= {name: build_detector(name, threads=1) for name in ("centerface", "blazeface", "haar")}
     for name, image in pictures().items():
         times = {key: median_ms(detector, image) for key, detector in detectors.items()}

@@ -1,11 +1,11 @@
 """Speed and memory of reading videos: python benchmarks/video_speed.py [speed] [stages] [memory] [--model FILE].
 
-``speed``: frames a second of 720p videos with 1, 4 and 16 faces, from the file to the last result, against the plain
-loop (the Haar cascade on every frame, one call of the same network for each face) in turns in the same run; in time of
-the clock and in time of the processor, which a busy machine changes little. ``stages``: where the time goes, the drawn
-video included. ``memory``: the peak of ``mien video`` with table and drawn video on a minute and on an hour.
+``speed``: frames per second of 720p videos with 1, 4 and 16 faces, from the file to the last result, against the plain
+loop (the Haar cascade on every frame, one call of the same network for each face), alternating in the same run; in wall
+time and in processor time, which a busy machine changes little. ``stages``: time of each stage, with the annotated
+video. ``memory``: the peak of ``mien video`` with table and annotated video on a minute and on an hour.
 
-The videos are made of scikit-image's public-domain portrait; heads drift, as people before a camera do.
+The videos are made from scikit-image's public-domain portrait; heads drift, as people before a camera do.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from mien.video.sources.files import VideoFile
 
 Picture = npt.NDArray[np.uint8]
 HD = (1280, 720)
-#: Side of a head in pixels by number of heads; a face takes half of it.
+#: Side of a head in pixels by number of heads; the face takes half of it.
 HEADS = {1: 520, 4: 330, 16: 175}
 ROUNDS = 3
 FRAMES, PLAIN_FRAMES = 150, 25
@@ -76,7 +76,7 @@ def write(path: Path, pictures: Iterator[Picture], fps: int) -> Path:
 
 
 def plain_loop(path: Path, pipeline: ExpressionPipeline, frames: int) -> tuple[int, int]:
-    """What one writes first; (frames, faces)."""
+    """The loop that one would write first; returns (frames, faces)."""
     count = faces = 0
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
@@ -96,7 +96,7 @@ def ours(path: Path, pipeline: ExpressionPipeline) -> tuple[int, int]:
 
 
 def rates(work: Callable[[], tuple[int, int]]) -> tuple[float, float, float]:
-    """Frames a second of the clock, of the processor, and faces a frame."""
+    """Frames per second of wall time and of processor time, and faces per frame."""
     clock, processor = perf_counter(), process_time()
     frames, faces = work()
     return frames / (perf_counter() - clock), frames / (process_time() - processor), faces / frames
@@ -105,14 +105,15 @@ def rates(work: Callable[[], tuple[int, int]]) -> tuple[float, float, float]:
 def speed(folder: Path, model: str) -> None:
     import cv2
 
-    cv2.setNumThreads(1)
+    cv2.setNumThreads(1)  # one thread on both sides
     reading = load(model, threads=1)
     plain = ExpressionPipeline(build_detector("haar"), reading.recognizer)
     print(
-        "720p | faces found a frame | frames/s | frames/s of processor time | plain loop | ratio | ratio by processor"
+        "720p | faces found per frame | frames/s | frames/s of processor time | plain loop | ratio | ratio by processor"
     )
     for count, side in HEADS.items():
         path = write(folder / f"{count}.mp4", (crowd(count, n, HD, side) for n in range(FRAMES)), 30)
+        # Alternating, so that a busy phase of the machine hits both.
         turns = [
             (rates(lambda: ours(path, reading)), rates(lambda: plain_loop(path, plain, PLAIN_FRAMES)))  # noqa: B023
             for _ in range(ROUNDS)
@@ -128,9 +129,9 @@ def stages(folder: Path, model: str) -> None:
     for count, side in HEADS.items():
         path = write(folder / f"{count}.mp4", (crowd(count, n, HD, side) for n in range(FRAMES)), 30)
         analyzer = FrameAnalyzer(load(model, threads=1), VideoSettings())
-        outputs = VideoOutputs(folder / "t.csv", folder / "drawn.mp4")
+        outputs = VideoOutputs(folder / "t.csv", folder / "annotated.mp4")
         clock, processor, _ = rates(lambda: (record_video(VideoFile(path), analyzer, outputs).frames, 0))  # noqa: B023
-        print(f"{count} faces, with table and drawn video: {clock:.1f} frames/s, {processor:.1f} of processor time")
+        print(f"{count} faces, with table and annotated video: {clock:.1f} frames/s, {processor:.1f} of processor time")
         print("\n".join(f"  {line}" for line in analyzer.clock.lines(FRAMES)))
 
 
@@ -141,6 +142,7 @@ def memory(folder: Path, model: str) -> None:
         pictures = (crowd(1, n, size, 170) for n in range(seconds * fps))
         path = write(folder / f"{seconds}.mp4", pictures, fps)
         command = ["video", str(path), "--out", str(folder / "t.parquet"), "--save", str(folder / "d.mp4"), "--quiet"]
+        # A process of its own, whose peak is that of this command alone.
         code = f"""
 import resource
 from mien.cli.app import app

@@ -251,6 +251,6 @@ def _as_checkpoint_error(table: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, csv.Error) as err:
-        if isinstance(err, CheckpointError):  # it says more than "damaged"
+        if isinstance(err, CheckpointError):  # it is more precise than "damaged"
             raise
         raise CheckpointError(f"{table}: damaged ({err})", hint=START_AGAIN) from err

@@ -29,7 +29,7 @@ class LimitedDetector(DetectorWrapper[Detector]):
 
 
 class LimitedFollower(LimitedDetector):
-    """The same limit around a detector that is faster in videos, where earlier frames tell where faces are expected."""
+    """The same limit around a detector that is faster in videos, as it uses the faces of earlier frames."""
 
     def __init__(self, detector: FollowingDetector, max_faces: int) -> None:
         super().__init__(detector, max_faces)

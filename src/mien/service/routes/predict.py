@@ -59,7 +59,7 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     413: {"model": ProblemSchema, "description": "Too many bytes, pictures, pixels or faces"},
     415: {"model": ProblemSchema, "description": "The content is not a picture in a known format"},
     422: {"model": ProblemSchema, "description": "A damaged picture, or a wrong parameter"},
-    429: {"model": ProblemSchema, "description": "Too many requests at a time; Retry-After says when to try again"},
+    429: {"model": ProblemSchema, "description": "Too many requests at a time; try again after Retry-After"},
     503: {"model": ProblemSchema, "description": "It took too long, or the server is shutting down"},
 }
 

@@ -6,7 +6,7 @@ const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
   return c;
 });
 
-const UTF8_NAMES = 0x0800, FIRST_DAY = 0x21; // 1 January 1980: when a crop was made says nothing
+const UTF8_NAMES = 0x0800, FIRST_DAY = 0x21; // 1 January 1980, the earliest date: crops have no meaningful time
 
 function crc32(bytes) {
   let c = 0xffffffff;

@@ -113,7 +113,7 @@ class TableFile:
             raise CheckpointError(f"{self.path}: not a table of such a run, its columns differ", hint=START_AGAIN)
         if self._frame_before(rows, keep) != self._last_frame:
             raise CheckpointError(
-                f"{self.path}: frame {self._last_frame} does not end at byte {keep}, as the progress file says",
+                f"{self.path}: frame {self._last_frame} does not end at byte {keep}, as the progress file states",
                 hint=START_AGAIN,
             )
 

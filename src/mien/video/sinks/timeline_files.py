@@ -19,7 +19,7 @@ class TimelineFiles:
         plot: The picture to write, or None.
         report: The HTML page to write, or None.
         title: What the report calls the video.
-        notes: What the report says about the reading; looked at when it is written, since warnings come until the end.
+        notes: What the report says about the reading; read when it is written, since warnings come until the end.
     """
 
     name = "write timeline"

@@ -1,4 +1,4 @@
-"""When the detector runs: often while the picture changes, seldom while motion alone tells where the faces are.
+"""When the detector runs: often while the picture changes, rarely while motion alone predicts where the faces are.
 
 It sees a frame as a thumbnail and never a face.
 """
