@@ -18,6 +18,7 @@ class Drawings:
     """
 
     def __init__(self, folder: Path, read: set[Hashable]) -> None:
+        # By key, not by name: a link or other capitals may lead to the same file.
         there = {file_key(file) for file in folder.glob("*")}
         self._folder = folder
         self._used = read | there if read & there else set(read)

@@ -54,6 +54,7 @@ def chunks(
         excel_safe: In CSV, prefix text that a spreadsheet would run as a formula with an apostrophe.
     """
     if form == "json":
+        # One list is one value, so it cannot be written before the last picture is read.
         records = [rounded(outcome.to_dict()) for outcome in outcomes]
         yield json.dumps(records[0] if single else records, ensure_ascii=False, indent=2) + "\n"
     elif form == "csv":
@@ -95,6 +96,7 @@ def _table(outcome: Outcome) -> str:
     lines = [f"Found {counted(len(outcome.faces), 'face')} in {printable(outcome.source or '')}"]
     for number, face in enumerate(outcome.faces, start=1):
         x, y = (round(value) for value in face.detection.box.center)
+        # A decision rule may name another than the most probable, which then comes second.
         others = [pair for pair in face.probabilities.ranked() if pair[0] != face.choice]
         second, likelihood = others[0] if others else ("", 0.0)
         rest = f"then {second} {likelihood:.1%}"

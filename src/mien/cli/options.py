@@ -91,7 +91,7 @@ def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
     """
     names = {field.name for field in fields(ReadingOptions)}
 
-    @wraps(command)
+    @wraps(command)  # Typer takes name and help from it
     def called(**given: Any) -> None:
         reading = ReadingOptions(**{name: given.pop(name) for name in names & given.keys()})
         command(**given, reading=reading)

@@ -94,7 +94,7 @@ def video(
     with _Progress(opened.info, quiet=quiet) as progress:
         rows = [RowStream(sys.stdout)] if to_stdout else []  # not one of the outputs, which are files
         summary = record_video(opened, analyzer, outputs, resume=resume, listener=progress.step, sinks=rows)
-    if not to_stdout:
+    if not to_stdout:  # rows must be alone there, for the next program of a pipe
         name = source if "://" in source else readable_path(Path(source))
         print(summary_text(name, summary), end="")
     _report(summary, outputs.files, analyzer.clock if profile else None)
@@ -123,7 +123,7 @@ def _report(summary: VideoSummary, files: list[Path], clock: StageClock | None) 
         warn("--resume continues the table")
     read = f"{counted(summary.frames, 'frame')}, {counted(len(summary.tracks), 'face')}"
     print(f"{read}{written_text(files)}", file=sys.stderr)
-    if summary.stopped:
+    if summary.stopped:  # after all output, which an interrupted run has too
         raise typer.Exit(_INTERRUPTED)
 
 
@@ -133,7 +133,7 @@ class _Progress:
     def __init__(self, info: VideoInfo, *, quiet: bool) -> None:
         columns = (TextColumn("Reading video"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn())
         self._bars = Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet)
-        self._total_s = info.duration_s
+        self._total_s = info.duration_s  # None, as for a stream, shows a bar that pulses
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:

@@ -69,7 +69,7 @@ def webcam(
     reading: ReadingOptions,
     quiet: Annotated[bool, typer.Option("--quiet", help="No display in the terminal.")] = False,
 ) -> None:
-    source = _open(camera)
+    source = _open(camera)  # before the networks: an absent camera is reported at once
     spare_source(source, save, jsonl)
     pipeline = reading.load(threads=threads)
     analyzer = FrameAnalyzer(pipeline, VideoSettings(smoothing_s=smoothing))
@@ -84,7 +84,7 @@ def webcam(
         rows = stack.enter_context(OpenSinks(written, source.info, pipeline.recognizer.labels, analyzer.clock))
         results = LiveReading(source, analyzer, listener=rows.write)
         if page is not None:
-            print(f"live picture: {page.address}", file=sys.stderr)
+            print(f"live picture: {page.address}", file=sys.stderr)  # where there is no browser, as over SSH
             webbrowser.open(page.address)
         display = None if quiet else stack.enter_context(Live(console=Console(stderr=True), transient=True))
         try:
@@ -122,7 +122,7 @@ def terminal_view(result: FrameResult, reading: LiveReading) -> Group:
 
 def _open(camera: str) -> VideoSource:
     """A camera by number or device; anything else is opened as a video and, if it is not live, played in real time."""
-    if camera.isdigit():
+    if camera.isdigit():  # a file of such a name is given as ./0
         return Camera(int(camera))
     video = open_video(camera)
     return video if video.info.live else PlayedLive(video)
@@ -130,7 +130,7 @@ def _open(camera: str) -> VideoSource:
 
 def _stream(stack: ExitStack, path: Path) -> TextIO:
     if path == Path("-"):
-        return sys.stdout
+        return sys.stdout  # not on the stack, which would close it
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return stack.enter_context(path.open("w", encoding="utf-8"))
