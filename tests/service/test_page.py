@@ -280,7 +280,7 @@ def test_the_camera_is_read_live_and_a_face_that_moves_is_followed(page: Browser
     assert page.one("#live-status").text == "Stopped."
 
 
-@pytest.mark.parametrize(("error", "words"), [("NotAllowedError", "refused"), ("NotFoundError", "No camera")])
+@pytest.mark.parametrize(("error", "words"), [("NotAllowedError", "denied"), ("NotFoundError", "No camera")])
 def test_a_camera_that_cannot_be_had_is_explained(page: Browser, error: str, words: str) -> None:
     page.driver.execute_script(
         f"navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', '{error}'))"

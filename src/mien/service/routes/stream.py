@@ -125,7 +125,7 @@ def _smoothing_of(text: str) -> float:
     # bool is a kind of int, and NaN passes no comparison.
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 60:
         hint = 'send each frame as a JPEG, or {"smoothing_s": 0.3}'
-        raise RequestError("expected the bytes of a picture or the setting smoothing_s, got other text", hint=hint)
+        raise RequestError("expected bytes of a picture or the setting smoothing_s, got other text", hint=hint)
     return float(seconds)
 
 
