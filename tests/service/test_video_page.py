@@ -140,7 +140,8 @@ def test_axe_finds_no_barrier_and_nothing_sticks_out(page: Browser, clip: Path, 
 
 
 def test_the_page_says_how_long_a_video_is_kept(page: Browser) -> None:
-    assert "its results, including the annotated video, are stored for 2 hours" in page.one(".private").text.replace("\u00a0", " ")
+    text = page.one(".private").text.replace("\u00a0", " ")
+    assert "its results, including the annotated video, are stored for 2 hours" in text
 
 
 def test_a_server_that_takes_no_videos_says_so(chromium: Browser, server: Server) -> None:
