@@ -118,7 +118,7 @@ def write_report(
 
 
 def _refuse_equal_names(names: Sequence[str]) -> None:
-    taken = [*names, _NAIVE]
+    taken = [*names, _NAIVE]  # models and the naive predictor write pictures into folders of their names
     if twice := {name for name in names if taken.count(name) > 1}:
         raise ConfigError(
             f"several models are called {', '.join(sorted(twice))}", hint="mien export --name gives a file its name"
@@ -185,6 +185,7 @@ class _Report:
     def add_data(self) -> None:
         """Counts, their plot, and faces of each expression."""
         self.page.heading("Data")
+        # the rule that keeps most images, so that the counts are of the whole data set
         counts = [count for count in count_protocols(self.dataset) if count.protocol == "votes"]
         rows = tuple(
             (count.split, f"{count.rows:,}", *(f"{n:,}" for n in count.per_class.values())) for count in counts
@@ -212,7 +213,7 @@ class _Report:
         training: dict[str, Any] = dict(metadata.training)
         if metadata.network is not None:
             self._add_network(summarize(metadata.network), metadata.name)
-        if "history" in training:
+        if "history" in training:  # exported from a run; files from elsewhere have none
             curves = self._picture(f"{metadata.name}_curves")
             save_plot(history_figure([EpochMetrics.from_dict(row) for row in training["history"]]), curves)
             self.page.pictures([(curves, f"Training of {metadata.name}")])
@@ -228,6 +229,7 @@ class _Report:
             table = capstone_table(naive, drawn)
             self.page.table(Table(f"{name}: {table.title}", table.header, table.rows))
         self.page.table(metrics_of_models(results))
+        # each model was judged by the same protocols in the same order: one tuple of results per protocol
         for of_protocol in zip(*results.values(), strict=True):
             board = leaderboard_table(dict(zip(results, of_protocol, strict=True)))
             if board is not None:
@@ -239,7 +241,7 @@ class _Report:
         self.page.words(f"Read by {pipeline.recognizer.metadata.name}, faces found by {pipeline.detector.name}.")
         results = pipeline.stream(self.options.photos)
         for number, (photo, result) in enumerate(zip(self.options.photos, results, strict=True), start=1):
-            if isinstance(result, FailedImage):
+            if isinstance(result, FailedImage):  # the page names it and goes on
                 self.page.words(f"{readable_path(Path(photo.name))}: cannot be read ({result.error})")
                 continue
             picture = self._picture(f"photo_{number}_{photo.stem}", ".jpg")

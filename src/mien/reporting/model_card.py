@@ -45,6 +45,7 @@ def model_card(
 
 def _front_matter(metadata: ModelMetadata, results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Each value as JSON, which is also YAML, so that no text of a model file can break out of its line."""
+    # the hub accepts SPDX identifiers of a fixed list, and "other" with a name
     license_id = _SPDX.get(metadata.license.split(";")[0].strip().lower(), "other")
     fields: dict[str, Any] = {"license": license_id}
     if license_id == "other":
@@ -78,7 +79,7 @@ def _entry(data_name: str, protocol: str, split: str, values: Mapping[str, float
     metrics = [
         {"type": kind, "value": significant(value), "name": name}
         for metric, (kind, name) in _HUB_METRICS.items()
-        if (value := values.get(metric)) is not None
+        if (value := values.get(metric)) is not None  # a protocol does not define all metrics
     ]
     identifier = data_name.lower().replace("+", "plus").replace(" ", "-")
     return {
@@ -119,7 +120,7 @@ def _body(metadata: ModelMetadata, results: Sequence[EvaluationResult], sha256: 
 
 
 def _training(metadata: ModelMetadata, sha256: str) -> Iterator[str]:
-    config = metadata.training.get("config", {})
+    config = metadata.training.get("config", {})  # empty for files that were not trained by mien
     rows = {
         "network": config.get("network", config.get("model")),
         "target": config.get("target"),
