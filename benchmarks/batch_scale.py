@@ -2,9 +2,9 @@
 
 From the pictures in FOLDER it makes as many as each count says, by crops, mirroring, scale and light from a seed, and
 reads them with `mien batch`: pictures a second by the clock and by the cores' time, and memory of all its processes in
-the first and in the last tenth. With --compare N it then reads the first N of them in turns with one process of
-`mien predict` and with `mien batch`, each --repeats times, and compares the best of each. It works in a folder of its
-own, which it removes.
+the first tenth, once two parts are whole, and in the last. With --compare N it then reads N such pictures in turns with
+one process of `mien predict` and with `mien batch`, each --repeats times, and compares the best of each. It works in a
+folder of its own, which it removes.
 """
 
 import argparse
@@ -24,6 +24,8 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 MIEN = [sys.executable, "-m", "mien"]
+#: Pictures of two parts.
+WARM = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Reading:
         pictures: That it read.
         wall_s: By the clock.
         core_s: Of all cores, user and system.
-        first_mib, last_mib: Memory of all processes, median over the first and the last tenth of the pictures.
+        first_mib, last_mib: Memory of all processes, median over the first tenth of the pictures (once two parts are
+            whole) and over the last.
     """
 
     pictures: int
@@ -112,8 +115,9 @@ def batch(inputs: Path, out: Path, workers: int) -> Reading:
     if process.returncode:
         sys.exit("the job failed")
     wall_s, count = time.perf_counter() - began, memory[-1][0]
-    memory = memory[1:-1] or memory  # workers start in the first second, and end with the last picture
-    first = [mib for done, mib in memory if done <= 0.1 * count] or [memory[0][1]]
+    memory = memory[1:-1] or memory  # workers end with the last picture
+    # before two parts are whole, libraries are still being loaded: tables, the network's memory
+    first = [mib for done, mib in memory if WARM < done <= max(2 * WARM, 0.1 * count)] or [memory[0][1]]
     last = [mib for done, mib in memory if done > 0.9 * count] or [memory[-1][1]]
     return Reading(count, wall_s, children_s() - before, median(first), median(last))
 
