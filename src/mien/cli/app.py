@@ -40,6 +40,7 @@ COMMANDS = {
     "report": "report:report",
     "models": "models:models",
     "doctor": "doctor:doctor",
+    "bench": "bench:bench",
 }
 
 

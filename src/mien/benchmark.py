@@ -1,0 +1,241 @@
+"""What reading faces costs on this machine: stages, latency, throughput, cold start, and how near the limit it comes.
+
+    photo → its largest face → made pictures of 1, 5 and 20 such faces → timed → BenchResult
+
+It judges no answer.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mien.errors import ConfigError
+from mien.geometry import ByteArray
+from mien.imaging import load_image
+from mien.recognition.pipeline import ExpressionPipeline, load
+from mien.render.canvas import save_picture
+from mien.render.tables import Table
+from mien.runtime.devices import Device
+from mien.runtime.multiply_adds import machine_multiply_adds, multiply_adds
+
+#: Faces in made pictures, in batches of the network, and threads that are compared.
+FACES, BATCHES, THREADS = (1, 5, 20), (1, 8, 64), (1, 2)
+#: Of made pictures: their size, and the size of the part that shows a face.
+_SIZE, _PART = (1280, 960), 220
+_COLUMNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class BenchResult:
+    """Measured figures; seconds are of the clock unless they say otherwise.
+
+    Attributes:
+        model: File of the network.
+        devices: What it ran on, first choice first.
+        stages_ms: Median milliseconds of each stage for one picture of one face.
+        face_ms: Of one picture of one face from bytes to answer: ``p50`` and ``p99``.
+        faces_per_s: Faces a second of the network by batch size, on one thread.
+        images_per_s: Pictures a second by ``FACES faces, THREADS threads``.
+        cold_start_s: Processor time of ``mien predict`` in a new process; of the clock where the system does not say.
+        peak_mb: Most memory of that process; None where the system does not say.
+        multiply_adds: Of one face.
+        network_rate: Multiply-adds a second of the network at the largest batch, on one thread.
+        machine_rate: The same of a matrix product of the same type.
+        in_8_bit: Whether that type is 8-bit integers.
+    """
+
+    model: str
+    devices: tuple[str, ...]
+    stages_ms: Mapping[str, float]
+    face_ms: Mapping[str, float]
+    faces_per_s: Mapping[str, float]
+    images_per_s: Mapping[str, float]
+    cold_start_s: float
+    peak_mb: float | None
+    multiply_adds: int
+    network_rate: float
+    machine_rate: float
+    in_8_bit: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and strings."""
+        return asdict(self)
+
+    def tables(self) -> list[Table]:
+        """For people: what a picture costs, and how much goes through."""
+        costs = [(f"stage {name}", f"{ms:.2f} ms") for name, ms in self.stages_ms.items()]
+        costs += [(f"one face, {name}", f"{ms:.2f} ms") for name, ms in self.face_ms.items()]
+        costs.append(("cold start of mien predict", f"{self.cold_start_s:.2f} s"))
+        if self.peak_mb is not None:
+            costs.append(("its peak memory", f"{self.peak_mb:.0f} MB"))
+        rates = [(f"faces/s, batch {batch}", f"{rate:.0f}") for batch, rate in self.faces_per_s.items()]
+        rates += [(f"pictures/s, {what}", f"{rate:.1f}") for what, rate in self.images_per_s.items()]
+        kind = "8-bit integers" if self.in_8_bit else "float32"
+        rates += [
+            ("multiply-adds a face", f"{self.multiply_adds / 1e6:.1f} million"),
+            ("multiply-adds/s, network", f"{self.network_rate / 1e9:.1f} billion"),
+            (f"multiply-adds/s, matrix product of {kind}", f"{self.machine_rate / 1e9:.1f} billion"),
+            ("share of it", f"{self.network_rate / self.machine_rate:.0%}"),
+        ]
+        on = f"{self.model} on {', '.join(self.devices)}"
+        return [
+            Table(f"What a picture costs: {on}", ("", "median"), tuple(costs)),
+            Table("How much goes through", ("", "rate"), tuple(rates)),
+        ]
+
+
+def run_benchmark(
+    photo: Path | None = None, *, model: str = "default", device: Device = "auto", rounds: int = 20
+) -> BenchResult:
+    """Measure on this machine; it takes a minute or less.
+
+    Args:
+        photo: One with a face; None takes scikit-image's public-domain portrait.
+        model: A shipped name or a model file.
+        device: What networks run on.
+        rounds: Runs of which medians are taken; large batches and pictures have a fifth of them.
+
+    Raises:
+        ConfigError: No face is found in the photo, none is given and scikit-image is not installed, or ``rounds`` is
+            below 1.
+    """
+    if rounds < 1:
+        raise ConfigError(f"rounds is {rounds}, expected at least 1")
+    few = max(1, rounds // 5)
+    pipeline = load(model, threads=1, device=device)
+    part = _face_of(_portrait() if photo is None else load_image(photo), pipeline)
+    pictures = {count: _encoded(_scene(part, count)) for count in FACES}
+    latencies = _times(lambda: pipeline.predict(pictures[1]), 5 * rounds)
+    faces_per_s = {str(size): size / np.median(_network(pipeline, size, few)) for size in BATCHES}
+    images_per_s = {}
+    for threads in THREADS:
+        threaded = load(model, threads=threads, device=device)
+        for count, content in pictures.items():
+            took = float(np.median(_times(partial(threaded.predict, content), few)))
+            images_per_s[f"{count} face{'s' * (count > 1)}, {threads} thread{'s' * (threads > 1)}"] = 1 / took
+    side = pipeline.recognizer.metadata.input.size
+    needed, in_8_bit = multiply_adds(pipeline.recognizer.path, (1, 1, side, side))
+    cold_start_s, peak_mb = _cold_start(pictures[1], model, device)
+    return BenchResult(
+        pipeline.recognizer.path.name,
+        pipeline.recognizer.devices,
+        _stages(pipeline, pictures[1], rounds),
+        {f"p{share}": float(np.percentile(latencies, share)) * 1000 for share in (50, 99)},
+        faces_per_s,
+        images_per_s,
+        cold_start_s,
+        peak_mb,
+        needed,
+        needed * faces_per_s[str(BATCHES[-1])],
+        machine_multiply_adds(in_8_bit=in_8_bit, threads=1),
+        in_8_bit,
+    )
+
+
+def _times(work: Callable[[], object], rounds: int) -> list[float]:
+    """Seconds of each run after a first one that does not count."""
+    work()
+    times = []
+    for _ in range(rounds):
+        start = perf_counter()
+        work()
+        times.append(perf_counter() - start)
+    return times
+
+
+def _network(pipeline: ExpressionPipeline, size: int, rounds: int) -> list[float]:
+    side = pipeline.recognizer.metadata.input.size
+    faces = np.random.default_rng(0).integers(0, 256, (size, side, side), np.uint8)
+    return _times(lambda: pipeline.recognizer.predict_proba(faces), rounds)
+
+
+def _stages(pipeline: ExpressionPipeline, content: bytes, rounds: int) -> dict[str, float]:
+    image = load_image(content)
+    result = pipeline.predict(image)
+    (face, *_) = (found.detection for found in result.faces)
+    crop = pipeline.crop(image, face)
+    drawn = result.plot()
+    with tempfile.TemporaryDirectory() as folder:
+        work: dict[str, Callable[[], object]] = {
+            "decode": lambda: load_image(content),
+            "detect": lambda: pipeline.detector.detect(image),
+            "crop": lambda: pipeline.crop(image, face),
+            "recognize": lambda: pipeline.read_crops([face], [crop]),
+            "render": result.plot,
+            "write": lambda: save_picture(drawn, Path(folder) / "drawn.png"),
+        }
+        return {name: float(np.median(_times(stage, rounds))) * 1000 for name, stage in work.items()}
+
+
+def _cold_start(content: bytes, model: str, device: Device) -> tuple[float, float | None]:
+    """Seconds and peak megabytes of the command in a process of its own; the median and the largest of three."""
+    with tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder) / "photo.jpg"
+        photo.write_bytes(content)
+        command = [sys.executable, "-m", "mien", "predict", str(photo), "--model", model, "--device", device]
+        runs = [_cost(command) for _ in range(3)]
+    peaks = [peak for _, peak in runs if peak is not None]
+    return float(np.median([seconds for seconds, _ in runs])), max(peaks, default=None)
+
+
+def _cost(command: list[str]) -> tuple[float, float | None]:
+    start = perf_counter()
+    process = subprocess.Popen(  # noqa: S603 - this Python and this package
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    if sys.platform == "win32":
+        process.wait()
+        return perf_counter() - start, None
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)  # macOS counts bytes
+    return usage.ru_utime + usage.ru_stime, kilobytes / 1024
+
+
+def _portrait() -> ByteArray:
+    try:
+        from skimage import data  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as err:
+        raise ConfigError(
+            "no photo was given to take a face from", hint="mien bench PHOTO, or pip install 'mien[demo]'"
+        ) from err
+    return np.asarray(data.astronaut(), np.uint8)
+
+
+def _face_of(image: ByteArray, pipeline: ExpressionPipeline) -> Image.Image:
+    """The largest face with its surroundings, as a square part of made pictures."""
+    found = pipeline.detector.detect(image)
+    if not found:
+        raise ConfigError("no face is found in the photo", hint="give a photo with a face")
+    box = max(found, key=lambda face: face.box.area).box
+    reach, (x, y) = max(box.width, box.height), box.center
+    return (
+        Image.fromarray(image)
+        .crop((round(x - reach), round(y - reach), round(x + reach), round(y + reach)))
+        .resize((_PART, _PART))
+    )
+
+
+def _scene(part: Image.Image, count: int) -> Image.Image:
+    """So many copies of a face on gray."""
+    canvas = Image.new("RGB", _SIZE, (118, 122, 125))
+    for at in range(count):
+        canvas.paste(part, (20 + at % _COLUMNS * (_PART + 28), 10 + at // _COLUMNS * (_PART + 15)))
+    return canvas
+
+
+def _encoded(picture: Image.Image) -> bytes:
+    stream = BytesIO()
+    picture.save(stream, "JPEG", quality=90)
+    return stream.getvalue()
