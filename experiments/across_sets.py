@@ -28,11 +28,12 @@ from mien.weights import list_weights
 PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "other-sets.md"
 INTRODUCTION = """# Faces from elsewhere
 
-The shipped models on sets that nothing was trained on, chosen by or tuned to, over the classes that both have, by the
-decision rule, with 95 % bootstrap intervals over the images. LFW is its judged part alone; labels of LFW and IMFDB are
-of one annotator each, London's are what the photographer asked for. Two photos of a person are not independent, which
-the intervals do not know. Made by `python experiments/across_sets.py`; [other data](../how-to/other-data.md) says how
-the sets are imported; London's portraits with `--crop detected`, the others as they are.
+The shipped models on people that nothing was trained on, chosen by or tuned to (`resnet-wide-lfw` saw other people of
+LFW), over the classes that both have, by the decision rule, with 95 % bootstrap intervals over the images. LFW is its
+judged part alone; labels of LFW and IMFDB are of one annotator each, London's are what the photographer asked for. Two
+photos of a person are not independent, which the intervals do not know. Made by `python experiments/across_sets.py`;
+[other data](../how-to/other-data.md) says how the sets are imported; London's portraits with `--crop detected`, the
+others as they are.
 """
 CROPS = """## Crops
 
