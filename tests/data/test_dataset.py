@@ -106,7 +106,7 @@ def test_a_flipped_byte_is_refused_before_numbers_are_made_from_it(
     content[int(len(content) * at)] ^= 1
     (folder / name).write_bytes(content)
     assert len(open_dataset(folder)) == len(open_dataset(prepared))  # which looks at no pixel
-    with pytest.raises(DatasetFormatError, match=r"pixels or votes of .* are not those that the manifest vouches for"):
+    with pytest.raises(DatasetFormatError, match=r"pixels or votes of .* differ from the hashes of the manifest"):
         open_unchanged(folder, "all")
 
 

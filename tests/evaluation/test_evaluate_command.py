@@ -80,9 +80,9 @@ def test_json_of_several_protocols_is_a_list_without_repeats(
 
 
 def test_all_leaves_out_protocols_whose_votes_were_not_given(
-    capsys: pytest.CaptureFixture[str], naive: list[str], data_folder: Path
+    capsys: pytest.CaptureFixture[str], naive: list[str], data_folder: Path, dataset: FerDataset
 ) -> None:
-    (data_folder / "panel_votes.npy").unlink()
+    write_dataset(replace(dataset, panel_votes=None).take(dataset.rows), data_folder)
     assert _run(*naive, "--json", "--protocol", "all") == 0
     shown = capsys.readouterr()
     protocols = [record["protocol"] for record in json.loads(shown.out)]
@@ -210,7 +210,8 @@ def test_groups_stand_in_the_record_of_their_protocol(
     capsys: pytest.CaptureFixture[str], dataset: FerDataset, tmp_path: Path
 ) -> None:
     groups = np.array([("x",), ("y",)] * 45, dtype=[("side", "U1")])
-    write_dataset(replace(dataset, groups=groups, labels=(np.arange(90) % 8).astype(np.uint8)), tmp_path / "set")
+    with_groups = replace(dataset, groups=groups, labels=(np.arange(90) % 8).astype(np.uint8))
+    write_dataset(with_groups.take(dataset.rows), tmp_path / "set")
     common = ["--baseline", "naive", "--data", str(tmp_path / "set"), "--resamples", "5", "--protocol", "labels"]
     assert _run(*common, "--by", "side", "--json") == 0
     (group,) = json.loads(capsys.readouterr().out)["groups"]

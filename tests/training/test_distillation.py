@@ -81,9 +81,9 @@ def test_a_resumed_student_wants_the_same_teachers(made_dataset: FerDataset, tea
 
 
 def test_teachers_and_their_share_go_together(made_dataset: FerDataset, teachers: Runs, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"teacher_share is 1.0 and 0 teachers"):
+    with pytest.raises(ConfigError, match=r"teacher_share is 1.0, but 0 teachers"):
         train(STUDENT, made_dataset, tmp_path / "run")
-    with pytest.raises(ConfigError, match=r"teacher_share is 0.0 and 2 teachers"):
+    with pytest.raises(ConfigError, match=r"teacher_share is 0.0, but 2 teachers"):
         train(TINY, made_dataset, tmp_path / "run", initialization=Initialization(teachers=teachers))
     with pytest.raises(CheckpointError, match="not a run folder"):
         train(STUDENT, made_dataset, tmp_path / "run", initialization=Initialization(teachers=(tmp_path,)))

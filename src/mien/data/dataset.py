@@ -196,14 +196,14 @@ def open_unchanged(folder: str | Path, *splits: Split) -> FerDataset:
 
     Raises:
         DatasetNotFoundError: ``folder`` is not there, or holds no manifest.
-        DatasetFormatError: The data are damaged, or no longer those that the manifest vouches for.
+        DatasetFormatError: The data are damaged, or differ from the hashes of the manifest.
         ConfigError: There is no such split.
     """
     dataset = open_dataset(folder)
     for split in SPLITS if "all" in splits else splits:
         if split_sha256(dataset, split) != dataset.manifest["splits"].get(split, {}).get("sha256"):
             raise DatasetFormatError(
-                f"{folder}: pixels or votes of {split} are not those that the manifest vouches for", hint=_PREPARE_AGAIN
+                f"{folder}: pixels or votes of {split} differ from the hashes of the manifest", hint=_PREPARE_AGAIN
             )
     return dataset
 
