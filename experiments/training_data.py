@@ -1,12 +1,12 @@
 """What a change of the training data is worth: decisions of an audit, or another set beside FER+, against neither.
 
-    python experiments/training_data.py DATA OUT --audit AUDIT [--lfw LFW] [--seeds 0 1 2] [--epochs 3] [--judge]
+    python experiments/training_data.py DATA OUT [--lfw LFW] [--seeds 0 1 2] [--epochs 3] [--judge]
     python experiments/training_data.py DATA OUT --gradients [--lfw LFW] …
 
-AUDIT is the folder that `mien data audit DATA --recipe ferplus-audit --out AUDIT` wrote, and networks are trained by
-the recipe `ferplus-audit`. With --gradients audit and trainings are by the learner of gradient_learner.py instead,
-which takes seconds for what networks take minutes for. There is one training of each way and seed; all are judged on
-the same validation faces with the votes as published.
+Networks are trained by the recipe `ferplus-audit`; with --gradients by the learner of gradient_learner.py instead,
+which takes seconds for what networks take minutes for. First four of them audit the training split, each without a
+quarter of it. Then there is one training of each way and seed. All are judged on the same validation faces with the
+votes as published, which neither the audit nor the trainings have seen.
 
     none    the training split as it is
     rule    drop, pool and soften training rows by the audit's stated rule
@@ -29,7 +29,7 @@ from gradient_learner import gradient_features, learn, out_of_fold_answers
 
 from mien.curation.audit import Audit, audit_labels
 from mien.curation.audit_table import automatic_decisions, random_decisions
-from mien.curation.folds import RunPredictor, load_probabilities, save_probabilities
+from mien.curation.folds import RunPredictor, out_of_fold, save_probabilities
 from mien.data.dataset import FerDataset, open_dataset
 from mien.data.decisions import Decision, apply_decisions
 from mien.data.protocols import distribution, select
@@ -48,13 +48,17 @@ RESAMPLES = 2000
 ENOUGH = 20
 
 
+def training_alone(dataset: FerDataset) -> FerDataset:
+    """The set with its validation faces put to the test split: neither audits nor decisions may know their votes."""
+    train, test = SPLITS.index("train"), SPLITS.index("test")
+    return replace(dataset, splits=np.where(np.asarray(dataset.splits) == train, train, test).astype(np.uint8))
+
+
 def decisions_of(way: str, dataset: FerDataset, audit: Audit, seed: int) -> tuple[Decision, ...]:
     """Those of one way; they are made for the training rows alone."""
-    rows = dataset.split_rows("train")
-    training = replace(dataset, splits=np.where(np.isin(np.arange(len(dataset)), rows), 0, 2).astype(np.uint8))
     if way == "rule":
-        return automatic_decisions(training, audit)
-    return random_decisions(training, audit, seed) if way == "random" else ()
+        return automatic_decisions(training_alone(dataset), audit)
+    return random_decisions(training_alone(dataset), audit, seed) if way == "random" else ()
 
 
 def per_image(dataset: FerDataset, answer: Answer) -> dict[str, FloatArray]:
@@ -111,7 +115,7 @@ class Networks:
 
     def __init__(self, given: argparse.Namespace, dataset: FerDataset) -> None:
         self._out, self._epochs = given.out, given.epochs
-        self.opinions = load_probabilities(given.audit / "probabilities.npy", len(dataset))
+        self.opinions = out_of_fold(training_alone(dataset), "ferplus-audit", given.out / "folds", told=print)
 
     def train(self, way: str, seed: int, changed: FerDataset, lfw: FerDataset | None) -> Answer:
         recipe = load_config("ferplus-audit" if lfw is None else "ferplus-audit-lfw")
@@ -128,7 +132,7 @@ class Gradients:
     def __init__(self, dataset: FerDataset, lfw: FerDataset | None) -> None:
         self._dataset = dataset
         self._features = {id(data): gradient_features(data.images) for data in (dataset, lfw) if data is not None}
-        self.opinions = out_of_fold_answers(dataset, self._features[id(dataset)], both_panels(dataset))
+        self.opinions = out_of_fold_answers(training_alone(dataset), self._features[id(dataset)], both_panels(dataset))
 
     def train(self, _: str, seed: int, changed: FerDataset, lfw: FerDataset | None) -> Answer:
         kept = np.flatnonzero(np.isin(self._dataset.rows, changed.rows))  # of the features; a decision may drop rows
@@ -160,9 +164,8 @@ def answers(
 ) -> Iterator[tuple[str, int, Answer]]:
     """Train seed by seed, so that a stopped experiment has compared as many of each."""
     trainer = Gradients(dataset, lfw) if given.gradients else Networks(given, dataset)
-    save_probabilities(
-        trainer.opinions, given.out / "probabilities.npy"
-    )  # `mien data audit --probabilities` shows them
+    # for `mien data audit --probabilities`, which shows them
+    save_probabilities(trainer.opinions, given.out / "probabilities.npy")
     audit = audit_labels(dataset, trainer.opinions)
     for seed in given.seeds:
         for way in ("none", "rule", "random", *(["lfw"] if lfw is not None else [])):
@@ -177,9 +180,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    way = parser.add_mutually_exclusive_group(required=True)
-    way.add_argument("--audit", type=Path)
-    way.add_argument("--gradients", action="store_true")
+    parser.add_argument("--gradients", action="store_true")
     parser.add_argument("--lfw", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int)
