@@ -18,7 +18,7 @@ def test_the_notebook_opens_a_job_in_three_ways(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("MIEN_PICTURES", str(pictures))
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     assert not any(cell.get("outputs") for cell in notebook.cells)  # they appear when it is run
-    nbclient.NotebookClient(notebook, timeout=300).execute()
+    nbclient.NotebookClient(notebook, timeout=300, startup_timeout=300).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     printed = "".join(output.text for output in outputs if output.output_type == "stream")
     assert "4 pictures, 2 faces, 1 without a face, 1 failed" in printed
