@@ -1,5 +1,6 @@
 """What MkDocs does besides turning pages into HTML: the reference of commands, and links to files of the repository."""
 
+import json
 import re
 from typing import Any
 
@@ -15,7 +16,20 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     """Put the commands in place of their marker; links out of ``docs/`` become the names of the files."""
     if "<!-- commands -->" in markdown:
         markdown = markdown.replace("<!-- commands -->", _commands())
+    if "<!-- schemas -->" in markdown:
+        markdown = markdown.replace("<!-- schemas -->", _schemas())
     return _REPOSITORY.sub(r"\1 (`\2`)", markdown)
+
+
+def _schemas() -> str:
+    """Every schema of the package, each under its name."""
+    from mien.schemas import list_schemas, load_schema
+
+    parts = []
+    for name, about in list_schemas().items():
+        text = json.dumps(load_schema(name), indent=1, ensure_ascii=False)
+        parts.append(f"## {name}\n\n{about}\n\n```json\n{text}\n```\n")
+    return "\n".join(parts)
 
 
 def _commands() -> str:

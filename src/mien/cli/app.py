@@ -39,6 +39,7 @@ COMMANDS = {
     "card": "card:card",
     "report": "report:report",
     "models": "models:models",
+    "schema": "schema:schema",
     "doctor": "doctor:doctor",
     "bench": "bench:bench",
 }
