@@ -1,6 +1,7 @@
 """What one frame of a video shows: the faces with their tracks, and the same as rows of a table."""
 
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mien.geometry import ByteArray
 from mien.recognition.results import ExpressionProbabilities, FaceExpression
 from mien.render.canvas import save_picture
 from mien.render.faces import FaceMark
+from mien.render.html import picture_uri
 from mien.video.drawing import render_frame
 
 #: Columns of a table before those of the probabilities.
@@ -68,6 +70,11 @@ class FrameResult:
         """The record of the frame as plain numbers and strings, nothing rounded."""
         faces = [face.to_dict() for face in self.faces]
         return {"frame": self.index, "timestamp_s": self.timestamp_s, "damaged": self.damaged, "faces": faces}
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the frame with boxes, names and bars."""
+        told = f"{self.timestamp_s:.2f} s: {', '.join(face.mark().title for face in self.faces) or 'no face'}"
+        return f'<img alt="{escape(told)}" style="max-width:100%" src="{picture_uri(self.plot())}">'
 
     def plot(self) -> Image.Image:
         """The frame with its faces boxed and numbered by track, with their expressions; the size stays."""
