@@ -14,13 +14,13 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from mien.cli.formats import written_text
+from mien.cli.last_line import print_last_line
 from mien.cli.options import ReadingOptions, SmoothingOption, ThreadsOption, with_reading_options
 from mien.cli.streams import warn
 from mien.errors import StorageError
 from mien.expressions import USE_NOTICE
 from mien.render.style import EXPRESSION_COLORS, MUTED
-from mien.render.text import percent
+from mien.render.text import counted, percent
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.live import LiveReading
 from mien.video.results import FrameResult
@@ -31,6 +31,7 @@ from mien.video.sinks.page import LivePage
 from mien.video.sinks.rows import RowStream
 from mien.video.sources.base import VideoSource
 from mien.video.sources.cameras import Camera, PlayedLive
+from mien.video.sources.devices import is_camera_name
 from mien.video.sources.open import open_video, spare_source
 
 #: Length of a full bar in characters.
@@ -58,7 +59,7 @@ Examples:
 @with_reading_options
 def webcam(
     *,
-    camera: Annotated[str, typer.Option(help="Number, device, address, or a video to play.")] = "0",
+    camera: Annotated[str, typer.Option(help="Number, device or name, address, or a video to play.")] = "0",
     show: Annotated[bool, typer.Option("--show", help="Open the live picture in the browser.")] = False,
     port: Annotated[int, typer.Option(help="Port of the live picture; 0 chooses a free one.")] = 0,
     save: Annotated[Path | None, typer.Option(help="The annotated video, .mp4.")] = None,
@@ -121,9 +122,11 @@ def terminal_view(result: FrameResult, reading: LiveReading) -> Group:
 
 
 def _open(camera: str) -> VideoSource:
-    """A camera by number or device; anything else is opened as a video and, if it is not live, played in real time."""
+    """A camera by number, device or name; anything else is opened as a video and, if not live, played in real time."""
     if camera.isdigit():  # a file of such a name is given as ./0
         return Camera(int(camera))
+    if is_camera_name(camera, platform=sys.platform):
+        return Camera(camera)
     video = open_video(camera)
     return video if video.info.live else PlayedLive(video)
 
@@ -141,11 +144,8 @@ def _stream(stack: ExitStack, path: Path) -> TextIO:
 def _report(source: VideoSource, reading: LiveReading, files: list[Path]) -> None:
     for warning in source.warnings:
         warn(warning)
-    print(
-        f"{reading.read} frames read, {reading.dropped} dropped, delay p50 {reading.delay_ms():.0f} ms, "
-        f"p95 {reading.delay_ms(0.95):.0f} ms{written_text(files)}",
-        file=sys.stderr,
-    )
+    delays = f"delay p50 {reading.delay_ms():.0f} ms, p95 {reading.delay_ms(0.95):.0f} ms"
+    print_last_line(f"{counted(reading.read, 'frame')} read, {reading.dropped} dropped, {delays}", files)
 
 
 webcam.__doc__ = HELP

@@ -5,7 +5,8 @@ const SHOWN_FIRST = 3; // bars of a face; the rest is shown on demand
 
 export const colorOf = (expression) => style.getPropertyValue(`--${expression}`).trim() || "#8d99ae";
 
-export const percent = (share) => `${Math.round(100 * share)}%`;
+/** Whole percent, 100% for certainty alone, as the library writes it. */
+export const percent = (share) => `${share >= 1 ? 100 : Math.min(99, Math.round(100 * share))}%`;
 
 /** A new element with text and attributes. */
 export function make(tag, text = "", attributes = {}) {

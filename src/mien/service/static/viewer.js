@@ -140,6 +140,9 @@ export class Viewer {
     if (at >= 0 && step) {
       event.preventDefault();
       cards[(at + step + cards.length) % cards.length].focus();
+    } else if (cards.length && event.target.tagName === "H2" && event.key.match(/^Arrow(Left|Right)$/)) {
+      event.preventDefault(); // the heading has the focus when a picture was opened; up and down scroll the page
+      cards.at(step > 0 ? 0 : -1).focus();
     } else if (at >= 0 && (this.labels()[event.key - 1] || event.key === "0")) {
       this.correct(this.entry.result.faces[at], this.labels()[event.key - 1] ?? "");
     } else if (event.key === "+" || event.key === "-") this.zoomBy(event.key === "+" ? 1 : -1);

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from glob import has_magic
+from pathlib import Path
 
 from mien.errors import SourceError
 
@@ -19,6 +21,11 @@ class DeviceInput:
     form: str
     target: str
     options: dict[str, str] = field(default_factory=dict)
+
+
+def is_camera_name(name: str, *, platform: str) -> bool:
+    """Whether a name that was given as a camera's is one: on Windows and macOS whatever is no file and no address."""
+    return platform in {"win32", "darwin"} and "://" not in name and not has_magic(name) and not Path(name).exists()
 
 
 def device_input(
