@@ -9,7 +9,7 @@ from skimage.transform import rotate
 from mien.errors import ShapeError
 from mien.geometry import WHOLE_FRAME, Box, CropFrame
 from mien.metadata import InputSpec
-from mien.preprocessing import LUMA_601, crop_face, face_crop_box, to_model_input
+from mien.preprocessing import LUMA_601, crop_face, crop_face_color, face_crop_box, to_model_input
 
 
 def gray_rgb(values: np.ndarray) -> np.ndarray:
@@ -57,6 +57,17 @@ def test_turning_agrees_with_scikit_image(roll_deg: float) -> None:
     expected = rotate(smooth / 255, roll_deg)[24:72, 24:72]  # counter-clockwise turns a clockwise roll back
     crop = crop_face(gray_rgb(smooth), Box(24, 24, 72, 72), roll_deg=roll_deg)
     assert np.abs(crop - expected).max() < 0.01
+
+
+@pytest.mark.parametrize("roll_deg", [0.0, 90.0, 17.0])
+def test_the_color_crop_shows_what_the_gray_one_shows(noise: np.ndarray, roll_deg: float) -> None:
+    picture = np.stack([noise, noise.T, 255 - noise], axis=-1)
+    box = Box(4.0, 6.0, 30.0, 32.0)
+    color = crop_face_color(picture, box, roll_deg=roll_deg, size=24)
+    assert color.shape == (24, 24, 3)
+    assert color.dtype == np.uint8
+    gray = crop_face(picture, box, roll_deg=roll_deg, size=24)
+    assert np.abs(color @ np.array(LUMA_601) / 255 - gray).max() < 0.5 / 255 + 1e-6  # each channel is rounded
 
 
 def test_gray_is_the_luma_of_the_three_colors() -> None:

@@ -1,9 +1,10 @@
 """Videos that the tests make: the public-domain portrait moved about, written with PyAV."""
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -115,3 +116,11 @@ def set_clockwise_turn(path: Path, width: int) -> None:
     matrix = (0, 0x10000, 0, -0x10000, 0, 0, width << 16, 0, 0x40000000)
     content[start : start + 36] = struct.pack(">9i", *matrix)
     path.write_bytes(bytes(content))
+
+
+def as_written(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as files hold it: six significant digits, of times all."""
+    return {
+        name: float(f"{value:.6g}") if isinstance(value, float) and name != "timestamp_s" else value
+        for name, value in row.items()
+    }

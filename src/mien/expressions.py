@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 
 from mien.errors import ConfigError
+from mien.text import name_hint
 
 
 class Expression(StrEnum):
@@ -51,8 +51,7 @@ class LabelSet:
         """
         names = [str(expression) for expression in self.expressions]
         if name not in names:
-            near = get_close_matches(name, names) or names
-            raise ConfigError(f"no expression {name!r} in this label set", hint=f"did you mean {', '.join(near)}?")
+            raise ConfigError(f"no expression {name!r} in this label set", hint=name_hint(name, names))
         return names.index(name)
 
     @classmethod
@@ -66,8 +65,7 @@ class LabelSet:
         names = tuple(names)
         for name in names:
             if name not in known:
-                near = get_close_matches(name, known) or known
-                raise ConfigError(f"no expression {name!r}", hint=f"did you mean {', '.join(near)}?")
+                raise ConfigError(f"no expression {name!r}", hint=name_hint(name, known))
         if len(set(names)) < len(names):
             raise ConfigError(f"an expression is listed twice in {', '.join(names)}", hint="name each once")
         return cls(tuple(Expression(name) for name in names))

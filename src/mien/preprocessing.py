@@ -1,6 +1,7 @@
 """From a detected face to the network's input tensor; training and inference share this code."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil, cos, isfinite, radians, sin
 from typing import Any
 
@@ -31,6 +32,24 @@ def face_crop_box(box: Box, frame: CropFrame, *, roll_deg: float = 0.0) -> Box:
     return upright.shifted(turn_cos * dx - turn_sin * dy - dx, turn_sin * dx + turn_cos * dy - dy)
 
 
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How a model wants the faces of a detector to be cropped.
+
+    Attributes:
+        frame: Where the detector's box lies in the crop.
+        upright_from_deg: Faces are turned upright from this roll on; smaller ones are left as they are.
+    """
+
+    frame: CropFrame
+    upright_from_deg: float
+
+    def place(self, box: Box, roll_deg: float) -> tuple[Box, float]:
+        """The square to crop for a detected ``box``, and the angle to turn it back by, as :func:`crop_face` takes."""
+        roll_deg = roll_deg if abs(roll_deg) >= self.upright_from_deg else 0.0
+        return face_crop_box(box, self.frame, roll_deg=roll_deg), roll_deg
+
+
 def crop_face(image: ByteArray, box: Box, *, roll_deg: float = 0.0, size: int = 48) -> FloatArray:
     """The face in ``box`` as gray float32 of shape (size, size) in [0, 1].
 
@@ -45,20 +64,22 @@ def crop_face(image: ByteArray, box: Box, *, roll_deg: float = 0.0, size: int = 
     Raises:
         ShapeError: The image is not RGB uint8, or the box has no area.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ShapeError(f"image of shape {image.shape} and type {image.dtype}, expected (H, W, 3) uint8")
-    if not (all(map(isfinite, box.xywh)) and box.width > 0 and box.height > 0):
-        raise ShapeError(f"{box} has no area to crop")
-    samples = min(max(ceil(max(box.width, box.height) / size), 1), _MAX_SAMPLES)
-    region, origin_x, origin_y = _gray_around(image, box, roll_deg)
-    side = size * samples
-    local = box.shifted(-origin_x, -origin_y)  # in pixels of the region
-    matrix = upright_sampling(local.center, (local.width / side, local.height / side), roll_deg, side)
-    fine = Image.fromarray(region).transform(
-        (side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
-    )  # (side, side), gray float in [0, 255]
-    crop = bytes_to_unit(np.asarray(fine.reduce(samples)))  # (size, size)
+    part, left, top = _part_around(image, box, roll_deg)
+    gray = np.asarray(part @ np.array(LUMA_601, np.float32), np.float32)  # (span, span)
+    crop = bytes_to_unit(_upright(gray, box.shifted(-left, -top), roll_deg, size))  # (size, size)
     return np.asarray(np.clip(crop, 0, 1), np.float32)
+
+
+def crop_face_color(image: ByteArray, box: Box, *, roll_deg: float = 0.0, size: int = 224) -> ByteArray:
+    """The same part as :func:`crop_face` shows, in color for people to look at: RGB uint8 (size, size, 3).
+
+    Raises:
+        ShapeError: The image is not RGB uint8, or the box has no area.
+    """
+    part, left, top = _part_around(image, box, roll_deg)
+    local = box.shifted(-left, -top)  # in pixels of the part
+    channels = [_upright(part[..., channel].astype(np.float32), local, roll_deg, size) for channel in range(3)]
+    return np.asarray(np.clip(np.stack(channels, axis=-1) + 0.5, 0, 255), np.uint8)  # rounded
 
 
 def to_model_input(crops: npt.NDArray[Any] | Sequence[npt.NDArray[Any]], spec: InputSpec) -> FloatArray:
@@ -104,8 +125,21 @@ def _unit_range(array: npt.NDArray[Any]) -> FloatArray:
     return array.astype(np.float32, copy=False)
 
 
-def _gray_around(image: ByteArray, box: Box, roll_deg: float) -> tuple[FloatArray, int, int]:
-    """Gray pixels [0, 255] that a crop of the turned ``box`` may touch, and where their corner lies in the picture."""
+def _upright(plane: FloatArray, box: Box, roll_deg: float, size: int) -> FloatArray:
+    """The box of one channel, turned back and averaged to (size, size); values keep their range."""
+    samples = min(max(ceil(max(box.width, box.height) / size), 1), _MAX_SAMPLES)
+    side = size * samples
+    matrix = upright_sampling(box.center, (box.width / side, box.height / side), roll_deg, side)
+    fine = Image.fromarray(plane).transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
+    return np.asarray(fine.reduce(samples))
+
+
+def _part_around(image: ByteArray, box: Box, roll_deg: float) -> tuple[ByteArray, int, int]:
+    """The pixels that a crop of the turned ``box`` may touch, and where their corner lies in the picture."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ShapeError(f"image of shape {image.shape} and type {image.dtype}, expected (H, W, 3) uint8")
+    if not (all(map(isfinite, box.xywh)) and box.width > 0 and box.height > 0):
+        raise ShapeError(f"{box} has no area to crop")
     turn = abs(cos(radians(roll_deg))) + abs(sin(radians(roll_deg)))  # a turned square reaches further: √2 at 45°
     reach = max(box.width, box.height) / 2 * turn + 2  # and bilinear sampling by one pixel more
     center_x, center_y = box.center
@@ -117,7 +151,7 @@ def _gray_around(image: ByteArray, box: Box, roll_deg: float) -> tuple[FloatArra
         columns = np.clip(np.arange(left, left + span), 0, image.shape[1] - 1)
         rows = np.clip(np.arange(top, top + span), 0, image.shape[0] - 1)
         part = image[np.ix_(rows, columns)]
-    return np.asarray(part @ np.array(LUMA_601, np.float32), np.float32), left, top  # (span, span)
+    return part, left, top  # (span, span, 3)
 
 
 #: Position of each detector's box in FER2013's crops: medians over its training images

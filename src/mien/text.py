@@ -1,6 +1,8 @@
 """Making untrusted text, such as file names, safe for one line of a terminal, a message or a log."""
 
 import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 #: Control characters, invisible marks (which may turn the direction of writing), ends of lines and paragraphs.
 _ESCAPED = frozenset({"Cc", "Cf", "Zl", "Zp"})
@@ -28,6 +30,19 @@ def printable(text: str, *, limit: int | None = None) -> str:
         return text
     shown = "".join(_shown(letter) for letter in text)
     return shown if limit is None or len(shown) <= limit else printable(shown, limit=limit)
+
+
+def name_hint(name: str, known: Iterable[str]) -> str:
+    """What to say of a name that is not known: the ones that are spelled nearly so, or else all of them.
+
+    Examples:
+        >>> name_hint("haapiness", ["anger", "happiness"]), name_hint("joy", ["anger", "happiness"])
+        ('did you mean happiness?', 'expected anger or happiness')
+    """
+    known = list(known)
+    if near := get_close_matches(name, known):
+        return f"did you mean {', '.join(near)}?"
+    return f"expected {', '.join(known[:-1])} or {known[-1]}" if known[1:] else f"expected {''.join(known)}"
 
 
 def _shown(letter: str) -> str:

@@ -18,7 +18,7 @@ from mien.expressions import FERPLUS_LABELS, USE_NOTICE
 from mien.metadata import ModelMetadata
 from mien.preprocessing import DEFAULT_FRAMES
 from mien.recognition.pipeline import load
-from mien.render.text import rounded, significant
+from mien.render.text import percent, rounded, significant
 from tests.photos import pasted, portrait
 from tests.small_models import write_model
 
@@ -102,7 +102,7 @@ def test_the_table_names_faces_and_expressions(folder: Path, model: Path) -> Non
     expected = load(model).predict(folder / "portrait.png").faces[0].probabilities
     assert f"Found 1 face in {folder / 'portrait.png'}" in result.stdout
     assert f"Found 2 faces in {folder / 'deeper' / 'two.png'}" in result.stdout
-    assert f"{expected.top:<10} {max(expected.values()):6.1%}" in result.stdout
+    assert f"{expected.top:<10} {percent(max(expected.values())):>4}   then " in result.stdout
 
 
 def test_csv_has_a_row_a_face_and_one_for_none_and_for_an_error(folder: Path, model: Path) -> None:
@@ -133,9 +133,25 @@ def test_an_ending_without_a_format_is_refused_before_any_work(folder: Path, mod
 
 def test_drawn_pictures_are_saved_under_their_own_names(folder: Path, model: Path, tmp_path: Path) -> None:
     pictures = [folder / "portrait.png", folder / "deeper" / "two.png", folder / "portrait.png"]
-    result = run(model, *pictures, "--save", tmp_path / "drawn", "--quiet")
+    result = run(model, *pictures, "--save", tmp_path / "drawn")
     assert sorted(file.name for file in (tmp_path / "drawn").iterdir()) == ["portrait-2.png", "portrait.png", "two.png"]
-    assert f"rendered: {tmp_path / 'drawn' / 'two.png'}" in result.stderr
+    names = ", ".join(str(tmp_path / "drawn" / name) for name in ("portrait.png", "two.png", "portrait-2.png"))
+    assert result.stderr.splitlines()[-1].endswith(f"; wrote {names}")
+
+
+def test_crops_are_named_by_picture_and_number_and_never_read_again(folder: Path, model: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("one.png", "two.png"):
+        Image.fromarray(portrait()).save(photos / name)
+    for _ in range(2):  # the second time the crops lie in the folder that is searched
+        result = run(model, photos, "--crops", photos / "faces")
+        assert result.stderr.splitlines()[-1].startswith("2 pictures: 2 faces, 0 without a face, 0 failed; wrote ")
+    assert sorted(file.name for file in (photos / "faces").iterdir()) == ["one-1.png", "two-1.png"]
+    with Image.open(photos / "faces" / "one-1.png") as crop:
+        assert (crop.size, crop.mode) == ((224, 224), "RGB")
+    result = run(model, photos, "--crops", tmp_path / "a", "--save", tmp_path / "a")
+    assert "--save and --crops both name" in str(result.exception)
 
 
 def test_a_drawing_never_takes_the_place_of_a_picture(model: Path, tmp_path: Path) -> None:
@@ -241,4 +257,4 @@ def test_many_pictures_are_pointed_to_the_batch_command(model: Path, tmp_path: P
         (tmp_path / f"{number}.jpg").touch()
     told = run(model, tmp_path, "--format", "jsonl").stderr
     assert "5,001 pictures: mien batch reads them on all cores" in told
-    assert "5001 pictures: 0 faces, 0 without a face, 5001 failed; 0 files written" in told
+    assert "5001 pictures: 0 faces, 0 without a face, 5,001 failed" in told

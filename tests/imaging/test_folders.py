@@ -129,8 +129,9 @@ def test_pictures_that_cannot_be_read_are_counted_with_what_to_do(tmp_path: Path
 def test_results_are_not_searched_but_where_they_are_named(tmp_path: Path) -> None:
     put(tmp_path / "a.png")
     put(tmp_path / "drawn" / "b.png")
-    assert [path.name for path in search_folder(tmp_path, LeftOut(), without=tmp_path / "drawn")] == ["a.png"]
-    assert [path.name for path in search_folder(tmp_path / "drawn", LeftOut(), without=tmp_path / "drawn")] == ["b.png"]
+    drawn = tmp_path / "drawn"
+    assert [path.name for path in search_folder(tmp_path, LeftOut(), without=[drawn])] == ["a.png"]
+    assert [path.name for path in search_folder(drawn, LeftOut(), without=[drawn])] == ["b.png"]
 
 
 def test_a_sequence_keeps_its_times_beside_sidecar_files(tmp_path: Path) -> None:

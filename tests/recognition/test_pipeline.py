@@ -1,6 +1,7 @@
 """From pictures to expressions: the same whichever way a picture comes in, and framed as in training."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -9,11 +10,11 @@ import pytest
 from PIL import Image
 
 from mien.detection.base import FaceDetection
-from mien.errors import SourceError, UnknownDetectorError
+from mien.errors import ShapeError, SourceError, UnknownDetectorError
 from mien.geometry import Box, iou
 from mien.imaging.reading import ImageSource
 from mien.metadata import ModelMetadata
-from mien.preprocessing import DEFAULT_FRAMES, face_crop_box
+from mien.preprocessing import DEFAULT_FRAMES, LUMA_601, face_crop_box
 from mien.recognition.pipeline import ExpressionPipeline, load
 from mien.recognition.results import FailedImage, ImageResult
 from tests.photos import Picture, head, pasted, portrait
@@ -173,3 +174,19 @@ def test_a_stream_holds_few_pictures_and_of_large_ones_a_single_one(
     assert names.asked == ahead
     if side == 64:
         assert len(list(stream)) == 9
+
+
+def test_crops_are_the_faces_as_the_network_sees_them_in_color() -> None:
+    pipeline = load()
+    result = pipeline.predict(portrait())
+    size = pipeline.recognizer.metadata.input.size
+    (small,) = result.crops(size)
+    assert result.image is not None
+    seen = pipeline.crop(result.image, result.faces[0].detection)
+    assert np.abs(small @ np.array(LUMA_601) / 255 - seen).max() < 1 / 255
+    (shown,) = result.crops()
+    assert shown.shape == (224, 224, 3)
+    again = load(detector="whole").predict(shown)  # the crop alone is read as the face was
+    assert again.faces[0].expression == result.faces[0].expression
+    with pytest.raises(ShapeError, match="holds no picture to crop faces from"):
+        replace(result, image=None).crops()

@@ -29,7 +29,7 @@ from mien.video.sources.open import open_video
 from mien.video.sources.sequences import ImageSequence
 from mien.weights import weight_path
 from tests.video.recording import DEFAULT, Killed, killed_at, record
-from tests.videos import scene, write_video
+from tests.videos import as_written, scene, write_video
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
@@ -280,7 +280,7 @@ def test_a_live_table_is_whole_when_the_keyboard_ends_it(
     summary = record_video(live, FrameAnalyzer(pipeline, DEFAULT), outputs, listener=stop)
     assert (summary.stopped, summary.resumable) == (True, False)
     assert {path.name for path in tmp_path.iterdir()} == {*names, progress_file(tmp_path / names[0]).name}
-    assert list(read_rows(tmp_path / names[0]))[:1] == shown[0].rows(FERPLUS_LABELS)
+    assert list(read_rows(tmp_path / names[0]))[:1] == [as_written(row) for row in shown[0].rows(FERPLUS_LABELS)]
 
 
 @pytest.mark.parametrize(

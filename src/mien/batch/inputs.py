@@ -7,7 +7,7 @@ objects) are passed over by their names and never loaded.
 import os
 import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
@@ -45,7 +45,7 @@ def list_entries(
         SourceError: Nothing is there, or an archive or table cannot be read.
         ConfigError: A name would come twice.
     """
-    search = _Search(left_out, column, leave_out, allow_urls)
+    search = _Search(left_out, column, [leave_out] if leave_out else [], allow_urls)
     entries: list[Entry] = []
     for name in inputs:
         found = list(_expand(name, search))
@@ -69,7 +69,7 @@ class _Search:
 
     left_out: LeftOut
     column: str | None
-    leave_out: Path | None
+    leave_out: Collection[Path]
     allow_urls: bool
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mien.cli.last_line import print_last_line
 from mien.cli.options import DetectorOption
 from mien.data.splits import Split
 from mien.errors import ConfigError
@@ -104,13 +105,13 @@ def _show(result: "AdaptationResult") -> None:
         "On faces that the layer was not fitted to, with 95 % intervals", ("metric", "before", "after"), tuple(rows)
     )
     table_console().print(table.to_rich())
-    print(f"wrote {result.path} ({result.metadata.name})")
     if result.not_found:
         pictures = counted(result.not_found, "picture")
         print(f"mien: no face detected in {pictures}: the whole picture was used", file=sys.stderr)
     if not result.certain:
         print("mien: the interval of the gain includes 0: label more faces before you rely on it", file=sys.stderr)
     print(f"mien: {result.metadata.adaptation['warning']}", file=sys.stderr)
+    print_last_line(f"{result.metadata.name}: {counted(sum(result.labels.values()), 'face')}", [result.path])
 
 
 def _cell(measured: "Measured") -> str:

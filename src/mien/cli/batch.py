@@ -39,6 +39,7 @@ from mien.cli.batch_options import (
     UpdateOption,
     WorkersOption,
 )
+from mien.cli.last_line import print_last_line
 from mien.cli.options import AllowUrlsOption, DetectorOption, ModelOption
 from mien.errors import SourceError
 from mien.text import printable
@@ -131,11 +132,13 @@ def show_status(folder: JobArgument, as_json: JsonOption = False) -> None:
     found = status(folder)
     if as_json:
         print(json.dumps(found.to_dict()))
-        return
-    print(
-        f"{found.pictures:,} of {found.entries:,} pictures ({found.parts_done:,} of {found.parts:,} parts), "
-        f"{_faces(found.faces)}, {found.without_face:,} without a face, {found.failed:,} failed"
-    )
+    else:
+        print(
+            f"{found.pictures:,} of {found.entries:,} pictures ({found.parts_done:,} of {found.parts:,} parts), "
+            f"{_faces(found.faces)}, {found.without_face:,} without a face, {found.failed:,} failed"
+        )
+    is_done = found.parts_done == found.parts
+    print_last_line(f"{folder}: {'done' if is_done else 'not done, mien batch --resume goes on with it'}")
 
 
 @app.command("merge")
@@ -148,7 +151,7 @@ def merge_job(folder: JobArgument, *, out: MergedOption, partial: PartialOption 
         mien batch merge job --out faces.csv
     """
     rows = merge(folder, out, partial=partial)
-    print(f"{rows:,} row{'' if rows == 1 else 's'}; wrote {printable(str(out))}", file=sys.stderr)
+    print_last_line(f"{rows:,} row{'' if rows == 1 else 's'}", [out])
 
 
 def _run(

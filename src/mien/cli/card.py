@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from mien.cli.evaluate import ProtocolsOption, ResamplesOption, SeedOption, chosen_protocols, progress
+from mien.cli.last_line import print_last_line
 from mien.data.splits import Split
 from mien.evaluation.bootstrap import RESAMPLES
+from mien.render.text import counted
 
 
 def card(
@@ -50,4 +51,5 @@ def card(
         print(text, end="")
     else:
         write_text(out, text)
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"wrote {out}", markup=False)
+    judged = f"judged by {counted(len(results), 'protocol')}" if results else "with the results in the file"
+    print_last_line(f"{recognizer.metadata.name}, {judged}", [] if out is None else [out])

@@ -18,10 +18,11 @@ from mien.cli.evaluate import (
     load_subject,
     progress,
 )
+from mien.cli.last_line import print_last_line
 from mien.data.splits import Split
 from mien.evaluation.bootstrap import RESAMPLES
 from mien.render.tables import table_console
-from mien.render.text import rounded
+from mien.render.text import counted, rounded
 
 _HELP = "Name of a shipped model, a model file, or an .npy file of probabilities."
 
@@ -65,6 +66,7 @@ def compare(
     else:
         tables = (comparison_table(each, sides[0].name, sides[1].name) for each in found)
         table_console().print(*(table.to_rich() for table in tables))
+    print_last_line(f"{sides[0].name} and {sides[1].name}: {counted(len(found), 'protocol')}")
 
 
 def _side(name: str) -> Subject:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from mien.cli.data import app as data_app
 from mien.cli.data import tell_prepared
+from mien.cli.last_line import print_last_line
 from mien.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ def _write_audit(dataset: "FerDataset", result: "Audit", out: Path, *, parquet: 
     print(f"{len(result.findings):,} findings in {len(dataset):,} images:")
     for kind, count in Counter(finding.kind for finding in result.findings).most_common():
         print(f"  {kind}: {count:,}")
-    print(f"wrote {out / 'findings.csv'}, {out / 'gallery.html'} and {len(automatic):,} decisions by rule")
+    print(f"decided by rule: {len(automatic):,}")
+    names = ("findings.csv", "gallery.html", "automatic.csv", "probabilities.npy")
+    print_last_line(f"{len(dataset):,} images: {len(result.findings):,} findings", [out / name for name in names])
 
 
 def _answers(
@@ -197,9 +200,11 @@ def select(
     answers = np.stack([mean_of_models([_model(name)], dataset.images) for name in model or ["resnet", "capstone"]])
     chosen = select_images(dataset, answers, n, rows=dataset.split_rows(split))
     write_label_studio(dataset, chosen, answers.mean(axis=0), out)
+    written = [out / "tasks.json", out / "labeling_config.xml"]
     if fiftyone:
-        write_fiftyone(dataset, chosen, out / "fiftyone")
-    print(f"wrote {len(chosen):,} tasks to {out / 'tasks.json'} and {out / 'labeling_config.xml'}")
+        written.append(out / "fiftyone")
+        write_fiftyone(dataset, chosen, written[-1])
+    print_last_line(f"{len(chosen):,} of {len(dataset):,} images chosen", written)
 
 
 @data_app.command()
@@ -217,4 +222,4 @@ def decide(
 
     decisions = read_label_studio(export)
     write_decisions(decisions, out)
-    print(f"wrote {len(decisions):,} decisions to {out}")
+    print_last_line(f"{len(decisions):,} decisions", [out])

@@ -11,8 +11,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from mien.cli.last_line import print_last_line
 from mien.data.splits import SPLITS
 from mien.render.tables import table_console
+from mien.render.text import counted
 
 if TYPE_CHECKING:
     from mien.data.dataset import FerDataset
@@ -52,13 +54,14 @@ def tell_prepared(dataset: "FerDataset", out: Path) -> None:
     """Say what a new data set holds and what was left out."""
     manifest = dataset.manifest
     rows = {split: manifest["splits"][split]["rows"] for split in SPLITS}
-    print(f"wrote {out}: {len(dataset):,} faces", "(" + ", ".join(f"{n:,} {split}" for split, n in rows.items()) + ")")
+    print(f"{len(dataset):,} faces (" + ", ".join(f"{n:,} {split}" for split, n in rows.items()) + ")")
     for reason, count in manifest["dropped"].items():
         print(f"left out {count:,} rows: {reason}")
     for action, count in manifest.get("decisions", {}).get("counts", {}).items():
         print(f"decided: {count:,} {action}")
     if manifest.get("crop") == "detected":
         print(f"no face found in {manifest['faces_not_found']:,} pictures; kept as they are and marked")
+    print_last_line(f"{len(dataset):,} faces", [out])
 
 
 @app.command()
@@ -85,8 +88,7 @@ def show(
     table_console().print(table)
     _tell_origin(dataset)
     _tell_agreement(dataset)
-    if out is not None:
-        _draw(dataset, out)
+    print_last_line(f"{len(dataset):,} faces", [] if out is None else _draw(dataset, out))
 
 
 def _tell_origin(dataset: "FerDataset") -> None:
@@ -116,13 +118,15 @@ def _tell_agreement(dataset: "FerDataset") -> None:
         print(f"  {label}: {agreed:,} of {count:,} ({agreed / max(count, 1):.1%})")
 
 
-def _draw(dataset: "FerDataset", out: Path) -> None:
+def _draw(dataset: "FerDataset", out: Path) -> list[Path]:
+    """Draw the distribution and sample faces into ``out``; their files."""
     from mien.data.plots import plot_distribution, plot_faces
     from mien.render.plots import save_plot
 
-    save_plot(plot_distribution(dataset), out / "distribution.png")
-    save_plot(plot_faces(dataset), out / "faces.png")
-    print(f"drew {out / 'distribution.png'} and {out / 'faces.png'}")
+    written = [out / "distribution.png", out / "faces.png"]
+    save_plot(plot_distribution(dataset), written[0])
+    save_plot(plot_faces(dataset), written[1])
+    return written
 
 
 @app.command()
@@ -161,7 +165,9 @@ def check(
             for name, result, near, _ in results
         ]
         print(json.dumps(records[0] if len(records) == 1 else {"sets": records, "across": across}))
-    raise typer.Exit(0 if all(result.sound for _, result, _, _ in results) else 3)
+    damaged = sum(not result.sound for _, result, _, _ in results)
+    print_last_line(f"{counted(len(sets), 'data set')}, {damaged} damaged")
+    raise typer.Exit(3 if damaged else 0)
 
 
 def _check_across(sets: list[tuple[str, "FerDataset"]], *, tell: bool) -> list[dict[str, Any]]:

@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from mien.cli.last_line import print_last_line
+from mien.render.text import counted
+
 
 def fit_decision(
     model: Annotated[str, typer.Argument(help="Name of a shipped model, or a model file.")],
@@ -37,4 +40,4 @@ def fit_decision(
         print(f"{name}: {fitted['protocol']}, {fitted['split']} split, {fitted['n']:,} faces, tau {fitted['tau']:g}")
         for title, key in (("most probable", "argmax"), ("rule", "rule"), ("rule, cross-fitted", "cross_fitted")):
             print(f"  {title:<20} accuracy {fitted[key]['accuracy']:.4f}, macro-F1 {fitted[key]['macro_f1']:.4f}")
-    print(f"wrote {out}")
+    print_last_line(f"{counted(len(metadata.heads), 'head')}", [out])

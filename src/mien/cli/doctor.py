@@ -4,6 +4,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+from mien.cli.last_line import print_last_line
 from mien.detection.registry import list_detectors
 from mien.errors import ModelFileError
 from mien.recognition.recognizer import load_recognizer
@@ -20,6 +21,12 @@ _EXTRAS = {
     "video": "av",
     "tables": "pyarrow",
     "service": "fastapi",
+    "batch": "fsspec",
+    "scale": "ray",
+    "bridges": "polars",
+    "adapt": "onnx",
+    "audit": "cleanlab",
+    "heif": "pi_heif",
     "haar": "cv2",
     "demo": "skimage",
 }
@@ -47,6 +54,8 @@ def doctor() -> None:
         print(f"extra {extra}: " + ("installed" if find_spec(module) else f"absent, pip install 'mien[{extra}]'"))
     if broken:
         raise ModelFileError(f"weights missing or changed: {', '.join(broken)}", hint="install the package again")
+    there = sum(find_spec(module) is not None for module in _EXTRAS.values())
+    print_last_line(f"{len(weights)} files of weights are whole, {there} of {len(_EXTRAS)} extras are installed")
 
 
 def _devices() -> str:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from mien.cli.last_line import print_last_line
 from mien.cli.options import DecisionOption, LabelsOption, PriorOption
 from mien.data.protocols import PROTOCOLS
 from mien.data.splits import Split
@@ -209,11 +210,13 @@ def _show(report: "EvaluationReport", *, as_json: bool, out: Path | None) -> Non
         print(report.to_json())
     else:
         table_console().print(*(table.to_rich() for table in report.tables()))
+    written: list[Path] = []
     if out is not None:  # last, so that the metrics are printed even if a file cannot be written
-        written = [*report.write(out)]
+        written += report.write(out)
         for result in report.results:
             written += (path for path, _ in save_plots(result, out))
-        _note(f"wrote {len(written)} files to {out}: {', '.join(path.name for path in written)}")
+    counts = ", ".join(f"{result.protocol} {result.n:,} images" for result in report.results)
+    print_last_line(f"{report.model}: {counts}", written)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mien.cli.drawings import Drawings
+from mien.cli.last_line import print_last_line, read_in_words
 from mien.cli.options import MaxPixelsOption, ReadingOptions, with_reading_options
 from mien.imaging import MAX_PIXELS
 from mien.recognition.explanation import explain as explain_face
@@ -38,12 +39,13 @@ def explain(
     result = pipeline.predict(photo)
     wanted = None if expression is None else pipeline.recognizer.labels[pipeline.recognizer.labels.index(expression)]
     print(f"Found {counted(len(result.faces), 'face')} in {printable(str(photo))}")
-    drawings = Drawings(save, {file_key(photo)})
+    drawings, written = Drawings(save, {file_key(photo)}), []
     for number, face in enumerate(result.faces, start=1):
         if result.image is None:
             raise AssertionError("a picture that was just read is kept in its result")
         explanation = explain_face(pipeline.recognizer, pipeline.crop(result.image, face.detection), expression=wanted)
         stem = f"{photo.stem}-{number}" if wanted is None else f"{photo.stem}-{number}-{wanted}"
-        path = drawings.add(stem, partial(explanation.save, number=number))
+        written.append(drawings.add(stem, partial(explanation.save, number=number)))
         shown = explanation.probabilities.to_dict()[str(explanation.expression)]
-        print(f"  {number}  {explanation.expression} {percent(shown)}  rendered: {printable(str(path))}")
+        print(f"  {number}  {explanation.expression} {percent(shown)}")
+    print_last_line(read_in_words(1, len(result.faces), not result.faces, 0), written)

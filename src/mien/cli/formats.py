@@ -6,13 +6,12 @@ Numbers have six significant digits, in the table fewer; those of the library ar
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from mien.errors import ConfigError
 from mien.expressions import LabelSet
-from mien.imaging import readable_path
 from mien.recognition.results import FailedImage, ImageResult
-from mien.render.text import counted, csv_line, rounded
+from mien.render.text import counted, csv_line, percent, rounded
 from mien.text import printable
 
 Format = Literal["json", "jsonl", "csv", "table"]
@@ -33,7 +32,7 @@ def choose_format(wanted: Format | None, out: Path | None) -> Format:
         return wanted
     if out is None:
         return "table"
-    by_suffix: dict[str, Format] = {f".{name}": name for name in get_args(Format)} | {".txt": "table"}
+    by_suffix: dict[str, Format] = {".json": "json", ".jsonl": "jsonl", ".csv": "csv", ".txt": "table"}
     if out.suffix.lower() not in by_suffix:
         raise ConfigError(
             f"--out {out}: no format ends in {out.suffix!r}, expected {', '.join(by_suffix)}", hint="or give --format"
@@ -67,12 +66,6 @@ def chunks(
         yield from (_table(outcome) for outcome in outcomes)
 
 
-def written_text(files: Iterable[Path]) -> str:
-    """``; wrote a.csv, a.mp4`` for the last line of a command; empty without files."""
-    names = ", ".join(printable(readable_path(file)) for file in files)
-    return f"; wrote {names}" if names else ""
-
-
 def _guarded(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else rounded(value)
 
@@ -92,14 +85,14 @@ def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:
 
 def _table(outcome: Outcome) -> str:
     if isinstance(outcome, FailedImage):
-        return f"{printable(outcome.source or '')}: could not be read\n"
+        return ""  # standard error tells it, and on a terminal it would stand there twice
     lines = [f"Found {counted(len(outcome.faces), 'face')} in {printable(outcome.source or '')}"]
     for number, face in enumerate(outcome.faces, start=1):
         x, y = (round(value) for value in face.detection.box.center)
         # A decision rule may name another than the most probable, which then comes second.
         others = [pair for pair in face.probabilities.ranked() if pair[0] != face.choice]
         second, likelihood = others[0] if others else ("", 0.0)
-        rest = f"then {second} {likelihood:.1%}"
+        rest = f"then {second} {percent(likelihood)}"
         name = face.expression or f"uncertain, {face.choice}"
-        lines.append(f"  {number}  {name:<10} {face.probability:6.1%}   {rest:<24} at ({x}, {y})")
+        lines.append(f"  {number}  {name:<10} {percent(face.probability):>4}   {rest:<22} at ({x}, {y})")
     return "\n".join(lines) + "\n"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from mien.cli.last_line import print_last_line
 from mien.errors import ConfigError
 from mien.render.plots import save_plot
 from mien.render.tables import table_console
+from mien.render.text import counted
 from mien.runtime.optional import learning
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def models(
         _print_layers(summary)
         if draw is not None:
             save_plot(plot_network(summary), draw)
-            print(f"Drawn to {draw}")
+        print_last_line(f"{summary.name}: {counted(len(summary.layers), 'layer')}", [] if draw is None else [draw])
 
 
 def _network_of(name: str) -> str:
@@ -71,10 +73,13 @@ def _print_list() -> None:
         size = f"{weight_path(name).stat().st_size / 1e6:.1f} MB"
         table.add_row(name, metadata.network or "?", target, size)
     console.print(table)
+    told = counted(len(list_weights(aliases=False)), "model")
     if find_spec("torch"):
         from mien.networks.registry import list_networks
 
         console.print("Networks for mien train:", ", ".join(list_networks()))
+        told += f", {counted(len(list_networks()), 'network')}"
+    print_last_line(told)
 
 
 def _print_layers(summary: "NetworkSummary") -> None:
@@ -94,6 +99,8 @@ def _print_layers(summary: "NetworkSummary") -> None:
 def _print_card(name: str) -> None:
     from mien.recognition.recognizer import load_recognizer
 
-    record = json.loads(load_recognizer(name).metadata.to_json())
+    recognizer = load_recognizer(name)
+    record = json.loads(recognizer.metadata.to_json())
     record["training"].pop("history", None)  # one row per epoch, too long to read: `mien report` plots it
     print(json.dumps(record, indent=2))
+    print_last_line(f"what {recognizer.path} says of itself")

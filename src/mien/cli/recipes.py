@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from mien.cli.last_line import print_last_line
 from mien.errors import ConfigError
 from mien.recipes import find_recipe, list_recipes
 from mien.render.tables import table_console
+from mien.render.text import counted
 from mien.runtime.files import atomic_file
 
 app = typer.Typer(help="List, show and copy the recipes of training runs.", no_args_is_help=False)
@@ -39,12 +41,15 @@ def list_all() -> None:
         table.add_row(name, recipe.group, recipe.about)
     table_console().print(table)
     print("next: mien recipes show NAME, or mien train NAME --data FOLDER --out RUN")
+    print_last_line(counted(len(list_recipes()), "recipe"))
 
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="A recipe.")]) -> None:
     """Print a recipe."""
-    print(find_recipe(name).read_text(encoding="utf-8"), end="")
+    path = find_recipe(name)
+    print(path.read_text(encoding="utf-8"), end="")
+    print_last_line(f"recipe {path}")
 
 
 @app.command()
@@ -62,4 +67,4 @@ def copy(
     for path, target in targets.items():
         with atomic_file(target) as temporary:
             shutil.copyfile(path, temporary)
-        print(f"wrote {target}")
+    print_last_line(counted(len(targets), "recipe"), targets.values())

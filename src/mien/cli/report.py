@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from mien.cli.last_line import print_last_line
 from mien.cli.sources import expand
 from mien.data.splits import Split
 from mien.errors import SourceError
 from mien.evaluation.bootstrap import RESAMPLES
 from mien.imaging.folders import LeftOut
 from mien.recognition.results import FailedImage
+from mien.render.text import counted
 from mien.runtime.optional import learning
 
 
@@ -58,7 +60,8 @@ def report(
     options = ReportOptions(split, photos, resamples, seed, further, others)
     with Console(stderr=True).status(f"judging {', '.join(names)} on the {split} split"):
         page = write_report(dataset, [load(name) for name in names], out, options)
-    print(f"wrote {page} ({page.stat().st_size / 1e6:.1f} MB)")
+    judged = f"{counted(len(names), 'model')} on {len(dataset.split_rows(split)):,} images"
+    print_last_line(f"{judged}, {counted(len(photos), 'photo')}", [page, *sorted(out.glob("*.json")), out / "figures"])
 
 
 def _photos(names: list[str], *, leave_out: Path) -> tuple[Path, ...]:
@@ -68,7 +71,7 @@ def _photos(names: list[str], *, leave_out: Path) -> tuple[Path, ...]:
         SourceError: A folder or a pattern has none, or standard input is given.
     """
     found, left_out = [], LeftOut()
-    for item in expand(names, left_out, leave_out=leave_out):
+    for item in expand(names, left_out, leave_out=[leave_out]):
         if isinstance(item, FailedImage):
             raise item.error
         if not isinstance(item.source, Path):

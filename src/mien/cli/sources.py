@@ -4,7 +4,7 @@ It does not open pictures.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from glob import has_magic
 from io import BytesIO
@@ -36,13 +36,13 @@ def is_single(names: Sequence[str]) -> bool:
     return len(names) == 1 and not Path(names[0]).is_dir() and (Path(names[0]).exists() or not has_magic(names[0]))
 
 
-def expand(names: Sequence[str], left_out: LeftOut, *, leave_out: Path | None = None) -> Iterator[Item]:
+def expand(names: Sequence[str], left_out: LeftOut, *, leave_out: Collection[Path] = ()) -> Iterator[Item]:
     """The pictures behind each name, in order; folders are searched through and sorted by name.
 
     Args:
         names: Files, folders, patterns, or :data:`STDIN`.
         left_out: Takes what looks like a picture in a folder and cannot be read.
-        leave_out: A folder of results; folders above it, and patterns that begin there, are searched without it.
+        leave_out: Folders of results; folders above them, and patterns that begin there, are searched without them.
     """
     for name in names:
         if name == STDIN:

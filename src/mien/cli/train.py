@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from mien.cli.last_line import print_last_line
 from mien.cli.training_progress import TrainingProgress
 from mien.errors import ConfigError
+from mien.render.text import counted
 from mien.runtime.optional import learning
 
 if TYPE_CHECKING:
@@ -181,6 +183,7 @@ def _train_one(
     print(f"best epoch {best.epoch} of {result.epochs}: validation loss {best.loss:.4f}, KL {best.kl:.4f},", end=" ")
     print(f"expected accuracy {best.accuracy:.4f}")
     print(f"next: mien export {out}")
+    print_last_line(f"{recipe.name}: {counted(result.epochs, 'epoch')}", [out])
 
 
 def _train_all(
@@ -210,6 +213,7 @@ def _train_all(
             progress.__exit__()
     for stage in stages:
         print(f"{stage.recipe.name}: {stage.folder}" + (f", {stage.model}" if stage.model else ""))
+    print_last_line(counted(len(stages), "recipe"), [out])
 
 
 def average(
@@ -230,8 +234,8 @@ def average(
     with learning():
         from mien.training.averaging import average_runs
     average_runs(runs, out)
-    print(f"wrote {out}, the mean of {', '.join(str(run) for run in runs)}")
     print(f"next: mien export {out}")
+    print_last_line(f"the mean of {counted(len(runs), 'run')}", [out])
 
 
 def export(
@@ -266,7 +270,7 @@ def export(
     target = out or run / "model.onnx"
     result = export_run(run, target, name=name, dataset=dataset, precision=precision, mirror=mirror)
     temperatures = ", ".join(f"{head.temperature:.3f} ({kind})" for kind, head in result.metadata.heads.items())
-    print(f"wrote {result.path} ({result.bytes / 1e6:.1f} MB), temperature {temperatures},", end=" ")
-    print(f"largest difference to the network {result.largest_difference:.1e}")
+    print(f"temperature {temperatures}, largest difference to the network {result.largest_difference:.1e}")
     for protocol, metrics in result.metadata.metrics.items():
         print(f"{protocol}: " + ", ".join(f"{key} {value:.4g}" for key, value in metrics.items()))
+    print_last_line(f"{result.metadata.name}: {result.bytes / 1e6:.1f} MB", [result.path])

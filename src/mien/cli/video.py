@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from mien.cli.formats import written_text
+from mien.cli.last_line import print_last_line
 from mien.cli.options import (
     MaxPixelsOption,
     ReadingOptions,
@@ -121,8 +121,7 @@ def _report(summary: VideoSummary, files: list[Path], clock: StageClock | None) 
         print("\n".join(clock.lines(summary.frames)), file=sys.stderr)
     if summary.resumable:
         warn("--resume continues the table")
-    read = f"{counted(summary.frames, 'frame')}, {counted(len(summary.tracks), 'face')}"
-    print(f"{read}{written_text(files)}", file=sys.stderr)
+    print_last_line(f"{counted(summary.frames, 'frame')}, {counted(len(summary.tracks), 'face')}", files)
     if summary.stopped:  # after all output, which an interrupted run has too
         raise typer.Exit(_INTERRUPTED)
 

@@ -18,7 +18,6 @@ splits together, without those that stand in an earlier row.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal
 
 import numpy as np
@@ -28,6 +27,7 @@ from mien.data.dataset import FerDataset
 from mien.data.splits import SPLITS, Split
 from mien.errors import ProtocolError
 from mien.expressions import FER2013_LABELS, FERPLUS_LABELS, LabelSet
+from mien.text import name_hint
 
 #: How targets are compared: whole distributions, one label drawn from them, or one label.
 TargetKind = Literal["distribution", "drawn", "label"]
@@ -158,8 +158,7 @@ def select(dataset: FerDataset, protocol: str, split: Split) -> Selection:
         ProtocolError: No such protocol or split, or the data set lacks what the protocol reads.
     """
     if protocol not in PROTOCOLS:
-        near = get_close_matches(protocol, PROTOCOLS) or PROTOCOLS
-        raise ProtocolError(f"no protocol {protocol!r}", hint=f"did you mean {', '.join(near)}?")
+        raise ProtocolError(f"no protocol {protocol!r}", hint=name_hint(protocol, PROTOCOLS))
     if split not in {*SPLITS, "all"}:
         raise ProtocolError(f"no split {split!r}", hint=f"there are {', '.join(SPLITS)} and all")
     rule = _PROTOCOLS[protocol.removesuffix(_UNIQUE)]

@@ -1,7 +1,6 @@
 """The detectors by name. Each is imported when it is built, so that a missing extra affects only its own detector."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ from mien.detection.base import Detector
 from mien.detection.settings import DEFAULT_SEARCH, SearchSettings, SelectingDetector
 from mien.errors import ConfigError, UnknownDetectorError
 from mien.runtime.devices import Device
+from mien.text import name_hint
 
 _WITHOUT_FILE = ("haar", "whole")
 
@@ -41,8 +41,7 @@ def build_detector(
         ModelFileError: The file cannot be read.
     """
     if name not in _BUILDERS:
-        near = get_close_matches(name, _BUILDERS) or list_detectors()
-        raise UnknownDetectorError(f"no detector {name!r}; did you mean {', '.join(near)}?")
+        raise UnknownDetectorError(f"no detector {name!r}; {name_hint(name, list_detectors())}")
     if file is not None and name in _WITHOUT_FILE:
         raise ConfigError(f"the detector {name} takes no file, got {file}", hint="--detector-file belongs to yunet")
     return _BUILDERS[name](file, search, _Engine(threads, device))

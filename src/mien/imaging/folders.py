@@ -7,7 +7,7 @@ It reads the first bytes of files whose ending does not say what they are; no pi
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from glob import glob, has_magic
 from itertools import takewhile
 from pathlib import Path
@@ -65,7 +65,7 @@ def search_folder(
     left_out: LeftOut,
     *,
     also: frozenset[str] = frozenset(),
-    without: Path | None = None,
+    without: Collection[Path] = (),
     deep: bool = True,
 ) -> Iterator[Path]:
     """The pictures of a folder by name, those of its own folders after them.
@@ -74,13 +74,13 @@ def search_folder(
         root: The folder; it may be hidden, and may be a link.
         left_out: Takes what looks like a picture and cannot be read.
         also: Endings of other files that are wanted, in lower case, such as those of videos.
-        without: A folder of results in ``root``, which is not searched.
+        without: Folders of results in ``root``, which are not searched.
         deep: Whether the folders in it are searched too; links to folders are followed once.
     """
-    results, visited = without.resolve() if without else None, set[Path]()
+    results, visited = {path.resolve() for path in without}, set[Path]()
     for folder, folders, files in os.walk(root, followlinks=True, onerror=lambda _: left_out.add(_LOCKED)):
         here = Path(folder).resolve()
-        if here in visited or (here == results and Path(folder) != root):
+        if here in visited or (here in results and Path(folder) != root):
             folders.clear()
             continue
         visited.add(here)
@@ -90,14 +90,14 @@ def search_folder(
                 yield Path(folder, name)
 
 
-def match_pattern(pattern: Path, *, without: Path | None = None) -> list[Path]:
+def match_pattern(pattern: Path, *, without: Collection[Path] = ()) -> list[Path]:
     """The files that match, sorted, without what other systems leave below the first wildcard.
 
     A wildcard matches hidden names only where the pattern names the dot; those are then wanted.
 
     Args:
         pattern: A path with wildcards; ``**`` stands for any number of folders.
-        without: A folder of results, whose files are left out unless the pattern begins in it.
+        without: Folders of results, whose files are left out unless the pattern begins in them.
     """
     fixed = fixed_part(pattern)
     found = [Path(file) for file in glob(str(pattern), recursive=True)]  # noqa: PTH207 - ** too
@@ -105,9 +105,8 @@ def match_pattern(pattern: Path, *, without: Path | None = None) -> list[Path]:
         file for file in found if file.is_file() and not any(map(_is_visible_junk, file.relative_to(fixed).parts))
     )
     whole = fixed.resolve()
-    if without is None or (results := without.resolve()) in {whole, *whole.parents}:
-        return files
-    return [file for file in files if results not in file.resolve().parents]
+    results = {folder.resolve() for folder in without} - {whole, *whole.parents}
+    return [file for file in files if not results & set(file.resolve().parents)] if results else files
 
 
 def fixed_part(pattern: Path) -> Path:

@@ -4,7 +4,6 @@ Every network maps float32 (N, 1, 48, 48) in [0, 1] to logits (N, classes).
 """
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 
 from torch import nn
@@ -16,6 +15,7 @@ from mien.networks.inception import Inception
 from mien.networks.resnet import ResNet
 from mien.networks.vgg import Vgg16
 from mien.networks.vit import VisionTransformer
+from mien.text import name_hint
 
 _BUILDERS: dict[str, Callable[[int], nn.Module]] = {
     "capstone": Capstone,
@@ -53,6 +53,5 @@ def build_network(name: str, *, classes: int = 8) -> nn.Module:
         UnknownModelError: There is no network of that name; similar names are in the hint.
     """
     if name not in _BUILDERS:
-        near = get_close_matches(name, _BUILDERS) or list_networks()
-        raise UnknownModelError(f"no network called {name!r}", hint=f"did you mean {', '.join(near)}?")
+        raise UnknownModelError(f"no network called {name!r}", hint=name_hint(name, list_networks()))
     return _BUILDERS[name](classes)

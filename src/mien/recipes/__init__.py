@@ -5,10 +5,10 @@ This module finds the files by name; :mod:`mien.training.config` documents their
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from mien.errors import ConfigError
+from mien.text import name_hint
 
 _FOLDER = Path(__file__).parent
 GROUPS = ("shipped", "research")
@@ -53,10 +53,9 @@ def find_recipe(name: str) -> Path:
         return Path(name)
     recipes = list_recipes()
     if name not in recipes:
-        near = get_close_matches(name, recipes) or list(recipes)
         raise ConfigError(
             f"no recipe called {name!r}",
-            hint=f"did you mean {', '.join(near)}? A file is given by its path, ending in .toml",
+            hint=f"{name_hint(name, recipes)}; a file is given by its path, ending in .toml",
         )
     return recipes[name].path
 

@@ -24,7 +24,7 @@ from mien.errors import ConfigError, ImageDecodeError, LimitError, OverdueError,
 from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
 from mien.imaging import MAX_PIXELS, ColorOrder, ImageSource, describe_source, load_image
 from mien.metadata import PERCEIVED, LabelConvention
-from mien.preprocessing import DEFAULT_FRAMES, crop_face, face_crop_box
+from mien.preprocessing import DEFAULT_FRAMES, Framing, crop_face
 from mien.recognition.answers import AnswerOptions
 from mien.recognition.quality import measure_quality
 from mien.recognition.recognizer import Recognizer, load_recognizer
@@ -59,7 +59,8 @@ class ExpressionPipeline:
         self.detector, self.recognizer = detector, recognizer
         self.min_confidence, self.max_pixels, self.allow_urls = min_confidence, max_pixels, allow_urls
         # a model file may bring a frame for a detector that this version does not know
-        self._frame = recognizer.metadata.frames.get(detector.name) or DEFAULT_FRAMES.get(detector.name, WHOLE_FRAME)
+        frame = recognizer.metadata.frames.get(detector.name) or DEFAULT_FRAMES.get(detector.name, WHOLE_FRAME)
+        self._framing = Framing(frame, recognizer.metadata.upright_from_deg)
 
     def with_options(self, options: AnswerOptions) -> "ExpressionPipeline":
         """The same detector and network with other options; nothing is loaded.
@@ -163,7 +164,7 @@ class ExpressionPipeline:
                 replace(face, quality=measure_quality(face.detection, crop, size))
                 for face, crop in islice(named, len(faces))
             )
-            results.append(ImageResult(size, read, source, image))
+            results.append(ImageResult(size, read, source, image, self._framing))
         return results
 
     def read_crops(self, faces: Sequence[FaceDetection], crops: Sequence[FloatArray]) -> list[FaceExpression]:
@@ -183,10 +184,8 @@ class ExpressionPipeline:
 
     def crop(self, image: ByteArray, face: FaceDetection) -> FloatArray:
         """A detected face as the network sees it: upright, framed as in training, (size, size) in [0, 1]."""
-        metadata = self.recognizer.metadata
-        roll_deg = face.roll_deg if abs(face.roll_deg) >= metadata.upright_from_deg else 0.0
-        box = face_crop_box(face.box, self._frame, roll_deg=roll_deg)
-        return crop_face(image, box, roll_deg=roll_deg, size=metadata.input.size)
+        box, roll_deg = self._framing.place(face.box, face.roll_deg)
+        return crop_face(image, box, roll_deg=roll_deg, size=self.recognizer.metadata.input.size)
 
 
 def load(  # noqa: PLR0913 - all but the first two are keywords

@@ -15,6 +15,7 @@ from mien.detection.base import FaceDetection
 from mien.errors import MienError, ShapeError
 from mien.expressions import Expression, LabelSet
 from mien.geometry import ByteArray, FloatArray
+from mien.preprocessing import Framing, crop_face_color
 from mien.recognition.quality import FaceQuality
 from mien.render.canvas import save_picture
 from mien.render.faces import FaceMark
@@ -181,12 +182,14 @@ class ImageResult:
         faces: Ordered by the centers of their boxes, left to right, then top to bottom; empty if there is no face.
         source: Path as it was given; None for bytes, arrays and other objects.
         image: The picture itself, RGB uint8 (H, W, 3), for :meth:`plot`.
+        framing: How the faces were cropped for the network, for :meth:`crops`.
     """
 
     size: tuple[int, int]
     faces: tuple[FaceExpression, ...]
     source: str | None = None
     image: ByteArray | None = field(default=None, repr=False, compare=False)
+    framing: Framing | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and strings, nothing rounded."""
@@ -247,6 +250,17 @@ class ImageResult:
             for number, face in enumerate(self.faces, start=1)
         ]
         return html_table(("face", "expression", *labels), rows)
+
+    def crops(self, size: int = 224) -> tuple[ByteArray, ...]:
+        """Each face as it was framed for the network, upright, but in color: RGB uint8 (size, size, 3), in order.
+
+        Raises:
+            ShapeError: The result holds no picture, or does not say how its faces were cropped.
+        """
+        if self.image is None or self.framing is None:
+            raise ShapeError("this result holds no picture to crop faces from", hint="pipeline.predict gives one")
+        places = [self.framing.place(face.detection.box, face.detection.roll_deg) for face in self.faces]
+        return tuple(crop_face_color(self.image, box, roll_deg=roll, size=size) for box, roll in places)
 
     def plot(self) -> Image.Image:
         """The picture with a box around each face, and beside it each face's expression and probability bars.

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 from mien.geometry import Box, ByteArray
 from mien.render.canvas import SMALLEST_LETTER, edges, font, letter_height
 from mien.render.faces import FaceMark, labels_of, number_of, outline_faces
-from mien.render.labels import LABEL_HEIGHT, Label
+from mien.render.labels import LABEL_HEIGHT, Label, LabelForm
 from mien.render.style import EXPRESSION_COLORS, FAINT, INK, PAPER
 from mien.render.text import percent
 
@@ -18,7 +18,7 @@ _LONG_SIDE = (640, 1600)
 PANEL_HEIGHT = 14.5
 #: Smallest letters of panels relative to those of the picture: they must be legible when the picture is shown small.
 _LEAST_LETTERS = 0.65
-#: Pictures with more faces get a legend instead of panels.
+#: Pictures with more faces get numbers as labels, and a legend instead of panels.
 _CROWD = 12
 
 
@@ -36,8 +36,10 @@ def render_panels(image: ByteArray, faces: Sequence[FaceMark]) -> Image.Image:
     picture = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
     if not faces:
         return picture
-    picture = _with_labels(picture, [_scaled(face, scale) for face in faces])
-    if len(faces) > _CROWD:
+    is_crowd = len(faces) > _CROWD
+    forms: tuple[LabelForm, ...] = ("number",) if is_crowd else ("full", "number")
+    picture = _with_labels(picture, [_scaled(face, scale) for face in faces], forms)
+    if is_crowd:
         return _above(picture, _legend(faces, picture.width, letter_height(size)))
     unit = _panel_letters(picture, len(faces))
     panels = [panel_of(number_of(face, place), face, unit) for place, face in enumerate(faces, start=1)]
@@ -72,13 +74,13 @@ def _panel_letters(picture: Image.Image, faces: int) -> int:
     return min(largest, max(SMALLEST_LETTER, round(_LEAST_LETTERS * largest), in_one_column))
 
 
-def _with_labels(picture: Image.Image, faces: Sequence[FaceMark]) -> Image.Image:
+def _with_labels(picture: Image.Image, faces: Sequence[FaceMark], forms: Sequence[LabelForm]) -> Image.Image:
     """The picture with boxes and labels; a strip is added at the top if the labels do not fit without it."""
     unit = letter_height(picture.size)
     strip = round(LABEL_HEIGHT * unit)
     shifted = [_moved(face, strip) for face in faces]
     # the first that fits: full labels, full labels with a strip, numbers, numbers with a strip
-    for form in ("full", "number"):
+    for form in forms:
         for moved, margin in ((faces, 0), (shifted, strip)):
             labels, fits = labels_of((picture.width, picture.height + margin), moved, form, unit=unit)
             if fits:

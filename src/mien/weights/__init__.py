@@ -6,12 +6,12 @@ It does not know what a file computes; ``manifest.json`` beside it is the one li
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 from mien.errors import ModelFileError, UnknownModelError
 from mien.runtime.files import sha256_of
+from mien.text import name_hint
 
 _FOLDER = Path(__file__).parent
 
@@ -80,8 +80,8 @@ def checked_path(name: str, weights: Mapping[str, WeightFile]) -> Path:
         ModelFileError: The file is not there, or is not the one that was shipped.
     """
     if name not in weights:
-        near = ", ".join(get_close_matches(name, weights) or sorted(weights)) or "a file: none ships"
-        raise UnknownModelError(f"no model {name!r}; did you mean {near}?", hint="a file is given by its path")
+        near = name_hint(name, sorted(weights)) if weights else "none ships"
+        raise UnknownModelError(f"no model {name!r}; {near}", hint="a file is given by its path")
     if not weights[name].intact():
         raise ModelFileError(
             f"{weights[name].path.name} of model {name!r} is missing or is not the file that was shipped "

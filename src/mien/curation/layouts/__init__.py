@@ -1,13 +1,12 @@
 """The published layouts that can be imported, by name."""
 
-from difflib import get_close_matches
-
 from mien.curation.items import Layout
 from mien.curation.layouts.affectnet import AFFECTNET, AFFECTNET_NPY
 from mien.curation.layouts.folders import CKPLUS, FOLDER, KDEF, LONDON
 from mien.curation.layouts.lists import EXPW, IMFDB, LFW, RAFDB
 from mien.curation.layouts.tables import HUGGINGFACE, PARQUET, TABLE
 from mien.errors import ConfigError
+from mien.text import name_hint
 
 #: Every layout by its name.
 LAYOUTS: dict[str, Layout] = {
@@ -25,6 +24,5 @@ def find_layout(name: str) -> Layout:
         ConfigError: There is no such layout; near names are in the hint.
     """
     if name not in LAYOUTS:
-        near = get_close_matches(name, LAYOUTS) or LAYOUTS
-        raise ConfigError(f"no layout {name[:40]!r}", hint=f"did you mean {', '.join(near)}?")
+        raise ConfigError(f"no layout {name[:40]!r}", hint=name_hint(name, LAYOUTS))
     return LAYOUTS[name]

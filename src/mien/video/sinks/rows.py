@@ -4,7 +4,7 @@ import json
 from typing import Any, TextIO
 
 from mien.expressions import LabelSet
-from mien.render.text import csv_line
+from mien.render.text import csv_line, rounded
 from mien.video.results import FrameResult
 from mien.video.sinks.base import Ending
 from mien.video.sources.base import VideoInfo
@@ -30,8 +30,8 @@ class RowStream:
 
 
 def rows_text(result: FrameResult, labels: LabelSet, form: str) -> str:
-    """The rows of a frame as lines of CSV or JSON."""
-    rows = result.rows(labels)
+    """The rows of a frame as lines of CSV or JSON; numbers have six significant digits, times all of theirs."""
+    rows = [rounded(row) | {"timestamp_s": row["timestamp_s"]} for row in result.rows(labels)]
     if form == "jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     return "".join(csv_line([_cell(value) for value in row.values()]) for row in rows)
