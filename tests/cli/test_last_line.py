@@ -18,7 +18,7 @@ def last_line(*arguments: object) -> str:
     result = CliRunner().invoke(app, [*map(str, arguments)])
     assert result.exit_code == 0, result.stderr + str(result.exception)
     line = result.stderr.splitlines()[-1]
-    assert line not in result.stdout
+    assert line not in result.stdout.splitlines()
     return str(line)
 
 
