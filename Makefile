@@ -19,7 +19,7 @@ CODE = src tests benchmarks experiments tools examples notebooks docs
 # there are two at a time; a file stays in one process, and what its tests share is made once.
 ELSEWHERE = -m pytest -n 2 --dist loadfile -p no:cacheprovider -W default -m "not slow" tests
 
-.PHONY: demo test test-lowest test-newest soak lint docs wheel weights clean
+.PHONY: demo test test-bridges test-lowest test-newest soak lint docs wheel weights clean
 
 demo: $(VENV)/bin/python
 	@echo "1/2 installing mien into $(VENV) (numpy, Pillow, onnxruntime, and a picture to read)"
@@ -47,6 +47,12 @@ test-newest: $(VENV)/bin/python
 	$(VENV)/bin/uv pip install --quiet --python .venv-newest/bin/python --upgrade -e '.[test-inference]'
 	$(VENV)/bin/uv pip list --python .venv-newest/bin/python
 	.venv-newest/bin/python $(ELSEWHERE)
+
+# The real packages that results are handed to, in an environment of their own.
+test-bridges: $(VENV)/bin/python
+	$(PYTHON) -m venv .venv-bridges
+	.venv-bridges/bin/python -m pip install --quiet -e '.[test-bridges]'
+	.venv-bridges/bin/python -m pytest -p no:cacheprovider -W default tests/interop
 
 soak: $(VENV)/bin/python
 	$(PIP) $(TORCH) -e '.[test]'
@@ -77,4 +83,4 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest demo dist site
+	rm -rf $(VENV) .venv-lowest .venv-newest .venv-bridges demo dist site
