@@ -28,6 +28,7 @@ from mien.adaptation.layer import features_of
 from mien.adaptation.onnx_layer import add_layer, remove_layer
 from mien.base_rates import BALANCED, BaseRates, Prior, read_base_rates
 from mien.data.splits import Split
+from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import AdaptationError, DatasetFormatError
 from mien.evaluation.metrics import FloatArray
 from mien.expressions import LabelSet
@@ -50,9 +51,6 @@ DOMAIN_WARNING = (
 )
 #: Upper bound of a face's weight, in weights of a face of balanced classes.
 _MAX_WEIGHT = 10.0
-#: Detector of labeled pictures. Its crops were used to measure the adaptation; a finer search is not needed for one
-#: large face.
-DEFAULT_ADAPTATION_DETECTOR = "blazeface"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def adapt(  # noqa: PLR0913 - all but the first three are keywords
     mapped: Mapping[str, str] | None = None,
     split: Split = "all",
     dataset: str | PathLike[str] | None = None,
-    detector: str = DEFAULT_ADAPTATION_DETECTOR,
+    detector: str = DEFAULT_DETECTOR,
     name: str | None = None,
     force: bool = False,
 ) -> AdaptationResult:

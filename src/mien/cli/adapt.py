@@ -9,6 +9,7 @@ import typer
 from mien.cli.last_line import print_last_line
 from mien.cli.options import DetectorOption
 from mien.data.splits import Split
+from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import ConfigError
 from mien.render.tables import Table, table_console
 from mien.render.text import counted
@@ -54,7 +55,7 @@ def adapt(
     prior: PriorOption = "balanced",
     map_: MapOption = None,
     split: Annotated[Split, typer.Option(help="Of a prepared data set.")] = "all",
-    detector: DetectorOption = "blazeface",
+    detector: DetectorOption = DEFAULT_DETECTOR,
     name: Annotated[str | None, typer.Option(help="Name in the metadata.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write the file even without a gain.")] = False,
 ) -> None:
