@@ -33,6 +33,9 @@ from typing import ClassVar
 
 from mien.text import printable
 
+#: Longer errors lose their middle: they quote what a stranger wrote.
+_LONGEST = 1000
+
 
 class MienError(Exception):
     """Base class of all errors of this package.
@@ -45,7 +48,7 @@ class MienError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, text: str, *, hint: str | None = None) -> None:
-        super().__init__(printable(text))
+        super().__init__(printable(text, limit=_LONGEST))
         self.hint = hint
 
 

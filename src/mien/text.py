@@ -8,6 +8,8 @@ from difflib import get_close_matches
 _ESCAPED = frozenset({"Cc", "Cf", "Zl", "Zp"})
 #: Invisible, but part of what is seen: they join the signs of one emoji, or part letters of Persian and Hindi.
 _JOINERS = "\u200c\u200d"
+#: How a cell begins that a spreadsheet takes for a formula (OWASP, CSV injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def printable(text: str, *, limit: int | None = None) -> str:
@@ -43,6 +45,16 @@ def name_hint(name: str, known: Iterable[str]) -> str:
     if near := get_close_matches(name, known):
         return f"did you mean {', '.join(near)}?"
     return f"expected {', '.join(known[:-1])} or {known[-1]}" if known[1:] else f"expected {''.join(known)}"
+
+
+def no_formula(text: str) -> str:
+    """Text for a cell of CSV; what a spreadsheet would run begins with an apostrophe.
+
+    Examples:
+        >>> no_formula("=cmd|'/C calc'!A0"), no_formula("a=b")
+        ("'=cmd|'/C calc'!A0", 'a=b')
+    """
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _shown(letter: str) -> str:

@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mien.batch import merge
+from mien.batch.entries import Entry, Part
+from mien.batch.manifest import JobFolder, Manifest
+from mien.batch.rows import write_part
 from mien.cli.formats import chunks
-from mien.errors import ImageDecodeError
+from mien.errors import ConfigError, ImageDecodeError
 from mien.expressions import FERPLUS_LABELS
 from mien.metadata import ModelMetadata
 from mien.recognition.results import FailedImage
@@ -130,3 +134,19 @@ def test_cells_that_a_spreadsheet_would_run_are_guarded_when_asked(start: str) -
         text = "".join(chunks([failed], "csv", FERPLUS_LABELS, single=True, excel_safe=safe))
         row = next(csv.DictReader(io.StringIO(text)))
         assert row["source"] == f"{mark}{start}cmd.png"
+
+
+def test_merged_rows_of_a_batch_job_are_guarded_when_asked(tmp_path: Path) -> None:
+    labels = tuple(map(str, FERPLUS_LABELS))
+    entries = (Entry("=cmd.png", "image", "file", "=cmd.png"),)
+    job, part = JobFolder(tmp_path / "job"), Part(0, entries)
+    job.begin(Manifest((".",), part.fingerprint, 1, "0", {}, labels, {}), [part])
+    write_part(
+        job.part(0), part, [{"source": "=cmd.png", "error_type": "E", "error": "-1: no picture"}], FERPLUS_LABELS
+    )
+    for safe, mark in ((True, "'"), (False, "")):
+        merge(job.path, tmp_path / "all.csv", excel_safe=safe)
+        row = next(csv.DictReader(io.StringIO((tmp_path / "all.csv").read_text())))
+        assert (row["source"], row["error"]) == (f"{mark}=cmd.png", f"{mark}-1: no picture")
+    with pytest.raises(ConfigError, match="excel_safe is for CSV"):
+        merge(job.path, tmp_path / "all.parquet", excel_safe=True)

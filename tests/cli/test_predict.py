@@ -258,3 +258,30 @@ def test_many_pictures_are_pointed_to_the_batch_command(model: Path, tmp_path: P
     told = run(model, tmp_path, "--format", "jsonl").stderr
     assert "5,001 pictures: mien batch reads them on all cores" in told
     assert "5001 pictures: 0 faces, 0 without a face, 5,001 failed" in told
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes, which nobody writes to")
+def test_a_picture_that_hangs_is_one_error_row_of_several(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "c.png"):
+        Image.new("RGB", (90, 90), "gray").save(folder / name)
+    os.mkfifo(folder / "b.png")
+    names = [str(folder / name) for name in ("a.png", "b.png", "c.png")]
+    done = run(model, *names, "--time-limit", "3", "--format", "jsonl")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["source"] for row in rows] == names
+    assert [row.get("error") for row in rows] == [None, f"{names[1]}: decoding takes longer than 3 s", None]
+    assert done.exit_code == 5
+
+
+@pytest.mark.parametrize(
+    "name", ["a" * 5000, "iVBORw0KGgo" * 100, "a" * 300 + "*.png", "x/" * 3000, "\x1b[2J.png", " "]
+)
+def test_a_name_that_no_file_has_is_one_short_row_beside_the_others(folder: Path, model: Path, name: str) -> None:
+    result = run(model, folder / "portrait.png", name, "--format", "jsonl")
+    assert result.exit_code == 5
+    good, bad = map(json.loads, result.stdout.splitlines())
+    assert len(good["faces"]) == 1
+    assert len(bad["error"]) < 160
+    assert run(model, name).exit_code == 5

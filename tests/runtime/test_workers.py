@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from mien.errors import ImageDecodeError, LimitError, MienError, OverdueError, WorkerError
+from mien.errors import ConfigError, ImageDecodeError, LimitError, MienError, OverdueError, WorkerError
 from mien.runtime.workers import WorkerPool
 from tests.conftest import REPOSITORY
 from tests.runtime import work
@@ -192,3 +192,9 @@ def test_what_is_canceled_before_it_begins_is_not_done(tmp_path: Path) -> None:
                 future.result()
     assert canceled
     assert not any((tmp_path / f"{number}").exists() for number in canceled)
+
+
+@pytest.mark.parametrize("time_s", [0.0, -1.0, float("inf"), float("nan"), 1e300])
+def test_a_time_limit_that_no_clock_has_is_refused(time_s: float) -> None:
+    with pytest.raises(ConfigError, match=r"a time limit of .* s, expected more than 0"):
+        WorkerPool(len, time_s=time_s)

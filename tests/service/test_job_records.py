@@ -6,8 +6,6 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,6 @@ from mien.service.http.limits import Client
 from mien.service.jobs.folder import JobFolder
 from mien.service.jobs.locks import lock_problem
 from mien.service.jobs.worker import JobWorker
-from tests.conftest import REPOSITORY
-from tests.service import job_fuzz
 from tests.service.jobs import submit, wait
 from tests.service.test_video_route import opened, until
 
@@ -209,14 +205,6 @@ def test_the_service_serves_and_removes_nothing_outside(model: Path, folder: Pat
         assert wait(submit(server, b"one\n"), "done")["files"] == ["lines.txt"]
         assert server.log.read_text().count("is ignored") == 2
     assert untouched(folder)
-
-
-def test_no_mutation_of_a_job_folder_stops_the_next_job(tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    soak = request.config.getoption("--soak", default=False)
-    cases, seed = (500, secrets.randbelow(10**9)) if soak else (50, 7)
-    command = [sys.executable, "-m", job_fuzz.__name__, str(seed), str(cases), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300 + 5 * cases, cwd=REPOSITORY)
-    assert (done.returncode, done.stdout) == (0, "sound\n"), f"seed {seed}: {done.stderr}"
 
 
 @pytest.mark.slow

@@ -16,23 +16,10 @@ from mien.recognition.pipeline import ExpressionPipeline
 from mien.video.outputs import VideoOutputs
 from mien.video.resume import progress_file
 from mien.video.sources.open import open_video
-from tests.video.fuzz_videos import NAMES
 from tests.video.recording import Killed, killed_at, record
 from tests.videos import scene, write_video
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_damaged_videos_are_read_or_refused_within_bounds(name: str, request: pytest.FixtureRequest) -> None:
-    soak = request.config.getoption("--soak", default=False)
-    cases, seed = (500, secrets.randbelow(10**9)) if soak else (50, 17)
-    command = [sys.executable, "-m", "tests.video.fuzz_videos", name, str(seed), str(cases)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"seed {seed}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
-    read, refused = map(int, done.stdout.split()[-2:])
-    assert read + refused == cases
-    assert read > 0
 
 
 def test_streams_of_a_kind_that_does_not_exist_are_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from mien.batch.entries import Part, fingerprint, read_plan, write_plan
 from mien.batch.rows import PartRecord, read_record
 from mien.batch.settings import BatchSettings
-from mien.errors import CheckpointError, DatasetFormatError
+from mien.errors import CheckpointError
 from mien.expressions import Expression, LabelSet
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.runtime.files import sha256_of, write_text
@@ -120,18 +120,14 @@ class JobFolder:
         file = self.path / MANIFEST
         try:
             record = json.loads(file.read_text(encoding="utf-8"))
-            if record.get("schema") != SCHEMA:
-                raise CheckpointError(f"{file}: layout {record.get('schema')!r}, this version reads {SCHEMA}")
-            manifest = Manifest(**{**record, "inputs": tuple(record["inputs"]), "labels": tuple(record["labels"])})
+            manifest = _manifest(record)
             parts = read_plan(self.path / _PLAN)
         except FileNotFoundError as err:
             raise CheckpointError(
                 f"{self.path}: no batch job here", hint="mien batch INPUT --out DIR begins one"
             ) from err
-        except (ValueError, TypeError, KeyError, AttributeError, DatasetFormatError) as err:
-            if isinstance(err, CheckpointError):
-                raise
-            raise CheckpointError(f"{file}: not the record of a batch job ({err})") from err
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as err:
+            raise CheckpointError(f"{file}: not the record of a batch job ({str(err)[:200]})") from err
         entries = [entry for part in parts for entry in part.entries]
         if len(entries) != manifest.entries or fingerprint(entries) != manifest.input_sha256:
             raise CheckpointError(f"{self.path / _PLAN}: does not fit {MANIFEST}", hint="begin in another folder")
@@ -157,6 +153,20 @@ class JobFolder:
             without_face=sum(record.without_face for record in records),
             failed=sum(record.failed for record in records),
         )
+
+
+def _manifest(record: dict[str, Any]) -> Manifest:
+    """A record of these types, or ValueError, TypeError or KeyError that say what is wrong."""
+    if record.get("schema") != SCHEMA:
+        raise ValueError(f"layout {str(record.get('schema'))[:20]}, this version reads {SCHEMA}")
+    manifest = Manifest(**{**record, "inputs": tuple(record["inputs"]), "labels": tuple(record["labels"])})
+    texts = (*manifest.inputs, manifest.input_sha256, manifest.model_sha256, manifest.version)
+    if not all(isinstance(text, str) for text in (*texts, *manifest.detector_sha256.values())):
+        raise TypeError("a field that is no text")
+    if not isinstance(manifest.settings, dict) or type(manifest.entries) is not int:
+        raise TypeError("settings or entries of another kind")
+    _ = manifest.label_set  # which knows the expressions
+    return manifest
 
 
 def describe(

@@ -76,8 +76,9 @@ def _chosen(path: Path, column: str | None, names: Any) -> str:
     if column is None:
         column = next((name for name in _COLUMNS if name in names), None)
     if column is None or column not in names:
+        found = ", ".join(str(name)[:30] for name in list(names)[:8])
         raise ConfigError(
-            f"{path}: no column {column or ' or '.join(_COLUMNS)!r}, it has {', '.join(list(names)[:20])}",
+            f"{path}: no column {column or ' or '.join(_COLUMNS)!r}, it has {found}",
             hint="name it with --column",
         )
     return column

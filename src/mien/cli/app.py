@@ -4,6 +4,7 @@ A command's module is imported when the command is called or told of, so that ea
 not know what the commands do.
 """
 
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -14,7 +15,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from mien.cli.streams import guarded_streams
-from mien.errors import MienError
+from mien.errors import MienError, SourceError
 from mien.expressions import USE_NOTICE
 from mien.text import printable
 
@@ -116,3 +117,8 @@ def main(arguments: list[str] | None = None) -> None:
         hint = f" ({printable(err.hint)})" if err.hint else ""
         print(f"mien: {err}{hint}", file=sys.stderr)
         sys.exit(err.exit_code)
+    except OSError as err:  # of a name that no file can have, or in a folder that may not be searched
+        if err.filename is None or "--debug" in given:
+            raise
+        print(f"mien: {printable(os.fsdecode(err.filename), limit=80)}: {err.strerror}", file=sys.stderr)
+        sys.exit(SourceError.exit_code)

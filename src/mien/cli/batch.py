@@ -40,7 +40,7 @@ from mien.cli.batch_options import (
     WorkersOption,
 )
 from mien.cli.last_line import print_last_line
-from mien.cli.options import AllowUrlsOption, DetectorOption, ModelOption
+from mien.cli.options import AllowUrlsOption, DetectorOption, ExcelSafeOption, ModelOption
 from mien.errors import SourceError
 from mien.text import printable
 
@@ -142,7 +142,9 @@ def show_status(folder: JobArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command("merge")
-def merge_job(folder: JobArgument, *, out: MergedOption, partial: PartialOption = False) -> None:
+def merge_job(
+    folder: JobArgument, *, out: MergedOption, partial: PartialOption = False, excel_safe: ExcelSafeOption = False
+) -> None:
     """Write the rows of a job into one file.
 
     Examples:
@@ -150,7 +152,7 @@ def merge_job(folder: JobArgument, *, out: MergedOption, partial: PartialOption 
 
         mien batch merge job --out faces.csv
     """
-    rows = merge(folder, out, partial=partial)
+    rows = merge(folder, out, partial=partial, excel_safe=excel_safe)
     print_last_line(f"{rows:,} row{'' if rows == 1 else 's'}", [out])
 
 

@@ -12,13 +12,11 @@ from mien.errors import ConfigError
 from mien.expressions import LabelSet
 from mien.recognition.results import FailedImage, ImageResult
 from mien.render.text import counted, csv_line, percent, rounded
-from mien.text import printable
+from mien.text import no_formula, printable
 
 Format = Literal["json", "jsonl", "csv", "table"]
 Outcome = ImageResult | FailedImage
 
-#: First characters that make spreadsheets take a cell for a formula (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _FACE_COLUMNS = ("face", "left", "top", "right", "bottom", "detector_score", "expression", "probability")
 
 
@@ -67,7 +65,7 @@ def chunks(
 
 
 def _guarded(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else rounded(value)
+    return no_formula(value) if isinstance(value, str) else rounded(value)
 
 
 def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:

@@ -104,3 +104,8 @@ def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
         parameters += shared.parameters.values() if name == "reading" else [parameter]
     called.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     return called
+
+
+ExcelSafeOption = Annotated[
+    bool, typer.Option("--excel-safe", help="Guard text in CSV that a spreadsheet would run as a formula.")
+]

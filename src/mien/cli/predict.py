@@ -4,6 +4,7 @@ Data goes to standard output, errors and progress to standard error.
 """
 
 import contextlib
+import os
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,12 +18,13 @@ from PIL import Image
 from mien.cli.drawings import Drawings
 from mien.cli.formats import Format, Outcome, choose_format, chunks
 from mien.cli.last_line import print_last_line, read_in_words
-from mien.cli.options import AllowUrlsOption, MaxPixelsOption, ReadingOptions, with_reading_options
+from mien.cli.options import AllowUrlsOption, ExcelSafeOption, MaxPixelsOption, ReadingOptions, with_reading_options
 from mien.cli.sources import STDIN, Item, NamedSource, expand, is_single
 from mien.errors import ConfigError, SourceError
 from mien.expressions import USE_NOTICE
 from mien.imaging import MAX_PIXELS
 from mien.imaging.folders import LeftOut
+from mien.imaging.isolated import PICTURE_TIME_S
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.recognition.results import FailedImage, ImageResult
 from mien.render.canvas import save_picture
@@ -31,6 +33,8 @@ from mien.text import printable
 
 #: From here on another command serves better.
 _MANY = 5_000
+#: Processes that decode while this one finds faces.
+_MOST_WORKERS = 2
 
 HELP = f"""Name the expression on every face of pictures, from left to right.
 
@@ -67,9 +71,10 @@ def predict(
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Name no expression whose probability is below this.")
     ] = 0.0,
-    excel_safe: Annotated[
-        bool, typer.Option("--excel-safe", help="Guard text in CSV that a spreadsheet would run as a formula.")
-    ] = False,
+    time_limit: Annotated[
+        float, typer.Option(min=0.1, help="Seconds after which one of several pictures is given up.")
+    ] = PICTURE_TIME_S,
+    excel_safe: ExcelSafeOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar and no summary.")] = False,
 ) -> None:
     form = _checked_form(format, out, excel_safe=excel_safe)
@@ -85,7 +90,7 @@ def predict(
     if out is not None and file_key(out) in read:
         raise ConfigError(f"{out} is one of the pictures that are read, and would be lost", hint="choose another name")
     check_writable(out)
-    outcomes = _read(pipeline, items, quiet=quiet or single)
+    outcomes = _read(pipeline, items, time_limit=time_limit, quiet=quiet or single)
     outcomes = outcomes if save is None else _saved(outcomes, Drawings(save, read), tally)
     outcomes = tally.count(outcomes if crops is None else _cropped(outcomes, Drawings(crops, read), tally))
     texts = chunks(outcomes, form, pipeline.recognizer.labels, single=single, excel_safe=excel_safe)
@@ -128,10 +133,15 @@ def _files(items: Iterable[Item]) -> set[Hashable]:
     return {file_key(item.source) for item in items if isinstance(item, NamedSource) and isinstance(item.source, Path)}
 
 
-def _read(pipeline: ExpressionPipeline, items: Sequence[Item], *, quiet: bool) -> Iterator[Outcome]:
+def _workers(pictures: int) -> int:
+    """Processes that decode; one picture is read in this one, as a process takes longer to start than to decode it."""
+    return min(pictures, _MOST_WORKERS, os.cpu_count() or 1) if pictures > 1 else 0
+
+
+def _read(pipeline: ExpressionPipeline, items: Sequence[Item], *, time_limit: float, quiet: bool) -> Iterator[Outcome]:
     """The outcome of each picture in order, those that do not exist among them."""
     wanted = [item for item in items if isinstance(item, NamedSource)]
-    results = pipeline.stream(item.source for item in wanted)
+    results = pipeline.stream((item.source for item in wanted), workers=_workers(len(wanted)), time_s=time_limit)
     with contextlib.ExitStack() as stack:
         steps: Iterable[Item] = items
         if not quiet:

@@ -1,8 +1,11 @@
+# ruff: noqa: PTH110, PTH112
 """What a user names on the command line, as pictures: files, folders, patterns and standard input.
 
-It does not open pictures.
+It does not open pictures. Names are looked up with ``os.path``, which says no where ``pathlib`` raises: they may be too
+long for a file, or lie in a folder that may not be searched.
 """
 
+import os
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +16,7 @@ from pathlib import Path
 from mien.errors import SourceError
 from mien.imaging import ImageSource, readable_path
 from mien.imaging.folders import LeftOut, match_pattern, search_folder
+from mien.imaging.reading import quoted
 from mien.recognition.results import FailedImage
 
 #: Names standard input among the sources, and is its name in results.
@@ -33,7 +37,8 @@ Item = NamedSource | FailedImage
 
 def is_single(names: Sequence[str]) -> bool:
     """Whether one picture is meant: one name that is neither a folder nor a pattern."""
-    return len(names) == 1 and not Path(names[0]).is_dir() and (Path(names[0]).exists() or not has_magic(names[0]))
+    (name, *others) = names
+    return not others and not os.path.isdir(name) and (os.path.exists(name) or not has_magic(name))
 
 
 def expand(names: Sequence[str], left_out: LeftOut, *, leave_out: Collection[Path] = ()) -> Iterator[Item]:
@@ -49,18 +54,18 @@ def expand(names: Sequence[str], left_out: LeftOut, *, leave_out: Collection[Pat
             yield NamedSource(STDIN, _Stdin(sys.stdin.buffer.read()))
             continue
         path = Path(name)
-        if "://" in name and not path.exists():
+        if "://" in name and not os.path.exists(path):
             yield NamedSource(name, name)
             continue
-        if path.is_dir():
+        if os.path.isdir(path):
             files = list(search_folder(path, left_out, without=leave_out))
-        elif has_magic(name) and not path.exists():
+        elif has_magic(name) and not os.path.exists(path):
             files = match_pattern(path, without=leave_out)
         else:
             files = [path]
         yield from (NamedSource(readable_path(file), file) for file in sorted(files))
         if not files:
-            yield FailedImage(name, SourceError(f"{name}: no pictures found"))
+            yield FailedImage(name, SourceError(f"{quoted(name)}: no pictures found"))
 
 
 class _Stdin(BytesIO):

@@ -18,6 +18,7 @@ from mien.errors import ConfigError, DatasetFormatError
 from mien.evaluation.predictors import Predictor
 from mien.runtime.files import atomic_file
 from mien.runtime.optional import learning
+from mien.runtime.translation import translate_errors
 
 if TYPE_CHECKING:
     from mien.training.config import TrainingConfig
@@ -152,10 +153,8 @@ def load_probabilities(path: Path, rows: int) -> npt.NDArray[np.float32]:
     Raises:
         DatasetFormatError: The file is no array of ``rows`` rows of probabilities in FER+ order.
     """
-    try:
+    with translate_errors(lambda why: DatasetFormatError(f"{path}: cannot be read ({why})")):
         array = np.load(path, allow_pickle=False, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as err:
-        raise DatasetFormatError(f"{path}: cannot be read ({str(err)[:80]})") from err
     if getattr(array, "shape", None) != (rows, 8) or array.dtype.kind != "f":
         raise DatasetFormatError(
             f"{path}: {getattr(array, 'dtype', '?')} {getattr(array, 'shape', '?')}, expected float ({rows}, 8)",

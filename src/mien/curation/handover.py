@@ -182,7 +182,7 @@ def _choices(annotations: object, place: str) -> list[str]:
             value = result.get("value") if isinstance(result, dict) else None
             chosen = value.get("choices") if isinstance(value, dict) else None
             for choice in chosen if isinstance(chosen, list) else []:
-                if choice not in {*_LABELS, UNKNOWN, NOT_A_FACE}:
+                if not isinstance(choice, str) or choice not in {*_LABELS, UNKNOWN, NOT_A_FACE}:
                     raise DatasetFormatError(f"{place}: choice {str(choice)[:20]!r} is none of this labeling's")
                 found.append(str(choice))
     return found

@@ -35,6 +35,7 @@ from mien.errors import ConfigError, DatasetFormatError, DatasetNotFoundError, S
 from mien.expressions import FERPLUS_LABELS, Expression, LabelSet
 from mien.json_object import JsonObject
 from mien.runtime.files import atomic_folder
+from mien.runtime.translation import translate_errors
 
 MANIFEST_SCHEMA = 1
 _MANIFEST = "manifest.json"
@@ -254,6 +255,8 @@ _MANIFEST_KEYS: dict[str, Callable[[Any], bool]] = {
     "rows": lambda v: isinstance(v, int),
     "splits": lambda v: isinstance(v, dict) and {*v} == {*SPLITS} and all(map(_is_split, v.values())),
     "dropped": lambda v: isinstance(v, dict) and all(isinstance(count, int) for count in v.values()),
+    "split_rule": lambda v: isinstance(v, dict) and all(isinstance(count, int) for count in v.values()),
+    "decisions": lambda v: isinstance(v, dict) and isinstance(v.get("counts", {}), dict),
     "classes": lambda v: isinstance(v, list) and set(v) <= {str(e) for e in Expression},
 }
 
@@ -262,10 +265,9 @@ def _open_array(folder: Path, name: str, *, rows: int) -> npt.NDArray[Any] | Non
     path = folder / f"{name}.npy"
     if name not in _REQUIRED and not path.exists():
         return None
-    try:
+    # a header that is no Python raises what the parser of Python raises
+    with translate_errors(lambda why: DatasetFormatError(f"{path}: cannot be read ({why})", hint=_PREPARE_AGAIN)):
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as err:
-        raise DatasetFormatError(f"{path}: cannot be read ({str(err)[:120]})", hint=_PREPARE_AGAIN) from err
     if not isinstance(array, np.ndarray) or array.ndim == 0 or not _LAYOUT[name](array):
         kind = f"{getattr(array, 'dtype', type(array).__name__)} {getattr(array, 'shape', '')}"
         raise DatasetFormatError(f"{path}: {kind[:80]} is not what {name} are kept as", hint=_PREPARE_AGAIN)

@@ -1,5 +1,6 @@
 """Probabilities of images from models, functions and arrays, in one form; what they are compared with comes later."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from mien.errors import DatasetNotFoundError, ShapeError
 from mien.evaluation.bootstrap import RESAMPLES
 from mien.evaluation.metrics import FloatArray
 from mien.expressions import FERPLUS_LABELS, LabelSet
+from mien.runtime.translation import translate_errors
 
 #: Called with the images done and the images in all.
 Progress = Callable[[int, int], None]
@@ -113,12 +115,12 @@ def load_predictions(path: Path) -> npt.NDArray[np.floating[Any]]:
         DatasetNotFoundError: The file does not exist.
         ShapeError: It does not hold a two-dimensional array of floats.
     """
-    try:
+    if not os.path.exists(path):  # noqa: PTH110 - says no to names that no file can have
+        raise DatasetNotFoundError(f"{path}: no such file", hint="numpy.save writes one")
+    with translate_errors(
+        lambda why: ShapeError(f"{path}: no array of numbers ({why})", hint="write it with numpy.save")
+    ):
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as err:
-        raise DatasetNotFoundError(f"{path}: no such file", hint="numpy.save writes one") from err
-    except (OSError, ValueError, EOFError) as err:
-        raise ShapeError(f"{path}: not an array of numbers ({err})", hint="write it with numpy.save") from err
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
         shown = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
         raise ShapeError(f"{path}: expected floats (n, classes), got {shown}", hint="one row per image")

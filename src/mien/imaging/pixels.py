@@ -94,7 +94,8 @@ def scaled(values: npt.NDArray[Any], low: float, high: float) -> ByteArray:
     """Numbers from ``low`` (black) to ``high`` (white) as 0 to 255; what is no number is black."""
     # float64 only where float32 would lose the numbers themselves
     kind = np.float64 if high - low > 2**24 else np.float32
-    part = (np.nan_to_num(values.astype(kind), nan=low, posinf=high, neginf=low) - low) * (255.0 / (high - low))
+    with np.errstate(all="ignore"):  # what is no number, or a huge one, is clipped
+        part = (np.nan_to_num(values.astype(kind), nan=low, posinf=high, neginf=low) - low) * (255.0 / (high - low))
     return np.asarray(np.rint(np.clip(part, 0, 255)), np.uint8)
 
 

@@ -5,6 +5,7 @@
 Faces of several pictures share the network's batches.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,9 +21,10 @@ from mien.decision import Decision
 from mien.detection.base import Detector, FaceDetection
 from mien.detection.registry import DEFAULT_DETECTOR, build_detector
 from mien.detection.settings import SearchMode, SearchSettings
-from mien.errors import ConfigError, ImageDecodeError, LimitError, OverdueError, SourceError
+from mien.errors import ConfigError, ImageDecodeError, LimitError, MienError, OverdueError, SourceError
 from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
 from mien.imaging import MAX_PIXELS, ColorOrder, ImageSource, describe_source, load_image
+from mien.imaging.isolated import PICTURE_TIME_S, IsolatedReader
 from mien.metadata import PERCEIVED, LabelConvention
 from mien.preprocessing import DEFAULT_FRAMES, Framing, crop_face
 from mien.recognition.answers import AnswerOptions
@@ -110,18 +112,48 @@ class ExpressionPipeline:
         image = self._load(source, color)
         return self._read_faces([(describe_source(source), image)], [tuple(faces)])[0]
 
-    def stream(self, sources: Iterable[ImageSource]) -> Iterator[ImageResult | FailedImage]:
+    def stream(
+        self, sources: Iterable[ImageSource], *, workers: int = 0, time_s: float = PICTURE_TIME_S
+    ) -> Iterator[ImageResult | FailedImage]:
         """Results one after the other; a picture that cannot be read gives its error instead.
 
-        Memory does not grow with the number of pictures: a few are in memory at a time, of large ones a single one.
+        Memory does not grow with the number of pictures: few are held at a time, and of large ones a single one.
+
+        Args:
+            sources: Pictures.
+            workers: So many processes decode them, which are ended where a picture hangs, takes too much memory or
+                crashes its decoder; 0 decodes in this process.
+            time_s: Longest time for a picture in a worker, in seconds.
         """
         held: list[tuple[str | None, ByteArray | FailedImage]] = []
-        for source in sources:
-            held.append((describe_source(source), self._load_or_fail(source)))
+        for picture in self._loaded(sources, workers, time_s):
+            held.append(picture)
             pixels = sum(item.shape[0] * item.shape[1] for _, item in held if isinstance(item, np.ndarray))
             if len(held) == PICTURES_AT_A_TIME or pixels >= PIXELS_AT_A_TIME:
                 yield from self._read_and_let_go(held)
         yield from self._read_and_let_go(held)
+
+    def _loaded(
+        self, sources: Iterable[ImageSource], workers: int, time_s: float
+    ) -> Iterator[tuple[str | None, ByteArray | FailedImage]]:
+        """Name and pixels of each picture, or what became of it."""
+        if not workers:
+            for source in sources:
+                yield describe_source(source), self._load_or_fail(source)
+            return
+        names: deque[str | None] = deque()
+
+        def noted() -> Iterator[ImageSource]:
+            for source in sources:
+                names.append(describe_source(source))
+                yield source
+
+        with IsolatedReader(
+            workers=workers, time_s=time_s, max_pixels=self.max_pixels, allow_urls=self.allow_urls
+        ) as reader:
+            for outcome in reader.read_all(noted()):
+                name = names.popleft()
+                yield name, FailedImage(name, outcome) if isinstance(outcome, MienError) else outcome
 
     def _read_and_let_go(
         self, held: list[tuple[str | None, ByteArray | FailedImage]]

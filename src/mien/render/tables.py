@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mien.text import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as RichTable
@@ -39,13 +41,15 @@ class Table:
         from rich.table import Table as RichTable  # noqa: PLC0415 - not for pages of HTML
         from rich.text import Text  # noqa: PLC0415
 
-        shown = RichTable(title=Text(self.title), title_justify="left", caption_justify="left")
+        shown = RichTable(title=Text(printable(self.title)), title_justify="left", caption_justify="left")
         if self.note:
             shown.caption = Text(self.note)
         for position, header in enumerate(self.header):
             shown.add_column(Text(header), justify="left" if position == 0 else "right")
         for row in self.rows:
-            shown.add_row(*map(Text, row))  # Text, since brackets in a cell would be read as markup
+            shown.add_row(
+                *(Text(printable(cell)) for cell in row)
+            )  # Text, since brackets in a cell would be read as markup
         return shown
 
 

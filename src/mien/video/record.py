@@ -15,6 +15,7 @@ from time import monotonic
 
 from mien.errors import CheckpointError
 from mien.runtime.memory import give_back_freed_memory
+from mien.runtime.translation import reason
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.outputs import VideoOutputs, check_outputs, resuming_problem
 from mien.video.results import FrameResult
@@ -250,7 +251,7 @@ def _as_checkpoint_error(table: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, csv.Error) as err:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, csv.Error) as err:
         if isinstance(err, CheckpointError):  # it is more precise than "damaged"
             raise
-        raise CheckpointError(f"{table}: damaged ({err})", hint=START_AGAIN) from err
+        raise CheckpointError(f"{table}: damaged ({reason(err)})", hint=START_AGAIN) from err

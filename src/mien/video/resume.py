@@ -13,6 +13,7 @@ from typing import Any
 
 from mien.errors import CheckpointError, ConfigError, SourceError
 from mien.runtime.files import sha256_of, write_text
+from mien.runtime.translation import reason
 from mien.version import __version__
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.sinks.table import START_AGAIN
@@ -163,7 +164,7 @@ def _read(path: Path) -> Progress:
     try:
         return _parsed(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as err:
-        raise CheckpointError(f"{path}: damaged ({err})", hint=START_AGAIN) from err
+        raise CheckpointError(f"{path}: damaged ({reason(err)})", hint=START_AGAIN) from err
 
 
 def _parsed(path: Path) -> Progress:

@@ -10,6 +10,7 @@ from mien.data.tables import LIST_LIMITS, read_rows, whole_number
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 from mien.expressions import AFFECTNET_LABELS, Expression
 from mien.geometry import Box
+from mien.runtime.translation import reason
 
 #: 0 to 7 are expressions; 8 None, 9 Uncertain, 10 No-Face are none of the eight and have to be mapped or dropped.
 _CLASSES: dict[str, Expression | None] = {
@@ -101,9 +102,9 @@ def _label_in(path: Path) -> str | DatasetFormatError:
     try:
         if path.stat().st_size > _MOST_BYTES:
             return DatasetFormatError(f"{path}: more than {_MOST_BYTES} bytes, expected one number")
-        value = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as err:
-        return DatasetFormatError(f"{path}: cannot be read ({str(err)[:80]})", hint="--skip-bad leaves it out")
+        value = np.asarray(np.load(path, allow_pickle=False))
+    except Exception as err:  # noqa: BLE001 - a header that is no Python raises what the parser raises
+        return DatasetFormatError(f"{path}: cannot be read ({reason(err)})", hint="--skip-bad leaves it out")
     if value.size != 1:
         return DatasetFormatError(f"{path}: {value.size} values, expected one number")
     return str(value.reshape(-1)[0])

@@ -196,7 +196,7 @@ def _class_columns(record: Mapping[str, Any], place: str) -> tuple[tuple[str, fl
 
 
 def _first(record: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
-    return next((str(record[key]).strip() for key in keys if record.get(key) not in {None, ""}), None)
+    return next((str(record[key]).strip() for key in keys if record.get(key) not in (None, "")), None)
 
 
 def _only_table(source: Path) -> Path:

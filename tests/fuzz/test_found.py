@@ -1,0 +1,105 @@
+"""What the fuzz tests found, each as the smallest input: once a traceback or a page of text, now one short line."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.batch.inputs import list_entries
+from mien.batch.manifest import JobFolder
+from mien.batch.tables_in import table_entries
+from mien.curation.handover import read_label_studio
+from mien.curation.layouts.tables import HUGGINGFACE
+from mien.data.dataset import open_dataset
+from mien.errors import MienError
+from mien.imaging import load_image
+from mien.imaging.folders import LeftOut
+from tests.fuzz.records import made_batch_job
+from tests.imaging.made import tiff
+
+
+def manifest_with(**changes: object) -> Callable[[Path], object]:
+    def read(folder: Path) -> object:
+        job = made_batch_job(folder)
+        path = job / "manifest.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+        return JobFolder(job).read()
+
+    return read
+
+
+def array_with_a_torn_header(folder: Path) -> object:
+    np.save(folder / "images.npy", np.zeros((0, 48, 48, 1), np.uint8))
+    content = bytearray((folder / "images.npy").read_bytes())
+    content[11] = ord("(")  # of a dictionary that is never closed
+    (folder / "images.npy").write_bytes(content)
+    (folder / "manifest.json").write_text(
+        json.dumps(
+            {
+                "schema": 1,
+                "rows": 0,
+                "dropped": {},
+                "splits": {split: {"rows": 0, "sha256": ""} for split in ("train", "validation", "test")},
+            }
+        )
+    )
+    return open_dataset(folder)
+
+
+def written(name: str, text: str, read: Callable[[Path], object]) -> Callable[[Path], object]:
+    def reading(folder: Path) -> object:
+        (folder / name).write_text(text)
+        return read(folder / name)
+
+    return reading
+
+
+_CHOICES = {"result": [{"value": {"choices": [["fear"]]}}]}
+FOUND: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a list of pictures with a line that no name can be": (
+        written("a.txt", "a" * 5000, lambda path: list_entries([str(path)], LeftOut())),
+        r"line 1: 'aaa.*…' is not there",
+    ),
+    "a table of pictures with a header of one long name": (
+        written("a.csv", "a" * 60_000 + "\n1\n", lambda path: list(table_entries(path, None, version=""))),
+        "no column 'image or bytes",
+    ),
+    "a choice in Label Studio that is a list": (
+        written("t.json", json.dumps([{"data": {"row": 1}, "annotations": [_CHOICES]}]), read_label_studio),
+        "choice .* is none of this labeling's",
+    ),
+    "an array whose header is no Python": (array_with_a_torn_header, r"images\.npy: cannot be read"),
+    "labels of a batch job that are no expressions": (manifest_with(labels=[["sadness"]]), "is not a valid Expression"),
+    "labels of a batch job that are numbers": (manifest_with(labels=[0.5]), "is not a valid Expression"),
+    "inputs of a batch job that are numbers": (manifest_with(inputs=[1]), "a field that is no text"),
+    "settings of a batch job that are a list": (manifest_with(settings=[]), "settings or entries of another kind"),
+    "an endless nest in place of a batch job's record": (
+        written("manifest.json", "[" * 100_000, lambda path: JobFolder(path.parent).read()),
+        "not the record of a batch job",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FOUND)
+def test_what_was_found_is_one_short_line(kind: str, tmp_path: Path) -> None:
+    read, words = FOUND[kind]
+    with pytest.raises(MienError, match=words) as caught:
+        read(tmp_path)
+    assert len(str(caught.value)) < len(os.fspath(tmp_path)) + 400
+
+
+def test_a_field_of_metadata_that_is_a_list_costs_its_row(tmp_path: Path) -> None:
+    rows = [{"file_name": ["a.png"], "label": "fear"}, {"file_name": "b.png", "label": {"a": 1}}]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert len(list(HUGGINGFACE.read(tmp_path))) == 2
+
+
+@pytest.mark.filterwarnings("error")
+def test_floats_beyond_all_bounds_are_read_without_a_warning() -> None:
+    values = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    values.view(np.uint32)[0, 0] = 0x7F800001  # a signaling NaN
+    values[0, 1:4] = 3e38, -3e38, np.inf
+    assert load_image(tiff(values)).shape == (8, 8, 3)
