@@ -14,10 +14,12 @@ LFW ?= data/lfw
 TORCH ?= torch==2.13.0
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 CODE = src tests benchmarks experiments tools examples notebooks docs
+# Many tests wait for servers, so there are two at a time; a file stays in one process, and what its tests share is made
+# once.
+PAIRS = -n 2 --dist loadfile
 # Old versions warn of each other's deprecations, so warnings are no errors there; coverage is measured once, by `test`,
-# and what is slow (kills, fuzzing by schema, browsers that play videos) runs once, too. Many tests wait for servers, so
-# there are two at a time; a file stays in one process, and what its tests share is made once.
-ELSEWHERE = -m pytest -n 2 --dist loadfile -p no:cacheprovider -W default -m "not slow" tests
+# and what is slow (kills, fuzzing by schema, browsers that play videos) runs once, too.
+ELSEWHERE = -m pytest $(PAIRS) -p no:cacheprovider -W default -m "not slow" tests
 
 .PHONY: demo test test-bridges test-lowest test-newest soak lint docs wheel weights clean
 
@@ -30,7 +32,7 @@ demo: $(VENV)/bin/python
 test: $(VENV)/bin/python
 	$(PIP) $(TORCH) -e '.[test]'
 	$(VENV)/bin/python -m pip list --disable-pip-version-check
-	$(VENV)/bin/python -m pytest --durations 20 --cov=mien --cov-report=term:skip-covered
+	$(VENV)/bin/python -m pytest $(PAIRS) --durations 20 --cov=mien --cov-report=term:skip-covered
 
 # The lowest versions that pyproject.toml declares, chosen by uv. conftest.py leaves out what needs torch.
 test-lowest: $(VENV)/bin/python
