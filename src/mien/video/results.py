@@ -21,7 +21,7 @@ PLACE_COLUMNS = ("frame", "timestamp_s", "track_id", "left", "top", "right", "bo
 Row = dict[str, int | float | str | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TrackedFace(FaceExpression):
     """A face of a video: ``probabilities`` are smoothed over its track, ``raw_probabilities`` are of this frame alone.
 
