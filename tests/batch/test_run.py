@@ -77,6 +77,26 @@ def test_a_missing_or_cut_part_is_read_again_to_the_same_bytes(pictures: Path, w
     assert files(job) == files(whole)
 
 
+@pytest.mark.parametrize(
+    "left", [[".entries.jsonl.7.part"], ["entries.jsonl"], ["entries.jsonl", ".manifest.json.7.part"]]
+)
+def test_a_job_killed_before_its_record_was_written_begins_again(
+    pictures: Path, whole: Path, tmp_path: Path, left: list[str]
+) -> None:
+    job = tmp_path / "job"
+    job.mkdir()
+    for name in left:
+        (job / name).write_bytes((whole / "entries.jsonl").read_bytes() if name == "entries.jsonl" else b"{")
+    run([pictures], job, settings=SETTINGS, resume=True)
+    assert files(job) == files(whole)
+
+
+def test_a_plan_that_is_not_ours_is_not_replaced(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "entries.jsonl").write_text('{"name": "of the user"}\n')
+    with pytest.raises(ConfigError, match="holds something else"):
+        run([pictures], tmp_path, settings=SETTINGS, resume=True)
+
+
 def test_a_changed_input_needs_update_which_reads_the_new_and_drops_the_gone(pictures: Path, tmp_path: Path) -> None:
     source = shutil.copytree(pictures, tmp_path / "source")
     job = tmp_path / "job"

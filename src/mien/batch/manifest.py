@@ -111,6 +111,21 @@ class JobFolder:
     def exists(self) -> bool:
         return (self.path / MANIFEST).exists()
 
+    @property
+    def is_free(self) -> bool:
+        """Whether a job may begin here: nothing is there, or what :meth:`begin` leaves that is killed half-way."""
+        if not self.path.is_dir():
+            return not self.path.exists()
+        return all(map(self._is_half_begun, self.path.iterdir()))
+
+    def _is_half_begun(self, file: Path) -> bool:
+        if file.name == _PLAN:
+            try:
+                return bool(read_plan(file))
+            except (OSError, DatasetFormatError):  # a file of the user's own
+                return False
+        return file.name.startswith((f".{_PLAN}.", f".{MANIFEST}.")) and file.name.endswith(".part")
+
     def read(self) -> tuple[Manifest, list[Part]]:
         """The record and the plan.
 

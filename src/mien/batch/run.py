@@ -85,7 +85,7 @@ def _plan(
     update: bool,
 ) -> list[Part]:
     """The parts of a new job, or of the one in the folder once it fits."""
-    if not folder.exists and folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+    if not folder.exists and not folder.is_free:
         raise ConfigError(f"{folder.path} holds something else", hint="name a new or an empty folder")
     entries = list_entries(
         names, left_out, column=settings.column, leave_out=folder.path, allow_urls=settings.allow_urls
