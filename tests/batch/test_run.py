@@ -78,7 +78,7 @@ def test_a_missing_or_cut_part_is_read_again_to_the_same_bytes(pictures: Path, w
 
 
 @pytest.mark.parametrize(
-    "left", [[".entries.jsonl.7.part"], ["entries.jsonl"], ["entries.jsonl", ".manifest.json.7.part"]]
+    "left", [[".entries.next.jsonl.7.part"], ["entries.next.jsonl"], ["entries.next.jsonl", ".manifest.json.7.part"]]
 )
 def test_a_job_killed_before_its_record_was_written_begins_again(
     pictures: Path, whole: Path, tmp_path: Path, left: list[str]
@@ -86,9 +86,29 @@ def test_a_job_killed_before_its_record_was_written_begins_again(
     job = tmp_path / "job"
     job.mkdir()
     for name in left:
-        (job / name).write_bytes((whole / "entries.jsonl").read_bytes() if name == "entries.jsonl" else b"{")
+        (job / name).write_bytes((whole / "entries.jsonl").read_bytes() if name == "entries.next.jsonl" else b"{")
     run([pictures], job, settings=SETTINGS, resume=True)
     assert files(job) == files(whole)
+
+
+@pytest.mark.parametrize("killed", ["before its record", "after its record"])
+def test_an_update_killed_between_plan_and_record_goes_on(pictures: Path, tmp_path: Path, killed: str) -> None:
+    source, job = shutil.copytree(pictures, tmp_path / "source"), tmp_path / "job"
+    run([source], job, settings=SETTINGS)
+    before = shutil.copytree(job, tmp_path / "before")
+    noise(2).save(source / "picture100.png")
+    run([source], job, settings=SETTINGS, update=True)
+    undisturbed = files(job)
+    # as a kill leaves the folder: the next plan is written, and the record is the old or the new one
+    shutil.copy(job / "entries.jsonl", before / "entries.next.jsonl")
+    if killed == "after its record":
+        shutil.copy(job / "manifest.json", before / "manifest.json")
+    assert status(before).parts_done == 3
+    run([source], before, settings=SETTINGS, update=True)
+    assert files(before) == undisturbed
+    noise(3).save(source / "picture101.png")
+    run([source], before, settings=SETTINGS, update=True)
+    assert status(before).pictures == 10
 
 
 def test_a_plan_that_is_not_ours_is_not_replaced(pictures: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from mien.batch.entries import Part, fingerprint, read_plan, write_plan
 from mien.batch.rows import PartRecord, read_record
 from mien.batch.settings import BatchSettings
-from mien.errors import CheckpointError
+from mien.errors import CheckpointError, DatasetFormatError
 from mien.expressions import Expression, LabelSet
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.runtime.files import sha256_of, write_text
@@ -22,6 +22,8 @@ from mien.version import __version__
 
 SCHEMA = 1
 MANIFEST, _PLAN = "manifest.json", "entries.jsonl"
+#: The plan to come while the record is replaced: whichever of the two fits the record is the plan.
+_NEXT_PLAN = "entries.next.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,13 @@ class JobFolder:
         self.path = path
 
     def begin(self, manifest: Manifest, parts: list[Part]) -> None:
-        """Write plan and record; the record last, since it makes the folder a job."""
+        """Write plan and record, of a new job or of one whose input changed; a kill leaves the old pair or the new."""
         self.path.mkdir(parents=True, exist_ok=True)
-        write_plan(self.path / _PLAN, parts)
+        if self.exists and self._read_with(_NEXT_PLAN):  # an earlier call was killed before its last line
+            (self.path / _NEXT_PLAN).replace(self.path / _PLAN)
+        write_plan(self.path / _NEXT_PLAN, parts)
         write_text(self.path / MANIFEST, json.dumps(asdict(manifest), indent=2, sort_keys=True) + "\n")
+        (self.path / _NEXT_PLAN).replace(self.path / _PLAN)
 
     @property
     def exists(self) -> bool:
@@ -119,12 +124,12 @@ class JobFolder:
         return all(map(self._is_half_begun, self.path.iterdir()))
 
     def _is_half_begun(self, file: Path) -> bool:
-        if file.name == _PLAN:
+        if file.name in {_PLAN, _NEXT_PLAN}:
             try:
                 return bool(read_plan(file))
             except (OSError, DatasetFormatError):  # a file of the user's own
                 return False
-        return file.name.startswith((f".{_PLAN}.", f".{MANIFEST}.")) and file.name.endswith(".part")
+        return file.name.startswith((f".{_NEXT_PLAN}.", f".{MANIFEST}.")) and file.name.endswith(".part")
 
     def read(self) -> tuple[Manifest, list[Part]]:
         """The record and the plan.
@@ -132,11 +137,20 @@ class JobFolder:
         Raises:
             CheckpointError: There is no job, or its record is damaged or of another layout.
         """
+        found = self._read_with(_NEXT_PLAN) or self._read_with(_PLAN)
+        if found is None:
+            raise CheckpointError(f"{self.path / _PLAN}: does not fit {MANIFEST}", hint="begin in another folder")
+        return found
+
+    def _read_with(self, plan: str) -> tuple[Manifest, list[Part]] | None:
+        """Record and plan; None where they do not fit, or where there is no next plan."""
         file = self.path / MANIFEST
         try:
             record = json.loads(file.read_text(encoding="utf-8"))
             manifest = _manifest(record)
-            parts = read_plan(self.path / _PLAN)
+            if plan == _NEXT_PLAN and not (self.path / plan).exists():
+                return None
+            parts = read_plan(self.path / plan)
         except FileNotFoundError as err:
             raise CheckpointError(
                 f"{self.path}: no batch job here", hint="mien batch INPUT --out DIR begins one"
@@ -144,9 +158,8 @@ class JobFolder:
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as err:
             raise CheckpointError(f"{file}: not the record of a batch job ({str(err)[:200]})") from err
         entries = [entry for part in parts for entry in part.entries]
-        if len(entries) != manifest.entries or fingerprint(entries) != manifest.input_sha256:
-            raise CheckpointError(f"{self.path / _PLAN}: does not fit {MANIFEST}", hint="begin in another folder")
-        return manifest, parts
+        fits = len(entries) == manifest.entries and fingerprint(entries) == manifest.input_sha256
+        return (manifest, parts) if fits else None
 
     def part(self, number: int, kind: str = "part") -> Path:
         return self.path / f"{kind}-{number:06d}.parquet"
