@@ -15,7 +15,7 @@ import pytest
 import mien
 from mien.batch import BatchSettings, merge, run, status
 from mien.batch.inputs import list_entries
-from mien.errors import CheckpointError, ConfigError, SourceError
+from mien.errors import CheckpointError, ConfigError, DatasetFormatError, SourceError
 from mien.imaging.folders import LeftOut
 from tests.batch.made import SETTINGS, files, noise, rows, write_pictures
 
@@ -302,3 +302,15 @@ def test_merged_rows_are_the_rows(whole: Path, tmp_path: Path) -> None:
     assert merge(job, tmp_path / "some.csv", partial=True) < len(rows(whole))
     with pytest.raises(ConfigError, match=r"ends in \.parquet or \.csv"):
         merge(whole, tmp_path / "all.xlsx")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_part_that_lacks_a_column_is_named(whole: Path, tmp_path: Path, ending: str) -> None:
+    job = tmp_path / "job"
+    shutil.copytree(whole, job)
+    part = sorted(job.glob("part-*.parquet"))[1]
+    table = pq.read_table(part)
+    pq.write_table(table.drop_columns(["probability"]), part)
+    with pytest.raises(DatasetFormatError, match=rf"{part.name}: .*probability"):
+        merge(job, tmp_path / f"all.{ending}")
+    assert not (tmp_path / f"all.{ending}").exists()

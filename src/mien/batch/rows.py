@@ -137,13 +137,19 @@ def read_rows(path: Path, names: Sequence[str] | None = None) -> Iterator[list[R
     """The rows of a Parquet file, a few thousand at a time.
 
     Raises:
-        DatasetFormatError: It is damaged.
+        DatasetFormatError: It is damaged, or lacks a column of ``names``.
     """
     with extra("batch"):
         import pyarrow as pa  # noqa: PLC0415 - an extra
         import pyarrow.parquet as pq  # noqa: PLC0415
     try:
         with pq.ParquetFile(path) as table:
+            # a column that is asked for and absent would be left out without a word
+            if missing := sorted(set(names or ()) - set(table.schema_arrow.names)):
+                raise DatasetFormatError(
+                    f"{path}: a part of a batch job without the column {missing[0][:80]}",
+                    hint="delete the file and go on with --resume",
+                )
             for batch in table.iter_batches(4096, columns=names):
                 yield batch.to_pylist()
     except (OSError, pa.ArrowException) as err:

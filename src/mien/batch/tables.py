@@ -7,7 +7,7 @@ from typing import Any
 
 from mien.batch.manifest import BatchStatus, JobFolder
 from mien.batch.rows import columns, rows_of
-from mien.errors import CheckpointError, ConfigError
+from mien.errors import CheckpointError, ConfigError, DatasetFormatError
 from mien.runtime.files import atomic_file
 from mien.runtime.optional import extra
 from mien.text import no_formula
@@ -36,6 +36,7 @@ def merge(folder: str | Path, out: str | Path, *, partial: bool = False, excel_s
 
     Raises:
         CheckpointError: There is no job, or it is not done.
+        DatasetFormatError: A part is damaged.
         ConfigError: The ending of ``out`` is neither, or ``excel_safe`` is set and it is not CSV.
         StorageError: ``out`` cannot be written.
     """
@@ -52,20 +53,27 @@ def merge(folder: str | Path, out: str | Path, *, partial: bool = False, excel_s
             f"{folder}: {len(whole):,} of {len(parts):,} parts are done", hint="go on with --resume, or add --partial"
         )
     names = list(columns(manifest.label_set))
-    return _to_parquet(whole, out) if is_parquet else _to_csv(whole, out, names, excel_safe=excel_safe)
+    return _to_parquet(whole, out, names) if is_parquet else _to_csv(whole, out, names, excel_safe=excel_safe)
 
 
-def _to_parquet(parts: list[Path], out: Path) -> int:
+def _to_parquet(parts: list[Path], out: Path, names: list[str]) -> int:
     with extra("batch"):
-        import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+        import pyarrow.parquet as pq  # noqa: PLC0415
     rows = 0
     with atomic_file(out) as temporary:
         writer = None
         try:
             for path in parts:
-                table = pq.read_table(path).replace_schema_metadata(None)
-                writer = writer or pq.ParquetWriter(temporary, table.schema, compression="zstd")
-                writer.write_table(table)
+                try:
+                    table = pq.read_table(path).select(names).replace_schema_metadata(None)
+                    writer = writer or pq.ParquetWriter(temporary, table.schema, compression="zstd")
+                    writer.write_table(table)
+                except (pa.ArrowException, KeyError, ValueError) as err:  # damaged, or columns of other parts
+                    raise DatasetFormatError(
+                        f"{path}: a part of a batch job that cannot be read ({str(err)[:200]})",
+                        hint="delete the file and go on with --resume",
+                    ) from err
                 rows += len(table)
         finally:
             if writer:
@@ -84,7 +92,7 @@ def _to_csv(parts: list[Path], out: Path, names: list[str], *, excel_safe: bool)
     rows = 0
     with atomic_file(out) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        for values in chain([names], ([row[name] for name in names] for row in rows_of(parts))):
+        for values in chain([names], ([row[name] for name in names] for row in rows_of(parts, names))):
             writer.writerow(map(cell, values))
             rows += 1
     return rows - 1
