@@ -30,7 +30,7 @@ def test_the_script_gives_what_face_api_gives(
     assert (box["x"], box["y"], box["width"], box["height"]) == pytest.approx(face.detection.box.xywh, abs=0.01)
     assert found["detection"]["score"] == pytest.approx(face.detection.score, abs=1e-5)
     names = ["neutral", "happy", "sad", "angry", "fearful", "disgusted", "surprised"]
-    assert list(found["expressions"]) == names
+    assert set(found["expressions"]) == set(names)  # the driver sorts what it hands over
     assert found["expressions"]["surprised"] == pytest.approx(face.probabilities["surprise"], abs=1e-5)
     problem = page.driver.execute_async_script(script + CALL, b64encode(b"no picture").decode())
     assert "not a picture" in problem
