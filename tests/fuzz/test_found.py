@@ -6,17 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
+from mien.batch import merge
 from mien.batch.inputs import list_entries
 from mien.batch.manifest import JobFolder
 from mien.batch.tables_in import table_entries
 from mien.curation.handover import read_label_studio
 from mien.curation.layouts.tables import HUGGINGFACE
 from mien.data.dataset import open_dataset
-from mien.errors import MienError
+from mien.errors import DatasetFormatError, MienError
 from mien.imaging import load_image
 from mien.imaging.folders import LeftOut
+from mien.video.sources.animations import is_animation
 from tests.fuzz.records import made_batch_job
 from tests.imaging.made import tiff
 
@@ -103,3 +108,21 @@ def test_floats_beyond_all_bounds_are_read_without_a_warning() -> None:
     values.view(np.uint32)[0, 0] = 0x7F800001  # a signaling NaN
     values[0, 1:4] = 3e38, -3e38, np.inf
     assert load_image(tiff(values)).shape == (8, 8, 3)
+
+
+def test_a_moving_picture_whose_second_frame_is_damaged_is_read_or_refused(tmp_path: Path) -> None:
+    first, second = (Image.new("P", (8, 8), shade) for shade in (1, 2))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second], duration=80)
+    content = (tmp_path / "a.gif").read_bytes()
+    at = content.rindex(b"\x21\xf9\x04")
+    (tmp_path / "a.gif").write_bytes(content[: at + 2] + b"\x02" + content[at + 3 :])  # a block that is too short
+    assert not is_animation(tmp_path / "a.gif")
+
+
+def test_a_part_of_a_batch_job_without_its_columns_is_named(tmp_path: Path) -> None:
+    job = made_batch_job(tmp_path)
+    part = job / "part-000000.parquet"
+    record = pq.read_schema(part).metadata
+    pq.write_table(pa.table({"source": ["a"], "other": [1]}).replace_schema_metadata(record), part)
+    with pytest.raises(DatasetFormatError, match=r"part-000000\.parquet: .* without the column width"):
+        merge(job, tmp_path / "all.csv")

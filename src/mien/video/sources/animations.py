@@ -4,6 +4,7 @@ They are recognized by their content, whatever the name ends in.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from os import PathLike, fspath
 from pathlib import Path
 
@@ -95,8 +96,10 @@ def is_animation(path: Path) -> bool:
     picture = _opened(path)
     if picture is None:
         return False
-    with picture:
+    # Pillow reads the second frame for it, and raises anything where that is damaged; FFmpeg may still read it
+    with picture, suppress(Exception):
         return bool(getattr(picture, "is_animated", False))
+    return False
 
 
 def _opened(path: Path) -> Image.Image | None:
