@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from mien.data.augmentation import Augmentation
 from mien.errors import ConfigError
+from mien.text import printable
 from mien.training.heads import CLASSES, INTENDED_CLASSES
 
 Target = Literal["drawn", "soft", "majority", "fixed"]
@@ -62,7 +63,7 @@ class FurtherData:
 
     def __post_init__(self) -> None:
         if not self.name or set(self.name) & set("=/\\ ,"):
-            raise ConfigError(f"[[data]]: name is {self.name!r}, expected a word", hint='as in name = "lfw"')
+            raise ConfigError(f"[[data]]: name is {_quoted(self.name)}, expected a word", hint='as in name = "lfw"')
         for name in ("weight", "class_weight_power"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"[[data]] {self.name}: {name} is {getattr(self, name)}, expected 0 or more")
@@ -149,7 +150,9 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name, kind in _CHOICES.items():
             if getattr(self, name) not in get_args(kind):
-                raise ConfigError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(get_args(kind))}")
+                raise ConfigError(
+                    f"{name} is {_quoted(getattr(self, name))}, expected one of {', '.join(get_args(kind))}"
+                )
         self._check_ranges()
         self._check_combinations()
 
@@ -231,10 +234,10 @@ def config_from_dict(record: Mapping[str, Any], *, source: str = "configuration"
     settings = _renamed(record, source)
     changes = settings.pop("augmentation", {})
     if not isinstance(changes, dict):
-        raise ConfigError(f"{source}: augmentation is {changes!r}, expected a table [augmentation]")
+        raise ConfigError(f"{source}: augmentation is {_quoted(changes)}, expected a table [augmentation]")
     tables = settings.pop("data", [])
     if not isinstance(tables, Sequence) or not all(isinstance(table, dict) for table in tables):
-        raise ConfigError(f"{source}: data is {tables!r}, expected tables [[data]]")
+        raise ConfigError(f"{source}: data is {_quoted(tables)}, expected tables [[data]]")
     augmentation = _checked(dict(changes), Augmentation, f"{source}: [augmentation]")
     data = [_checked(dict(table), FurtherData, f"{source}: [[data]]") for table in tables]
     rest = _checked(settings, TrainingConfig, source)
@@ -255,19 +258,26 @@ def _renamed(record: Mapping[str, Any], source: str) -> dict[str, Any]:
     return settings
 
 
+def _quoted(value: object) -> str:
+    """A value from a file, shortened in its middle."""
+    return printable(repr(value), limit=80)
+
+
 def _checked(record: dict[str, Any], kind: type[Any], source: str) -> dict[str, Any]:
     """``record`` with its names and types checked, and whole numbers turned into floats where these are expected."""
     known = {item.name: item for item in fields(kind)}
     for name, value in record.items():
         if name not in known:
             near = get_close_matches(name, known, n=1)
-            raise ConfigError(f"{source}: no setting {name!r}", hint=f"did you mean {near[0]}?" if near else None)
+            raise ConfigError(
+                f"{source}: no setting {_quoted(name)}", hint=f"did you mean {near[0]}?" if near else None
+            )
         expected = _plain_type(known[name].type)
         if expected is float and type(value) is int:
             record[name] = float(value)
         # type() and not isinstance(): True is an int, and no setting takes it for one
         elif type(value) is not expected and not (value is None and known[name].default is None):
-            raise ConfigError(f"{source}: {name} is {value!r}, expected {expected.__name__}")
+            raise ConfigError(f"{source}: {name} is {_quoted(value)}, expected {expected.__name__}")
     for name, item in known.items():
         if item.default is MISSING and item.default_factory is MISSING and name not in record:
             raise ConfigError(f"{source}: no setting {name!r}, which has no default")
