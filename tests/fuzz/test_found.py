@@ -124,5 +124,5 @@ def test_a_part_of_a_batch_job_without_its_columns_is_named(tmp_path: Path) -> N
     part = job / "part-000000.parquet"
     record = pq.read_schema(part).metadata
     pq.write_table(pa.table({"source": ["a"], "other": [1]}).replace_schema_metadata(record), part)
-    with pytest.raises(DatasetFormatError, match=r"part-000000\.parquet: .* without the column width"):
+    with pytest.raises(DatasetFormatError, match=r"part-000000\.parquet: .* without the column"):
         merge(job, tmp_path / "all.csv")
