@@ -180,7 +180,7 @@ def test_the_command_imports_shows_and_checks(tmp_path: Path) -> None:
     assert "female" in shown.output
     checked = run(app, ["data", "check", out, "--json"])
     assert checked.exit_code == 0
-    assert json.loads(checked.output)["sound"] is True
+    assert json.loads(checked.stdout)["sound"] is True
     with pytest.raises(ConfigError, match="expected OURS=THEIRS"):
         run(
             app, ["data", "import", str(root), "--layout", "london", "--out", out, "--map", "x"], catch_exceptions=False

@@ -116,5 +116,5 @@ def test_images_that_moved_to_another_split_are_refused(prepared: Path, tmp_path
     splits = np.load(folder / "splits.npy")
     splits[np.flatnonzero(splits == 2)[0]] = 0  # a judged image among those that are learned from
     np.save(folder / "splits.npy", splits)
-    with pytest.raises(DatasetFormatError, match="pixels or votes of train are not"):
+    with pytest.raises(DatasetFormatError, match="pixels or votes of train differ from"):
         open_unchanged(folder, "train", "validation")

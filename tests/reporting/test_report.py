@@ -64,7 +64,7 @@ def test_the_report_holds_every_figure_and_table_in_one_file(
     Image.fromarray(portrait()).save(tmp_path / "portrait.png")
     asked = ["--model", model, "--model", "capstone", "--photo", tmp_path / "portrait.png", "--resamples", 20]
     assert report(prepared, tmp_path / "out", *asked) == 0
-    assert "report.html" in capsys.readouterr().out
+    assert "report.html" in capsys.readouterr().err
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     seen = Seen(text)
     assert seen.headings == [

@@ -169,7 +169,7 @@ def test_weights_without_their_record_are_not_continued(made_dataset: FerDataset
     train(replace(TINY, epochs=1), made_dataset, tmp_path / "run")
     (tmp_path / "run" / "run.json").unlink()
     for resume in (False, True):
-        with pytest.raises(CheckpointError, match=r"holds last\.pt and no run\.json"):
+        with pytest.raises(CheckpointError, match=r"holds last\.pt but no run\.json"):
             train(replace(TINY, epochs=2), made_dataset, tmp_path / "run", resume=resume)
 
 

@@ -118,7 +118,7 @@ def load_predictions(path: Path) -> npt.NDArray[np.floating[Any]]:
     if not os.path.exists(path):  # noqa: PTH110 - says no to names that no file can have
         raise DatasetNotFoundError(f"{path}: no such file", hint="numpy.save writes one")
     with translate_errors(
-        lambda why: ShapeError(f"{path}: no array of numbers ({why})", hint="write it with numpy.save")
+        lambda why: ShapeError(f"{path}: not an array of numbers ({why})", hint="write it with numpy.save")
     ):
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
