@@ -59,7 +59,7 @@ def test_a_picture_that_hangs_costs_its_own_row_and_no_more(tmp_path: Path) -> N
         reader.wait_until_started()
         first, hanging, last = reader.read_all([good, tmp_path / "hangs.jpg", good])
     assert isinstance(hanging, ImageDecodeError)
-    assert str(hanging) == f"{tmp_path}/hangs.jpg: decoding takes longer than 1 s"
+    assert str(hanging).endswith("/hangs.jpg: decoding takes longer than 1 s")  # a long name is shortened
     np.testing.assert_array_equal(first, load_image(good))
     np.testing.assert_array_equal(last, load_image(good))
 
