@@ -171,12 +171,13 @@ def test_the_command_imports_shows_and_checks(tmp_path: Path) -> None:
     root = trees.london(tmp_path / "in")
     run = CliRunner().invoke
     out = str(tmp_path / "out")
-    done = run(app, ["data", "import", str(root), "--layout", "london", "--out", out])
+    done = run(app, ["data", "import", str(root), "--layout", "london", "--out", out, "--source", "a\x1b[31m\nset"])
     assert done.exit_code == 0
     assert "8 faces (0 train, 0 validation, 8 test)" in done.output
     shown = run(app, ["data", "show", out])
     assert shown.exit_code == 0
     assert "CC BY 4.0" in shown.output
+    assert r"source: a\x1b[31m\nset" in shown.output  # one line, no control characters
     assert "female" in shown.output
     checked = run(app, ["data", "check", out, "--json"])
     assert checked.exit_code == 0

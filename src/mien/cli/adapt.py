@@ -1,6 +1,5 @@
 """``mien adapt``: adapt a model to a few labeled faces."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from mien.cli.last_line import print_last_line
 from mien.cli.options import DetectorOption
+from mien.cli.streams import print_line, warn
 from mien.data.splits import Split
 from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import ConfigError
@@ -98,7 +98,7 @@ def _pair(text: str) -> tuple[str, str]:
 def _show(result: "AdaptationResult") -> None:
     labels = ", ".join(f"{count} {label}" for label, count in result.labels.items())
     people = f" of {result.people} people" if result.people else ""
-    print(f"{counted(sum(result.labels.values()), 'labeled face')}{people}: {labels}")
+    print_line(f"{counted(sum(result.labels.values()), 'labeled face')}{people}: {labels}")
     rows = [
         (title, _cell(getattr(result.before, key)), _cell(getattr(result.after, key))) for key, title in _TITLES.items()
     ]
@@ -108,10 +108,10 @@ def _show(result: "AdaptationResult") -> None:
     table_console().print(table.to_rich())
     if result.not_found:
         pictures = counted(result.not_found, "picture")
-        print(f"mien: no face detected in {pictures}: the whole picture was used", file=sys.stderr)
+        warn(f"no face detected in {pictures}: the whole picture was used")
     if not result.certain:
-        print("mien: the interval of the gain includes 0: label more faces before you rely on it", file=sys.stderr)
-    print(f"mien: {result.metadata.adaptation['warning']}", file=sys.stderr)
+        warn("the interval of the gain includes 0: label more faces before you rely on it")
+    warn(str(result.metadata.adaptation["warning"]))
     print_last_line(f"{result.metadata.name}: {counted(sum(result.labels.values()), 'face')}", [result.path])
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mien.cli.last_line import print_last_line
+from mien.cli.streams import print_line
 from mien.data.splits import SPLITS
 from mien.render.tables import table_console
 from mien.render.text import counted
@@ -54,13 +55,13 @@ def tell_prepared(dataset: "FerDataset", out: Path) -> None:
     """Say what a new data set holds and what was left out."""
     manifest = dataset.manifest
     rows = {split: manifest["splits"][split]["rows"] for split in SPLITS}
-    print(f"{len(dataset):,} faces (" + ", ".join(f"{n:,} {split}" for split, n in rows.items()) + ")")
+    print_line(f"{len(dataset):,} faces (" + ", ".join(f"{n:,} {split}" for split, n in rows.items()) + ")")
     for reason, count in manifest["dropped"].items():
-        print(f"left out {count:,} rows: {reason}")
+        print_line(f"left out {count:,} rows: {reason}")
     for action, count in manifest.get("decisions", {}).get("counts", {}).items():
-        print(f"decided: {count:,} {action}")
+        print_line(f"decided: {count:,} {action}")
     if manifest.get("crop") == "detected":
-        print(f"no face found in {manifest['faces_not_found']:,} pictures; kept as they are and marked")
+        print_line(f"no face found in {manifest['faces_not_found']:,} pictures; kept as they are and marked")
     print_last_line(f"{len(dataset):,} faces", [out])
 
 
@@ -97,14 +98,14 @@ def _tell_origin(dataset: "FerDataset") -> None:
 
     for key in ("name", "source", "license", "crop", "side", "faces_not_found"):
         if key in dataset.manifest:
-            print(f"{key.replace('_', ' ')}: {dataset.manifest[key]}")
+            print_line(f"{key.replace('_', ' ')}: {dataset.manifest[key]}")
     for rule, count in dataset.manifest.get("split_rule", {}).items():
-        print(f"split {rule}: {count:,} faces")
+        print_line(f"split {rule}: {count:,} faces")
     if dataset.persons is not None:
-        print(f"persons: {len(set(dataset.persons.tolist()) - {''}):,}")
+        print_line(f"persons: {len(set(dataset.persons.tolist()) - {''}):,}")
     for group in dataset.group_names:
         labels, counts = np.unique(group_labels(dataset, group), return_counts=True)
-        print(f"{group}: {', '.join(f'{label} {n:,}' for label, n in zip(labels, counts.tolist(), strict=True))}")
+        print_line(f"{group}: {', '.join(f'{label} {n:,}' for label, n in zip(labels, counts.tolist(), strict=True))}")
 
 
 def _tell_agreement(dataset: "FerDataset") -> None:
@@ -115,7 +116,7 @@ def _tell_agreement(dataset: "FerDataset") -> None:
     if agreement:
         print("FER2013's own label is the most voted of FER+ (all splits):")
     for label, (count, agreed) in agreement.items():
-        print(f"  {label}: {agreed:,} of {count:,} ({agreed / max(count, 1):.1%})")
+        print_line(f"  {label}: {agreed:,} of {count:,} ({agreed / max(count, 1):.1%})")
 
 
 def _draw(dataset: "FerDataset", out: Path) -> list[Path]:
@@ -180,23 +181,23 @@ def _check_across(sets: list[tuple[str, "FerDataset"]], *, tell: bool) -> list[d
         counts = count_across_splits(one, other, near)
         across.append({"first": first, "second": second, "pairs": [asdict(p) for p in near], "counts": counts})
         if tell:
-            print(f"{first} and {second}: {len(near):,} pairs of the same picture{_list(counts)}")
+            print_line(f"{first} and {second}: {len(near):,} pairs of the same picture{_list(counts)}")
     return across
 
 
 def _tell_check(name: str, result: "Check", near: dict[str, int]) -> None:
-    print(name)
+    print_line(name)
     for reason, count in result.dropped.items():
-        print(f"left out when prepared: {count:,} rows, {reason}")
-    print(f"blank images among the rest: {result.black:,}")
-    print(f"groups of equal images: {len(result.duplicates):,}")
+        print_line(f"left out when prepared: {count:,} rows, {reason}")
+    print_line(f"blank images among the rest: {result.black:,}")
+    print_line(f"groups of equal images: {len(result.duplicates):,}")
     for split, count in result.inside.items():
-        print(f"{split}: {count:,} images are repeated in it, {result.leaked[split]:,} come from an earlier split")
-    print(f"pairs of the same picture, equal or nearly: {sum(near.values()):,}{_list(near)}")
+        print_line(f"{split}: {count:,} images are repeated in it, {result.leaked[split]:,} come from an earlier split")
+    print_line(f"pairs of the same picture, equal or nearly: {sum(near.values()):,}{_list(near)}")
     if result.sound:
         print("the data match their manifest")
     else:
-        print(f"DAMAGED: {', '.join(result.damaged_splits)} differ from the manifest")
+        print_line(f"DAMAGED: {', '.join(result.damaged_splits)} differ from the manifest")
 
 
 def _list(counts: dict[str, int]) -> str:

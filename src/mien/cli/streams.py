@@ -22,6 +22,11 @@ def warn(text: str) -> None:
     print(f"mien: {printable(text)}", file=sys.stderr)
 
 
+def print_line(text: str) -> None:
+    """A line of a result on standard output; text of files, such as a manifest's, is escaped."""
+    print(printable(text))
+
+
 @contextmanager
 def guarded_streams() -> Iterator[None]:
     """Write UTF-8 whatever the locale; what cannot be encoded becomes an escape.
