@@ -61,3 +61,8 @@ def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
             open_session(tmp_path / "x.onnx")
     with pytest.raises(ModelFileError, match="no such model file"):
         open_session(tmp_path / "nowhere.onnx")
+
+
+def test_no_shipped_file_names_paths_of_the_machine_that_made_it() -> None:
+    for name in list_weights(aliases=False):
+        assert b"stack_trace" not in weight_path(name).read_bytes()

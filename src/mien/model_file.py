@@ -37,6 +37,14 @@ def open_model(path: Path) -> "tuple[ModelProto, ModelMetadata]":
     return model, ModelMetadata.from_json(records[METADATA_KEY], source=str(path))
 
 
+def _forget_origin(model: "ModelProto") -> None:
+    """Remove the stack traces that torch's exporter notes at each node: paths of the machine, a tenth of a megabyte."""
+    parts = (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output)
+    for part in (model.graph, *parts, *model.graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+
+
 def write_model(model: "ModelProto", metadata: ModelMetadata, path: Path) -> int:
     """Write a graph with its metadata, all or nothing, and return the file's size in bytes.
 
@@ -48,6 +56,7 @@ def write_model(model: "ModelProto", metadata: ModelMetadata, path: Path) -> int
         import onnx  # noqa: PLC0415 - an extra
 
     onnx.helper.set_model_props(model, {METADATA_KEY: metadata.to_json()})
+    _forget_origin(model)
     content: bytes = model.SerializeToString()
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)

@@ -211,3 +211,9 @@ def test_a_file_that_answers_otherwise_is_refused(faces: Tensor, tmp_path: Path)
 def test_a_shipped_model_is_named_and_comes_back() -> None:
     path = find_weights("resnet")
     assert describe_source(path).network == "resnet"
+
+
+def test_an_exported_file_names_no_paths(file: Path) -> None:
+    content = file.read_bytes()
+    assert str(REPOSITORY).encode() not in content
+    assert b"stack_trace" not in content
