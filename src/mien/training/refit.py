@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from mien.data.dataset import FerDataset
 from mien.data.protocols import select
 from mien.data.splits import Split
-from mien.expressions import FER2013_LABELS, FERPLUS_LABELS
 from mien.training.export.temperature import as_input
-from mien.training.heads import CLASSES, INTENDED_CLASSES
+from mien.training.heads import CLASSES, INTENDED_CLASSES, INTENDED_FROM_PERCEIVED
 from mien.training.runs import RunFolder
 
 EPOCHS, BATCH, RATE, WEIGHT_DECAY, SMOOTHING, DROPOUT = 12, 512, 2e-3, 0.05, 0.1, 0.3
@@ -46,9 +45,8 @@ def refit_intended(run: RunFolder, dataset: FerDataset, *, seed: int = 0) -> Non
 
 def labeled_faces(dataset: FerDataset, split: Split) -> tuple[npt.NDArray[np.int64], Tensor]:
     """Rows of a split with one of FER2013's labels, and the number of the label, int64 (n,)."""
-    columns = [FERPLUS_LABELS.index(label) for label in FER2013_LABELS]
     selection = select(dataset, "fer2013", split)
-    return selection.indices, torch.from_numpy(selection.targets[:, columns].argmax(axis=1))
+    return selection.indices, torch.from_numpy(selection.targets[:, INTENDED_FROM_PERCEIVED].argmax(axis=1))
 
 
 def fit_head(features: Tensor, labels: Tensor, *, seed: int = 0) -> nn.Linear:
