@@ -137,29 +137,31 @@ class JobFolder:
         Raises:
             CheckpointError: There is no job, or its record is damaged or of another layout.
         """
-        found = self._read_with(_NEXT_PLAN) or self._read_with(_PLAN)
+        found = self._read_with(_NEXT_PLAN, _PLAN)
         if found is None:
             raise CheckpointError(f"{self.path / _PLAN}: does not fit {MANIFEST}", hint="begin in another folder")
         return found
 
-    def _read_with(self, plan: str) -> tuple[Manifest, list[Part]] | None:
-        """Record and plan; None where they do not fit, or where there is no next plan."""
+    def _read_with(self, *plans: str) -> tuple[Manifest, list[Part]] | None:
+        """The record and the first of ``plans`` that fits it; None where none does. The next plan may be absent."""
         file = self.path / MANIFEST
         try:
             record = json.loads(file.read_text(encoding="utf-8"))
             manifest = _manifest(record)
-            if plan == _NEXT_PLAN and not (self.path / plan).exists():
-                return None
-            parts = read_plan(self.path / plan)
+            for plan in plans:
+                if plan == _NEXT_PLAN and not (self.path / plan).exists():
+                    continue
+                parts = read_plan(self.path / plan)
+                entries = [entry for part in parts for entry in part.entries]
+                if len(entries) == manifest.entries and fingerprint(entries) == manifest.input_sha256:
+                    return manifest, parts
         except FileNotFoundError as err:
             raise CheckpointError(
                 f"{self.path}: no batch job here", hint="mien batch INPUT --out DIR begins one"
             ) from err
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as err:
             raise CheckpointError(f"{file}: not the record of a batch job ({str(err)[:200]})") from err
-        entries = [entry for part in parts for entry in part.entries]
-        fits = len(entries) == manifest.entries and fingerprint(entries) == manifest.input_sha256
-        return (manifest, parts) if fits else None
+        return None
 
     def part(self, number: int, kind: str = "part") -> Path:
         return self.path / f"{kind}-{number:06d}.parquet"

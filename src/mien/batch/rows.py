@@ -6,9 +6,10 @@ could not be read. Every entry has at least one row.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mien.batch.entries import Entry, Part
 from mien.batch.worker import Found
@@ -19,9 +20,14 @@ from mien.runtime.files import atomic_file
 from mien.runtime.optional import extra
 from mien.text import printable
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
 Row = dict[str, Any]
 #: Key of a part's own record among the metadata of its Parquet file.
 _RECORD = b"mien.part"
+_READ_AGAIN = "delete the file and go on with --resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +120,16 @@ def write_table(path: Path, rows: Sequence[Row], types: Mapping[str, str], recor
     with extra("batch"):
         import pyarrow as pa  # noqa: PLC0415 - an extra
         import pyarrow.parquet as pq  # noqa: PLC0415
-    schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in types.items()], metadata=dict(record))
+    schema = _schema(types).with_metadata(dict(record))
     arrays = [pa.array([row.get(name) for row in rows], field.type) for name, field in zip(types, schema, strict=True)]
     with atomic_file(path) as temporary:
         pq.write_table(pa.Table.from_arrays(arrays, schema=schema), temporary, compression="zstd")
+
+
+def _schema(types: Mapping[str, str]) -> "pa.Schema":
+    with extra("batch"):
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in types.items()])
 
 
 def read_record(path: Path) -> PartRecord | None:
@@ -139,21 +151,46 @@ def read_rows(path: Path, names: Sequence[str] | None = None) -> Iterator[list[R
     Raises:
         DatasetFormatError: It is damaged, or lacks a column of ``names``.
     """
+    with _opened(path, names or ()) as table:
+        for batch in table.iter_batches(4096, columns=names):
+            yield batch.to_pylist()
+
+
+def read_part(path: Path, types: Mapping[str, str]) -> "pa.Table":
+    """The rows of a part file as a table of just these columns, without its record.
+
+    Raises:
+        DatasetFormatError: It is damaged, or lacks a column, or has one of another type.
+    """
+    with _opened(path, types) as file:
+        table = file.read(columns=list(types)).select(list(types)).replace_schema_metadata(None)
+    if table.schema != _schema(types):
+        raise DatasetFormatError(f"{path}: a part of a batch job with columns of other types", hint=_READ_AGAIN)
+    return table
+
+
+@contextmanager
+def _opened(path: Path, names: Iterable[str]) -> Iterator["pq.ParquetFile"]:
+    """A file that has the columns ``names``, in a block that reads it and does nothing else.
+
+    Raises:
+        DatasetFormatError: It is damaged, or lacks one of them.
+    """
     with extra("batch"):
         import pyarrow as pa  # noqa: PLC0415 - an extra
         import pyarrow.parquet as pq  # noqa: PLC0415
     try:
-        with pq.ParquetFile(path) as table:
+        with pq.ParquetFile(path) as file:
             # a column that is asked for and absent would be left out without a word
-            if missing := sorted(set(names or ()) - set(table.schema_arrow.names)):
+            if missing := sorted(set(names) - set(file.schema_arrow.names)):
                 raise DatasetFormatError(
-                    f"{path}: a part of a batch job without the column {missing[0][:80]}",
-                    hint="delete the file and go on with --resume",
+                    f"{path}: a part of a batch job without the column {missing[0][:80]}", hint=_READ_AGAIN
                 )
-            for batch in table.iter_batches(4096, columns=names):
-                yield batch.to_pylist()
+            yield file
     except (OSError, pa.ArrowException) as err:
-        raise DatasetFormatError(f"{path}: a part of a batch job that cannot be read ({err})") from err
+        raise DatasetFormatError(
+            f"{path}: a part of a batch job that cannot be read ({str(err)[:200]})", hint=_READ_AGAIN
+        ) from err
 
 
 def rows_of(parts: Iterable[Path], names: Sequence[str] | None = None) -> Iterator[Row]:

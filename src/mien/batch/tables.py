@@ -1,13 +1,14 @@
 """How far a job is, and its rows as one file."""
 
 import csv
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from mien.batch.manifest import BatchStatus, JobFolder
-from mien.batch.rows import columns, rows_of
-from mien.errors import CheckpointError, ConfigError, DatasetFormatError
+from mien.batch.rows import columns, read_part, rows_of
+from mien.errors import CheckpointError, ConfigError
 from mien.runtime.files import atomic_file
 from mien.runtime.optional import extra
 from mien.text import no_formula
@@ -52,28 +53,21 @@ def merge(folder: str | Path, out: str | Path, *, partial: bool = False, excel_s
         raise CheckpointError(
             f"{folder}: {len(whole):,} of {len(parts):,} parts are done", hint="go on with --resume, or add --partial"
         )
-    names = list(columns(manifest.label_set))
-    return _to_parquet(whole, out, names) if is_parquet else _to_csv(whole, out, names, excel_safe=excel_safe)
+    types = columns(manifest.label_set)
+    return _to_parquet(whole, out, types) if is_parquet else _to_csv(whole, out, list(types), excel_safe=excel_safe)
 
 
-def _to_parquet(parts: list[Path], out: Path, names: list[str]) -> int:
+def _to_parquet(parts: list[Path], out: Path, types: Mapping[str, str]) -> int:
     with extra("batch"):
-        import pyarrow as pa  # noqa: PLC0415 - an extra
-        import pyarrow.parquet as pq  # noqa: PLC0415
+        import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
     rows = 0
     with atomic_file(out) as temporary:
         writer = None
         try:
             for path in parts:
-                try:
-                    table = pq.read_table(path).select(names).replace_schema_metadata(None)
-                    writer = writer or pq.ParquetWriter(temporary, table.schema, compression="zstd")
-                    writer.write_table(table)
-                except (pa.ArrowException, KeyError, ValueError) as err:  # damaged, or columns of other parts
-                    raise DatasetFormatError(
-                        f"{path}: a part of a batch job that cannot be read ({str(err)[:200]})",
-                        hint="delete the file and go on with --resume",
-                    ) from err
+                table = read_part(path, types)
+                writer = writer or pq.ParquetWriter(temporary, table.schema, compression="zstd")
+                writer.write_table(table)
                 rows += len(table)
         finally:
             if writer:
