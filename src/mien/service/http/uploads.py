@@ -15,7 +15,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from mien.errors import ImageFormatError, LimitError, RequestError
-from mien.service.inference.decoding import Upload
+from mien.service.inference.upload import Upload
 from mien.service.settings import ServiceSettings
 
 #: The one form field that holds pictures; it may be repeated.

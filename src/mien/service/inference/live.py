@@ -6,8 +6,8 @@ from typing import Any
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.recognition.results import RESULT_SCHEMA
 from mien.service.http.limits import Client
-from mien.service.inference.decoding import Upload
 from mien.service.inference.reader import ImageReader
+from mien.service.inference.upload import Upload
 from mien.video.analyzer import FrameAnalyzer
 from mien.video.results import FrameResult
 from mien.video.settings import VideoSettings

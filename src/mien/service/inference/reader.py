@@ -19,16 +19,17 @@ from mien.detection.registry import build_detector
 from mien.detection.settings import SearchSettings
 from mien.errors import ConfigError, MienError, OverdueError, RequestError
 from mien.geometry import ByteArray
+from mien.imaging.isolated import Encoded, IsolatedReader
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.recognition.recognizer import model_path
 from mien.recognition.results import FailedImage, ImageResult
 from mien.runtime.memory import give_back_freed_memory
 from mien.service.http.limits import Client
 from mien.service.inference.batching import BatchingRecognizer
-from mien.service.inference.decoding import Decoder, Upload
 from mien.service.inference.face_limit import limit_faces
 from mien.service.inference.options import ReadOptions, as_request_error
 from mien.service.inference.turns import ClientTurns
+from mien.service.inference.upload import Upload
 from mien.service.metrics import Metrics
 from mien.service.settings import ServiceSettings
 
@@ -53,8 +54,8 @@ class ImageReader:
     def __init__(self, settings: ServiceSettings, metrics: Metrics) -> None:
         self._settings, self._metrics = settings, metrics
         self._active, self._done, self._lock = 0, 0, Lock()
-        self._decoder = Decoder(
-            workers=settings.pool_size, timeout_s=settings.decode_timeout_s, max_pixels=settings.max_pixels
+        self._decoder = IsolatedReader(
+            workers=settings.pool_size, time_s=settings.decode_timeout_s, max_pixels=settings.max_pixels
         )
         search = SearchSettings(settings.search, settings.min_face, None, settings.min_detector_score)
         detector = build_detector(
@@ -153,7 +154,7 @@ class ImageReader:
         Raises:
             ImageDecodeError: It is not a picture of an accepted format and size, or its decoder hangs or crashes.
         """
-        return self._decoder.decode(upload)
+        return self._decoder.read(Encoded(upload.name, upload.content))
 
     def _read(self, upload: Upload, pipeline: ExpressionPipeline) -> ImageResult | FailedImage:
         """The picture's result, without the pixels, which would stay in memory until the answer is sent."""
