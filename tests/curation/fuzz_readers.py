@@ -18,7 +18,8 @@ from mien.curation.importing import ImportOptions, import_dataset
 from mien.data.decisions import read_decisions
 from mien.errors import MienError
 from tests.curation import trees
-from tests.data.mutations import mutated
+from tests.fuzz.mutation import anywhere
+from tests.fuzz.tables import in_table
 
 NAMES = ("happy", "sad", "anger", "Neutral")
 
@@ -119,7 +120,8 @@ def main(reader: str, seed: int, cases: int) -> None:
         path = make(source)
         sound = path.read_bytes()
         for case in range(cases):
-            path.write_bytes(mutated(sound, rng) if case else sound)
+            change = in_table if rng.random() < 0.5 else anywhere
+            path.write_bytes(change(sound, rng) if case else sound)
             options = ImportOptions(skip_bad=case % 3 == 1)
             signal.alarm(20)  # a hang ends the process, and the test
             try:
