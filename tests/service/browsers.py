@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -53,19 +54,29 @@ class Browser:
             TimeoutError: It never did.
         """
         end = time.monotonic() + seconds
-        while not condition():
+        while not self._holds(condition):
             if time.monotonic() > end:
                 raise TimeoutError(self.one("body").text)
             time.sleep(0.05)
 
+    @staticmethod
+    def _holds(condition: Callable[[], object]) -> bool:
+        try:
+            return bool(condition())
+        except StaleElementReferenceException:  # the page replaced what the condition was looking at
+            return False
+
     def shoot(self, name: str) -> None:
         """Keep a picture of the whole page for people to look at."""
-        height = self.driver.execute_script("return document.documentElement.scrollHeight")
-        width = self.driver.execute_script("return window.innerWidth")
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        script = "return [window.innerWidth, window.innerHeight, document.documentElement.scrollHeight]"
+        width, height, whole = self.driver.execute_script(script)
+        self._resize(width, whole)
         self.driver.save_screenshot(str(self.shots / f"{name}.png"))
-        self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        self._resize(width, height)
+
+    def _resize(self, width: int, height: int) -> None:
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
 
     def requested(self) -> set[str]:
         """Addresses that the page asked for."""

@@ -17,10 +17,13 @@ from selenium.webdriver.remote.webelement import WebElement
 from mien.adaptation.labeled import read_labeled
 from mien.detection.registry import build_detector
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE
+from mien.geometry import Box
 from mien.metadata import ModelMetadata
 from mien.preprocessing import DEFAULT_FRAMES
 from mien.recognition.pipeline import ExpressionPipeline, load
+from mien.render.labels import place_labels
 from mien.render.style import EXPRESSION_COLORS
+from mien.render.text import rounded, significant
 from mien.service import app
 from tests.photos import pasted
 from tests.service.browsers import Browser, downloaded, emulated, opened
@@ -41,6 +44,19 @@ LISTEN = """
             });
         }
     };
+"""
+#: A camera that shows a picture until ``empty`` is called.
+CANVAS_CAMERA = """
+    const [bytes, done] = arguments;
+    createImageBitmap(new Blob([Uint8Array.from(bytes)])).then((picture) => {
+        const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
+        [canvas.width, canvas.height] = [picture.width, picture.height];
+        let shown = true;
+        window.empty = () => { shown = false; };
+        setInterval(() => (shown ? pen.drawImage(picture, 0, 0) : pen.fillRect(0, 0, 9999, 9999)), 100);
+        navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(10);
+        done();
+    });
 """
 SWAY = "return Math.max(...window.places) - Math.min(...window.places)"
 
@@ -130,6 +146,12 @@ def test_below_the_chosen_confidence_nothing_is_named(page: Browser, files: list
         page.one("#least").send_keys(Keys.ARROW_RIGHT)
     assert page.one("#least-value").text == "95%"
     assert "Face 1: uncertain" in page.one("#result").text
+    assert "Face 1: uncertain 9" not in page.one("#result").text  # the percent would be that of no name
+    uncertain, neutral = page.driver.execute_async_script(
+        "const done = arguments[0];"
+        "import('/static/drawing.js').then((m) => done([m.colorOf('uncertain'), m.colorOf('neutral')]))"
+    )
+    assert uncertain != neutral
 
 
 def test_the_keyboard_goes_through_faces_and_corrects_labels_for_mien_adapt(
@@ -142,7 +164,7 @@ def test_the_keyboard_goes_through_faces_and_corrects_labels_for_mien_adapt(
     assert page.driver.switch_to.active_element == cards[1]
     assert "selected" in str(cards[1].get_attribute("class"))
     ActionChains(page.driver).send_keys("4").perform()  # sadness, the fourth of FER+
-    page.wait(lambda: "Face 2: sadness" in page.one("#result").text)
+    page.wait(lambda: "Face 2: sadness (corrected)" in page.one("#result").text)
     ActionChains(page.driver).send_keys(Keys.ARROW_UP).send_keys("7").perform()
     page.wait(lambda: "Face 1: fear" in page.one("#result").text)
     path = downloaded(page, "*.zip", page.one("#save-labels").click)
@@ -231,10 +253,66 @@ def test_two_models_are_compared_side_by_side(
         page.driver.execute_script("document.getElementById('options').open = true")
         page.one("#compare").find_elements("css selector", "option")[1].click()
         page.wait(lambda: page.one("#status").text == "Read again.")
-        expected = [load(each, threads=1).predict(files[0]).faces[0].expression for each in (model, other)]
-        heads = [head.text.rsplit(" ", 1)[1] for head in page.all("#result .pair h4")]
-        assert heads == [str(name) for name in expected]
+        faces = [load(each, threads=1).predict(files[0]).faces[0] for each in (model, other)]
+        heads = [head.text for head in page.all("#result table:first-child thead th")]
+        assert heads == [f"{each.stem}: {face.expression}" for each, face in zip((model, other), faces, strict=True)]
+        rows = page.all("#result .pair tbody tr")
+        assert len(rows) == 8
+        for row in rows:
+            name = row.find_element("css selector", "th").get_attribute("textContent")
+            meters = [float(m.get_attribute("value") or -1) for m in row.find_elements("css selector", "meter")]
+            assert meters == pytest.approx([face.probabilities[str(name)] for face in faces], abs=1e-5)
+        # Side by side: the two bars of a row lie at one height.
+        first, second = (meter.location["y"] for meter in rows[0].find_elements("css selector", "meter"))
+        assert first == second
         assert page.barriers() == []
+
+
+def test_files_of_the_page_are_rounded_and_safe_for_spreadsheets(page: Browser, tmp_path: Path, photo: bytes) -> None:
+    (tmp_path / "=1+1.jpg").write_bytes(photo)
+    choose(page, tmp_path / "=1+1.jpg")
+    with downloaded(page, "*.csv", page.one("#save-csv").click).open() as stream:
+        (row,) = csv.DictReader(stream)
+    assert row["source"] == "'=1+1.jpg"
+    for name in ("left", "detector_score", "probability", *FERPLUS_LABELS):
+        assert float(row[name]) == significant(float(row[name]))
+    text = downloaded(page, "*.json", page.one("#save-json").click).read_text()
+    (record,) = json.loads(text)
+    assert record == rounded(record)
+    assert record["source"] == "=1+1.jpg"
+
+
+def test_labels_are_placed_as_in_the_librarys_pictures(page: Browser) -> None:
+    rng = np.random.default_rng(4)
+    for count in (1, 3, 12, 40):
+        corners = rng.uniform(0, 700, (count, 2))
+        boxes = [
+            Box(x, y, x + side, y + side) for (x, y), side in zip(corners, rng.uniform(20, 200, count), strict=True)
+        ]
+        texts = [f"{number} happiness"[: rng.integers(1, 12)] for number in range(count)]
+        expected, free = place_labels(boxes, texts, size=(900, 800), unit=16, length=lambda text: 9.0 * len(text))
+        found = page.driver.execute_async_script(
+            "const [boxes, texts, done] = arguments; import('/static/labels.js').then((m) =>"
+            " done(m.placeLabels(boxes, texts, [900, 800], 16, (text) => 9 * text.length)))",
+            [box.to_dict() for box in boxes],
+            texts,
+        )
+        assert found["free"] == free
+        for ours, theirs in zip(found["labels"], expected, strict=True):
+            assert ours["text"] == theirs.text
+            assert {key: ours[key] for key in theirs.box.to_dict()} == pytest.approx(theirs.box.to_dict())
+
+
+def test_on_a_phone_the_history_fits_and_tears_no_number_from_its_name(page: Browser, files: list[Path]) -> None:
+    long_name = files[0].rename(files[0].with_name("people_at_the_summer_party_2024_01.jpg"))
+    with emulated(page, "light", 390):
+        choose(page, long_name, files[1])
+        page.one("#history summary").click()
+        table, box = (page.one(selector).rect for selector in ("#history table", "#history"))
+        assert table["x"] + table["width"] <= box["x"] + box["width"]
+        cells = page.all("#history-rows td:last-child")
+        assert all("\u00a0" in str(cell.get_attribute("textContent")) for cell in cells)
+        assert page.width() <= 390
 
 
 def test_nothing_but_this_server_is_asked_and_the_console_stays_clean(
@@ -278,6 +356,19 @@ def test_the_camera_is_read_live_and_a_face_that_moves_is_followed(page: Browser
     page.shoot("camera")
     page.one("#camera").click()
     assert page.one("#live-status").text == "Stopped."
+
+
+def test_the_card_of_a_face_that_left_says_so_and_goes_after_a_while(page: Browser, photo: bytes) -> None:
+    page.driver.execute_async_script(CANVAS_CAMERA, list(photo))
+    page.one("#tab-live").click()
+    page.one("#camera").click()
+    page.wait(lambda: [head.text.startswith("Face 1: ") for head in page.all("#live-faces h3")] == [True])
+    page.driver.execute_script("window.empty()")
+    page.wait(lambda: page.one("#live-faces h3").text == "Face 1: gone")
+    assert page.barriers() == []
+    page.wait(lambda: not page.all("#live-faces .face"))
+    assert page.one("#live-none").is_displayed()
+    page.one("#camera").click()
 
 
 @pytest.mark.parametrize(("error", "words"), [("NotAllowedError", "denied"), ("NotFoundError", "No camera")])

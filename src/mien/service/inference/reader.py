@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ from mien.runtime.memory import give_back_freed_memory
 from mien.service.http.limits import Client
 from mien.service.inference.batching import BatchingRecognizer
 from mien.service.inference.face_limit import limit_faces
+from mien.service.inference.model_names import model_names
 from mien.service.inference.options import ReadOptions, as_request_error
 from mien.service.inference.turns import ClientTurns
 from mien.service.inference.upload import Upload
@@ -65,17 +67,18 @@ class ImageReader:
             threads=settings.threads,
             device=settings.device,
         )
-        self.recognizers = {name: self._load(name) for name in (settings.model, *settings.more_models)}
-        self.recognizer = self.recognizers[settings.model]
+        paths = [model_path(model) for model in (settings.model, *settings.more_models)]
+        self.recognizers = {name: self._load(path) for name, path in model_names(paths).items()}
+        self.recognizer = next(iter(self.recognizers.values()))
         self.pipeline = ExpressionPipeline(limit_faces(detector, settings.max_faces), self.recognizer)
         self._decoder.wait_until_started()  # workers start while the models are loaded
         self._pool = ThreadPoolExecutor(settings.pool_size, "mien-pictures")
         # One thread is always left to other clients.
         self._turns = ClientTurns(self._pool, max(1, settings.pool_size - 1))
 
-    def _load(self, model: str) -> BatchingRecognizer:
+    def _load(self, path: Path) -> BatchingRecognizer:
         recognizer = BatchingRecognizer(
-            model_path(model),
+            path,
             active=lambda: self._active,  # all models share the count: a caller of another one delays a batch by wait_s
             batch_size=self._settings.batch_size,
             wait_s=self._settings.batch_wait_ms / 1000,
@@ -94,7 +97,7 @@ class ImageReader:
         """
         if options == ReadOptions():
             return self.pipeline
-        name = options.model or self._settings.model
+        name = options.model or next(iter(self.recognizers))
         if name not in self.recognizers:
             raise RequestError(f"no model {name[:40]!r} here", hint=f"expected {' or '.join(self.recognizers)}")
         try:

@@ -47,7 +47,7 @@ async function introduce() {
   offerOptions(model);
   offerVideos(limits.videos);
   by("model").textContent =
-    `Model ${model.name} ${model.version} (sha256 ${model.sha256.slice(0, 12)}…), detector ${model.detector}.`;
+    `Model ${model.models[0]} ${model.version} (sha256 ${model.sha256.slice(0, 12)}…), detector ${model.detector}.`;
 }
 
 function onProblem(problem) {

@@ -6,7 +6,7 @@ const FACE = ["face", "left", "top", "right", "bottom", "detector_score", "expre
 const MARGIN = 0.6; // margin on each side of a crop, in face sizes, so that a detector finds the face in it
 
 export const saveJson = (results) =>
-  save(new Blob([JSON.stringify(results, null, 2) + "\n"], { type: "application/json" }), "expressions.json");
+  save(new Blob([JSON.stringify(results, (_, value) => rounded(value), 2) + "\n"], { type: "application/json" }), "expressions.json");
 
 export const saveCsv = (results, labels) => save(new Blob([toCsv(results, labels)], { type: "text/csv" }), "expressions.csv");
 
@@ -57,7 +57,14 @@ function crop(pixels, { left, top, right, bottom }) {
 
 const csv = (rows) => rows.map((row) => row.map(quoted).join(",") + "\n").join("");
 
-const quoted = (value) => (/[",\r\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value));
+/** Numbers have six significant digits, as in the files of the command line. */
+const rounded = (value) => (typeof value === "number" ? Number(value.toPrecision(6)) : value);
+
+/** A cell of CSV; a file name that a spreadsheet would run as a formula begins with an apostrophe. */
+function quoted(value) {
+  const text = typeof value === "string" && /^[=+\-@\t\r\n]/.test(value) ? `'${value}` : String(rounded(value));
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
 
 export function save(blob, name) {
   const link = document.createElement("a");

@@ -1,6 +1,6 @@
 // The pictures read in this tab: file names and expressions, no pixels. Stored in the browser until the tab is closed.
 
-import { make, percent } from "./drawing.js";
+import { make, titleOf } from "./drawing.js";
 
 const KEY = "mien-history", MOST = 200;
 
@@ -14,7 +14,7 @@ const known = () => {
 
 export function remember(result) {
   const faces = result.faces.map(({ expression, probability }) => ({ expression, probability }));
-  const time = new Date().toLocaleTimeString();
+  const time = new Date().toLocaleTimeString([], { timeStyle: "short" }).replace(/\s/, "\u00a0");
   sessionStorage.setItem(KEY, JSON.stringify([{ time, source: result.source, faces }, ...known()].slice(0, MOST)));
 }
 
@@ -26,8 +26,8 @@ export function showHistory(part, body) {
   part.hidden = !rows.length;
   body.replaceChildren(...rows.map(({ time, source, faces }) => {
     const row = make("tr");
-    const words = faces.map((face) => `${face.expression ?? "uncertain"} ${percent(face.probability)}`).join(", ") || "no face";
-    row.append(make("td", time), make("th", source, { scope: "row" }), make("td", words));
+    const words = faces.map((face) => titleOf(face).replace(" ", "\u00a0")).join(", ") || "no face";
+    row.append(make("td", time, { class: "time" }), make("th", source, { scope: "row" }), make("td", words));
     return row;
   }));
 }

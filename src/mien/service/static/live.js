@@ -1,12 +1,13 @@
 // The camera tab: frames go to the service over a WebSocket; each is shown together with its own result.
 
 import { openStream } from "./api.js";
-import { bars, drawBoxes, make, nameOf, percent, updateBars } from "./drawing.js";
+import { bars, drawBoxes, make, titleOf, updateBars } from "./drawing.js";
 import { least, parameters } from "./options.js";
 import { Timeline } from "./timeline.js";
 
 const by = (id) => document.getElementById(id);
-const LONG_SIDE = 640, QUALITY = 0.85, FRAMES_PER_S = 25, IN_FLIGHT = 2, PACE_SPAN = 30, FORGET_MS = 5000;
+const LONG_SIDE = 640, QUALITY = 0.85, FRAMES_PER_S = 25, IN_FLIGHT = 2, PACE_SPAN = 30, FORGET_MS = 5000, MOST_GONE = 3;
+const KEPT_MS = 2000; // for so long labels stay numbers, so that their form does not flicker
 const INSECURE = "Browsers allow the camera only on localhost or over HTTPS: open http://localhost or use TLS.";
 const WHY = {
   NotAllowedError: "Access to the camera was denied. Allow it for this page in the browser's address bar, then start again.",
@@ -79,6 +80,7 @@ function begin(camera, video) {
   const socket = openStream(parameters(""));
   session = {
     camera, video, frame, socket, sent: 0, busy: false, waiting: new Map(), paces: [], faces: [], cards: new Map(), timer: 0,
+    crowded: -Infinity,
   };
   const mine = session; // events of an earlier session must not change this one
   socket.addEventListener("open", () => {
@@ -143,7 +145,8 @@ function show(mine, pixels) {
   if (mirrored) pen.setTransform(-1, 0, 0, 1, view.width, 0);
   pen.drawImage(pixels, 0, 0);
   pen.restore();
-  drawBoxes(view, mine.faces, { mirrored, least: least() });
+  const numbered = performance.now() - mine.crowded < KEPT_MS;
+  if (drawBoxes(view, mine.faces, { mirrored, least: least(), numbered }) && !numbered) mine.crowded = performance.now();
   showTracks(mine);
   by("pace").textContent = pace(mine.paces);
 }
@@ -155,22 +158,28 @@ function showTracks(mine) {
     if (!mine.cards.has(face.track_id)) mine.cards.set(face.track_id, addCard(face));
     const card = mine.cards.get(face.track_id);
     card.seen = now;
-    card.heading.textContent = `Face ${face.track_id}: ${nameOf(face, least())} ${percent(face.probability)}`;
+    card.heading.textContent = `Face ${face.track_id}: ${titleOf(face, least())}`;
     updateBars(card.bars, face.probabilities);
   }
-  for (const [number, card] of mine.cards) {
-    card.section.classList.toggle("gone", !seen.has(number));
-    if (now - card.seen > FORGET_MS) {
-      card.section.remove();
-      mine.cards.delete(number);
-    } else card.timeline.add(seen.get(number)?.probabilities ?? null, now);
+  const gone = [...mine.cards].filter(([number]) => !seen.has(number)).sort(([, a], [, b]) => b.seen - a.seen);
+  gone.forEach(([number, card], place) => {
+    if (place < MOST_GONE && now - card.seen <= FORGET_MS) {
+      card.heading.textContent = `Face ${number}: gone`;
+      return;
+    }
+    card.section.remove();
+    mine.cards.delete(number);
+  });
+  for (const [number, { section, timeline }] of mine.cards) {
+    section.classList.toggle("gone", !seen.has(number));
+    timeline.add(seen.get(number)?.probabilities ?? null, now);
   }
   by("live-none").hidden = mine.cards.size > 0;
 }
 
 function addCard(face) {
   const number = face.track_id, section = make("section", "", { class: "face", "aria-label": `Face ${number}` });
-  const heading = make("h3"), shown = bars(face.probabilities, `Probabilities of face ${number}`);
+  const heading = make("h3"), shown = bars([face.probabilities], `Probabilities of face ${number}`);
   const canvas = make("canvas", "", { class: "minute", role: "img" });
   section.append(heading, shown, canvas);
   by("live-faces").append(section);

@@ -126,7 +126,8 @@ function redraw() {
     by("chart").replaceChildren(chart(entries, least(), chosen, (name) => { chosen = name; redraw(); }));
     if (focused) [...by("chart").querySelectorAll("button")].find((one) => one.textContent.startsWith(focused))?.focus();
     by("gallery").replaceChildren(gallery(visible, least(), viewer.entry, open));
-    by("filtered").textContent = chosen === null ? "" : `${visible.length} of ${entries.length} pictures with ${chosen}.`;
+    by("filtered").textContent = chosen === null
+      ? `Choose a bar to see the pictures with that expression among these ${entries.length}.` : `${visible.length} of ${entries.length} pictures with ${chosen}.`;
   }
   by("failures").hidden = !failures.length;
   by("failures").replaceChildren(...failures.map(({ source, error }) => {

@@ -20,11 +20,12 @@ export function trackTable(tracks) {
   table.createCaption().textContent = tracks.length > MOST_ROWS
     ? `The ${MOST_ROWS} faces longest on the screen; the summary has all ${tracks.length}` : "Faces, by their time on the screen";
   const head = table.createTHead().insertRow();
-  for (const name of ["Face", "On screen", "From – to", "Shares"]) head.append(cell("th", name, "col"));
+  for (const name of ["Face", "On screen", "From–to", "Share of time"]) head.append(cell("th", name, "col"));
   const body = table.createTBody();
   for (const track of tracks.slice(0, MOST_ROWS)) {
     const shares = Object.entries(track.shares).filter(([, share]) => share >= LEAST_SHARE).sort((a, b) => b[1] - a[1]);
-    const span = `${duration(track.first_s)} – ${duration(track.last_s)}`;
+    // Without spaces around the dash, the only place where a narrow column may break it; one unit for both.
+    const from = duration(track.first_s), span = `${track.last_s < 60 ? from.slice(0, -2) : from}–${duration(track.last_s)}`;
     const words = shares.map(([name, share]) => `${name}\u00a0${percent(share)}`).join(", ");
     body.insertRow().append(cell("th", track.track_id, "row"), cell("td", duration(track.seconds)), cell("td", span), cell("td", words));
   }

@@ -1,7 +1,7 @@
 // One picture with its faces: boxes, zoom, a card for each face, keyboard navigation, and corrected labels.
 
 import { savePicture } from "./downloads.js";
-import { bars, drawBoxes, make, nameOf, percent } from "./drawing.js";
+import { bars, drawBoxes, make, nameOf, titleOf } from "./drawing.js";
 
 const ZOOMS = [1, 1.5, 2, 3, 4, 6];
 
@@ -79,18 +79,14 @@ export class Viewer {
   }
 
   card(face, index, otherFace) {
-    const number = index + 1, name = nameOf(face, this.least());
+    const number = index + 1, least = this.least();
     const card = make("section", "", { class: "face", tabindex: "0", "aria-label": `Face ${number}` });
-    card.append(make("h3", `Face ${number}: ${name} ${percent(face.probability)}`));
+    card.append(make("h3", `Face ${number}: ${titleOf(face, least)}`));
     if (otherFace) {
-      const pair = make("div", "", { class: "pair" });
-      for (const [title, one] of [[this.entry.result.model, face], [this.entry.other.model, otherFace]]) {
-        const side = make("div");
-        side.append(make("h4", `${title}: ${nameOf(one, this.least())}`), bars(one.probabilities, `Face ${number} by ${title}`));
-        pair.append(side);
-      }
-      card.append(pair);
-    } else card.append(bars(face.probabilities, `Probabilities of face ${number}`));
+      const { result, other } = this.entry, as = (model, one) => `${model}: ${nameOf({ ...one, corrected: "" }, least)}`;
+      const titles = [as(result.model, face), as(other.model, otherFace)];
+      card.append(bars([face.probabilities, otherFace.probabilities], `Face ${number} by two models`, titles));
+    } else card.append(bars([face.probabilities], `Probabilities of face ${number}`));
     card.append(this.correction(face, number));
     card.addEventListener("focus", () => this.select(index));
     card.addEventListener("click", () => this.select(index));
@@ -98,7 +94,7 @@ export class Viewer {
   }
 
   correction(face, number) {
-    const label = make("label", "Label ", { class: "hint" });
+    const label = make("label", "Label: ", { class: "hint" });
     const choice = make("select", "", { "aria-label": `Correct the label of face ${number}` });
     choice.append(new Option("as read", ""), ...this.labels().map((name, at) => new Option(`${at + 1} ${name}`, name)));
     choice.value = face.corrected ?? "";
