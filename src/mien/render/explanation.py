@@ -50,7 +50,7 @@ def _scale(strongest: float, explained: str, unit: int) -> Image.Image:
     scale.paste(_tinted(np.full_like(ramp, 0.85), ramp), (unit // 2, round(unit * 0.3)))
     points = f"{strongest * 100:.0f}" if strongest >= 0.01 else f"{strongest * 100:.1g}"
     for x, anchor, value, words in (
-        (unit * 0.5, "la", f"-{points} points", "against"),
+        (unit * 0.5, "la", f"\N{MINUS SIGN}{points} points", "against"),
         (scale.width / 2, "ma", "0", explained),
         (scale.width - unit * 0.5, "ra", f"+{points} points", "for"),
     ):

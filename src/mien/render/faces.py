@@ -72,27 +72,25 @@ def track_line(track_id: int) -> LineStyle:
     return LINE_STYLES[(track_id - 1) % len(LINE_STYLES)]
 
 
-def render_boxes(image: ByteArray, faces: Sequence[FaceMark], *, form: LabelForm | None = None) -> Image.Image:
+def render_boxes(image: ByteArray, faces: Sequence[FaceMark]) -> Image.Image:
     """The picture with the box and label of each face, in its original size.
 
     Args:
         image: RGB uint8 (H, W, 3).
         faces: In the order of their numbers, from 1.
-        form: Of all labels; None falls back to numbers where full labels would cover a face or each other.
     """
     canvas = Image.fromarray(image)
-    outline_faces(canvas, faces, face_labels(canvas.size, faces, form=form))
+    outline_faces(canvas, faces, face_labels(canvas.size, faces))
     return canvas
 
 
-def face_labels(
-    size: tuple[int, int], faces: Sequence[FaceMark], *, form: LabelForm | None = None
-) -> tuple[Label, ...]:
-    """What :func:`render_boxes` writes at each face of a picture of ``size`` (width, height), and where."""
+def face_labels(size: tuple[int, int], faces: Sequence[FaceMark]) -> tuple[Label, ...]:
+    """What :func:`render_boxes` writes at each face of a picture of ``size`` (width, height), and where.
+
+    All labels are numbers where full ones would cover a face or each other.
+    """
     full, fits = labels_of(size, faces, "full")
-    if form == "full" or (form is None and fits):
-        return full
-    return labels_of(size, faces, "number")[0]
+    return full if fits else labels_of(size, faces, "number")[0]
 
 
 def labels_of(

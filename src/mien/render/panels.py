@@ -19,7 +19,7 @@ PANEL_HEIGHT = 14.5
 #: Smallest letters of panels relative to those of the picture: they must be legible when the picture is shown small.
 _LEAST_LETTERS = 0.65
 #: Pictures with more faces get numbers as labels, and a legend instead of panels.
-_CROWD = 12
+CROWD = 12
 
 
 def render_panels(image: ByteArray, faces: Sequence[FaceMark]) -> Image.Image:
@@ -36,7 +36,7 @@ def render_panels(image: ByteArray, faces: Sequence[FaceMark]) -> Image.Image:
     picture = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS)
     if not faces:
         return picture
-    is_crowd = len(faces) > _CROWD
+    is_crowd = len(faces) > CROWD
     forms: tuple[LabelForm, ...] = ("number",) if is_crowd else ("full", "number")
     picture = _with_labels(picture, [_scaled(face, scale) for face in faces], forms)
     if is_crowd:

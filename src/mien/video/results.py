@@ -13,7 +13,7 @@ from mien.recognition.results import ExpressionProbabilities, FaceExpression
 from mien.render.canvas import save_picture
 from mien.render.faces import FaceMark
 from mien.render.html import picture_uri
-from mien.video.drawing import render_frame
+from mien.video.drawing import FrameRenderer
 
 #: Columns of a table before those of the probabilities.
 PLACE_COLUMNS = ("frame", "timestamp_s", "track_id", "left", "top", "right", "bottom", "detector_score")
@@ -78,7 +78,7 @@ class FrameResult:
 
     def plot(self) -> Image.Image:
         """The frame with its faces boxed and numbered by track, with their expressions; the size stays."""
-        return render_frame(self.image, [face.mark() for face in self.faces])
+        return FrameRenderer().render(self.image, [face.mark() for face in self.faces])
 
     def save(self, path: str | Path) -> None:
         """Write :meth:`plot` as a picture, in the format of the name's ending.

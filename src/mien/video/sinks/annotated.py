@@ -13,6 +13,7 @@ from mien.errors import ConfigError, StorageError
 from mien.expressions import LabelSet
 from mien.geometry import ByteArray
 from mien.runtime.files import atomic_file
+from mien.video.drawing import FrameRenderer
 from mien.video.results import FrameResult
 from mien.video.sinks.base import Ending
 from mien.video.sinks.sound import SoundTrack
@@ -52,6 +53,7 @@ class AnnotatedVideo:
         self._encoder = h264_encoder(path)
         self._av = load_av()
         self._path, self._warnings = path, [] if warnings is None else warnings
+        self._renderer = FrameRenderer()
         self._stream: Any = None
         self._sound: SoundTrack | None = None
         self._last_tick = -1
@@ -77,7 +79,8 @@ class AnnotatedVideo:
         Raises:
             StorageError: It is larger than H.264 takes, or cannot be written.
         """
-        self.add(np.asarray(result.plot()), result.timestamp_s)
+        rendered = self._renderer.render(result.image, [face.mark() for face in result.faces])
+        self.add(np.asarray(rendered), result.timestamp_s)
 
     def add(self, image: ByteArray, time_s: float) -> None:
         """Append a frame, RGB uint8 (H, W, 3), that is shown at ``time_s``; times increase from call to call.

@@ -13,6 +13,7 @@ from PIL import Image
 
 from mien.errors import ConfigError, SourceError
 from mien.expressions import LabelSet
+from mien.video.drawing import FrameRenderer
 from mien.video.results import FrameResult
 from mien.video.sinks.base import Ending
 from mien.video.sources.base import VideoInfo
@@ -47,6 +48,7 @@ class LivePage:
     def __init__(self, port: int = 0) -> None:
         if not 0 <= port <= _LAST_PORT:
             raise ConfigError(f"port is {port}, expected 0 to {_LAST_PORT}")
+        self._renderer = FrameRenderer()
         self._secret = token_urlsafe(16)
         self._jpeg, self._number, self._open = b"", 0, True
         self._changed = Condition()  # guards the picture, its number and whether the page is open
@@ -75,7 +77,7 @@ class LivePage:
 
     def write(self, result: FrameResult) -> None:
         """Show a frame with its faces rendered."""
-        self.show(result.plot())
+        self.show(self._renderer.render(result.image, [face.mark() for face in result.faces]))
 
     def close(self, ending: Ending) -> None:  # noqa: ARG002 - of the protocol
         """Stop serving."""

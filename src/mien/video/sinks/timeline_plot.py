@@ -90,6 +90,7 @@ def _plot_curves(ax: "Axes", timeline: Timeline, summary: TrackSummary) -> None:
     ax.set_xlim(0, max(timeline.end_s, timeline.bin_s))
     ax.set_ylim(0, 1)
     ax.set_yticks([0, 0.5, 1])
+    ax.set_ylabel("probability", fontsize=8)
 
 
 def _add_legend(figure: "Figure", timeline: Timeline) -> None:
