@@ -2,8 +2,8 @@
 
 With docker or podman the image is built and started. Elsewhere each instruction of ``deploy/Containerfile`` is carried
 out in a temporary folder: COPY copies, RUN of the virtual environment and pip runs with paths changed to that folder,
-ENV is set, and the ENTRYPOINT is started with the HEALTHCHECK as its judge. What needs root (useradd, USER) is named
-and left out.
+ENV is set, and the ENTRYPOINT is started; once the HEALTHCHECK passes, the service reads a picture. What needs root
+(useradd, USER) is named and left out.
 """
 
 import json
@@ -11,12 +11,15 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "deploy" / "Containerfile"
+_PICTURE = ROOT / "docs" / "images" / "astronaut.png"  # one face
 _PORT = "8000"
 _PATIENCE_S = 120
 
@@ -26,8 +29,9 @@ def main() -> None:
     engine = next((name for name in ("docker", "podman") if _answers(name)), None)
     if engine is not None:
         subprocess.run([engine, "build", "-t", "mien-try", "-f", FILE, ROOT], check=True)
-        subprocess.run([engine, "run", "--rm", "mien-try", "--help"], check=True, stdout=subprocess.DEVNULL)
-        print(f"{engine}: built, and the service starts")
+        command = [engine, "run", "--rm", "--init", "-p", f"127.0.0.1:{_PORT}:{_PORT}", "mien-try"]
+        check = [sys.executable, "-c", f"import urllib.request as r; r.urlopen('http://127.0.0.1:{_PORT}/readyz')"]
+        _serve(command, check, dict(os.environ))
         return
     print("no engine answers here: the steps are run one by one")
     with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +96,7 @@ def _serve(command: list[str], check: list[str], environment: dict[str, str]) ->
         for _ in range(_PATIENCE_S):
             time.sleep(1)
             if subprocess.run(check, check=False, stderr=subprocess.DEVNULL).returncode == 0:
-                print("the service is healthy")
+                print(f"the service is healthy and finds {_faces()} face")
                 return
             if process.poll() is not None:
                 raise SystemExit(f"the service ended with exit code {process.returncode}")
@@ -100,6 +104,16 @@ def _serve(command: list[str], check: list[str], environment: dict[str, str]) ->
     finally:
         process.terminate()
         process.wait(60)
+
+
+def _faces() -> int:
+    """How many faces the service finds in a picture with one; SystemExit for another number."""
+    request = urllib.request.Request(f"http://127.0.0.1:{_PORT}/v1/predict", _PICTURE.read_bytes())
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - http, to this machine
+        faces = len(json.load(answer)["results"][0]["faces"])
+    if faces != 1:
+        raise SystemExit(f"the service finds {faces} faces in {_PICTURE.name}, expected 1")
+    return faces
 
 
 if __name__ == "__main__":
