@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mien.errors import ConfigError, SourceError
 from mien.expressions import LabelSet
+from mien.runtime.translation import reason
 
 #: The name of equal base rates.
 BALANCED = "balanced"
@@ -105,7 +106,9 @@ def read_base_rates(prior: Prior, labels: LabelSet) -> BaseRates:
     try:  # nested brackets beyond Python's recursion limit raise RecursionError
         record = json.loads(content) if len(content) <= _MAX_BYTES else None
     except (ValueError, RecursionError) as err:
-        raise ConfigError(f"{path}: not JSON ({err})", hint='such as {"neutral": 0.5, "happiness": 0.5}') from err
+        raise ConfigError(
+            f"{path}: not JSON ({reason(err)})", hint='such as {"neutral": 0.5, "happiness": 0.5}'
+        ) from err
     if not isinstance(record, dict):
         raise ConfigError(
             f"{path}: expected an object of base rates by name", hint='such as {"neutral": 0.5, "happiness": 0.5}'

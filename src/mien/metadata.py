@@ -11,6 +11,8 @@ from mien.errors import ConfigError, ModelFileError
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE, Expression, LabelSet
 from mien.geometry import CropFrame
 from mien.json_object import JsonObject
+from mien.runtime.translation import reason
+from mien.text import printable
 
 #: Key of the record among the metadata strings of the ONNX file.
 METADATA_KEY = "mien"
@@ -194,8 +196,9 @@ class ModelMetadata:
             if schema == 1:
                 record = {_RENAMED.get(key, key): value for key, value in record.items()}
             elif schema != METADATA_SCHEMA:
+                found = printable(str(schema), limit=40)
                 raise ModelFileError(
-                    f"{source}: metadata of layout {schema}, this version reads {METADATA_SCHEMA}",
+                    f"{source}: metadata of layout {found}, this version reads {METADATA_SCHEMA}",
                     hint="upgrade mien, or export the model again",
                 )
             record["labels"] = _labels(record["labels"])
@@ -208,7 +211,7 @@ class ModelMetadata:
             if isinstance(err, ModelFileError):
                 raise
             raise ModelFileError(
-                f"{source}: its metadata is not a record of mien ({err})",
+                f"{source}: its metadata is not a record of mien ({reason(err)})",
                 hint="export the model again with mien export",
             ) from err
 

@@ -7,6 +7,7 @@ from mien.errors import ModelFileError
 from mien.metadata import METADATA_KEY, ModelMetadata
 from mien.runtime.files import atomic_file
 from mien.runtime.optional import extra
+from mien.runtime.translation import reason
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -30,7 +31,7 @@ def open_model(path: Path) -> "tuple[ModelProto, ModelMetadata]":
     except OSError as err:
         raise ModelFileError(f"{path}: cannot be read: {err.strerror or err}") from err
     except DecodeError as err:
-        raise ModelFileError(f"{path}: not a readable ONNX network ({err})") from err
+        raise ModelFileError(f"{path}: not a readable ONNX network ({reason(err)})") from err
     records = {entry.key: entry.value for entry in model.metadata_props}
     if METADATA_KEY not in records:
         raise ModelFileError(f"{path}: carries no metadata of this package", hint="export the model with mien export")

@@ -16,7 +16,7 @@ from mien.metadata import METADATA_KEY, ModelMetadata
 from mien.recognition.recognizer import Recognizer
 from tests.fuzz.mutation import anywhere, in_json
 from tests.fuzz.reader import Reader, of_file
-from tests.fuzz.tables import in_json_lines
+from tests.fuzz.tables import in_json_lines, in_table
 from tests.small_models import write_model
 
 #: The last epoch's number of a run that is resumed.
@@ -183,5 +183,8 @@ def _change_checkpoint(run: Path, rng: random.Random, is_in_fields: bool) -> Non
 
 
 def _change_record(run: Path, rng: random.Random, is_in_fields: bool) -> None:
-    path = run / "run.json"
+    path = run / rng.choice(("run.json", "run.json", "history.csv"))
+    if path.suffix == ".csv":
+        path.write_bytes((in_table if is_in_fields else anywhere)(path.read_bytes(), rng))
+        return
     path.write_bytes((in_json_lines if is_in_fields else anywhere)(path.read_bytes(), rng))

@@ -35,12 +35,12 @@ from tests.videos import scene, write_video
 
 def readers() -> Iterator[tuple[str, Reader]]:
     """Each kind of record."""
-    yield "progress file", Reader(_begun_video, _change_progress, _resume, memory_bytes=2 << 30)
+    yield "progress file", Reader(begun_video, _change_progress, resume_video, memory_bytes=2 << 30)
     yield "batch job", Reader(made_batch_job, _change_batch, _read_batch)
     yield "service job", Reader(_service_job, _change_job, _work, memory_bytes=2 << 30, refuses=False)
 
 
-def _begun_video(folder: Path) -> Path:
+def begun_video(folder: Path) -> Path:
     write_model(folder / "m.onnx", ModelMetadata("small"))
     write_video(folder / "a.mp4", [scene([(10 + 3 * n, 10, 90)], (120, 120)) for n in range(5)])
     pipeline = load(folder / "m.onnx", "whole", threads=1)
@@ -66,7 +66,7 @@ def _change_progress(table: Path, rng: random.Random, is_in_fields: bool) -> Non
     path.write_text(json.dumps(document))
 
 
-def _resume(table: Path) -> bytes:
+def resume_video(table: Path) -> bytes:
     pipeline = load(table.parent / "m.onnx", "whole", threads=1)
     record(pipeline, table.parent / "a.mp4", VideoOutputs(table), resume=True)
     return table.read_bytes()

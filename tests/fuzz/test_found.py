@@ -1,9 +1,11 @@
 """What the fuzz tests found, each as the smallest input: once a traceback or a page of text, now one short line."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,8 +23,10 @@ from mien.data.dataset import open_dataset
 from mien.errors import DatasetFormatError, MienError
 from mien.imaging import load_image
 from mien.imaging.folders import LeftOut
+from mien.metadata import ModelMetadata
+from mien.video.resume import progress_file
 from mien.video.sources.animations import is_animation
-from tests.fuzz.records import made_batch_job
+from tests.fuzz.records import begun_video, made_batch_job, resume_video
 from tests.imaging.made import tiff
 
 
@@ -62,6 +66,29 @@ def written(name: str, text: str, read: Callable[[Path], object]) -> Callable[[P
     return reading
 
 
+def metadata_with(**changes: object) -> Callable[[Path], object]:
+    record = json.dumps(json.loads(ModelMetadata("small").to_json()) | changes)
+    return lambda folder: ModelMetadata.from_json(record, source=f"{folder}/m.onnx")
+
+
+def state_with(change: Callable[[Any], object]) -> Callable[[Path], object]:
+    def read(folder: Path) -> object:
+        table = begun_video(folder)
+        path = progress_file(table)
+        document = json.loads(path.read_text())
+        del document["checksum"]
+        change(document["memory"])
+        document["checksum"] = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+        path.write_text(json.dumps(document))
+        return resume_video(table)
+
+    return read
+
+
+def track(memory: Any) -> Any:
+    return memory["tracker"]["tracks"][0]
+
+
 _CHOICES = {"result": [{"value": {"choices": [["fear"]]}}]}
 FOUND: dict[str, tuple[Callable[[Path], object], str]] = {
     "a list of pictures with a line that no name can be": (
@@ -81,6 +108,20 @@ FOUND: dict[str, tuple[Callable[[Path], object], str]] = {
     "labels of a batch job that are numbers": (manifest_with(labels=[0.5]), "is not a valid Expression"),
     "inputs of a batch job that are numbers": (manifest_with(inputs=[1]), "a field that is no text"),
     "settings of a batch job that are a list": (manifest_with(settings=[]), "settings or entries of another kind"),
+    "labels of a model file as long as a book": (metadata_with(labels=["a" * 70_000]), "not a record of mien"),
+    "a model file named by a book": (metadata_with(name="/" * 70_000), "not a record of mien"),
+    "a layout of a model file that is a book": (metadata_with(schema="a" * 70_000), "metadata of layout aaa"),
+    "a followed face that looks like words": (state_with(lambda m: track(m).update(look=["a"] * 256)), "damaged"),
+    "a followed face of another resolution": (state_with(lambda m: track(m).update(look=[0.5] * 9)), "damaged"),
+    "a followed face of endless size": (state_with(lambda m: track(m)["motion"].update(place=[1, 1, 1e9])), "damaged"),
+    "a followed face without eyes": (state_with(lambda m: track(m).update(landmarks=[None] * 6)), "damaged"),
+    "a followed face of a negative variance": (
+        state_with(lambda m: track(m)["motion"].update(spread=[[[-1, 0], [0, 1]]] * 3)),
+        "a size or a variance out of range",
+    ),
+    "a mean of other expressions": (state_with(lambda m: m.update(smoother={"1": [0.1, [0.5, 0.5]]})), "damaged"),
+    "thumbnails in words": (state_with(lambda m: m["schedule"].update(thumbnails=["a", "b"])), "damaged"),
+    "a pause in words": (state_with(lambda m: m["schedule"].update(gap_s="1")), "damaged"),
     "an endless nest in place of a batch job's record": (
         written("manifest.json", "[" * 100_000, lambda path: JobFolder(path.parent).read()),
         "not the record of a batch job",

@@ -1,5 +1,6 @@
 """Checkpoints after an accident or a stranger: every byte is vouched for, and a state of another kind is not taken."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from mien.data.dataset import FerDataset
 from mien.errors import CheckpointError
 from mien.training.checkpoints import load_state, save_state
 from mien.training.run import train
-from mien.training.runs import ANSWERS, BEST, LAST, RunFolder
+from mien.training.runs import ANSWERS, BEST, LAST, RECORD, RunFolder
 from tests.training.test_run import TINY
 
 STATE = {"network": {"a": torch.arange(64.0), "b": torch.zeros(2, 3)}, "epoch": 7}
@@ -107,7 +108,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a longer history than the run": (lambda s: s["history"].extend(s["history"] * 9), "history holds 20 epochs"),
     "a history of other columns": (lambda s: s.update(history=[{"a": 1.0}] * 2), "KeyError: 'epoch'"),
     "a history of words": (lambda s: s["history"][0].update(kl="low"), "could not convert"),
-    "an endless epoch": (lambda s: s["history"][0].update(epoch=float("inf")), "OverflowError"),
+    "an endless epoch": (lambda s: s["history"][0].update(epoch=float("inf")), "epoch inf is no whole number"),
     "a count of gains in words": (lambda s: s.update(epochs_without_gain="0"), "history does not fit"),
 }
 
@@ -146,3 +147,35 @@ def test_answers_of_teachers_are_looked_at(tmp_path: Path) -> None:
     save_state({"probabilities": [1, 2]}, tmp_path / ANSWERS)
     with pytest.raises(CheckpointError, match=r"teachers\.pt: holds no probabilities"):
         RunFolder(tmp_path).load_answers()
+
+
+RECORDS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "versions in a list": (lambda r: r.update(versions=[[]]), "'list' object has no attribute 'items'"),
+    "a version that is a number": (lambda r: r["versions"].update(torch=2), "expected text, got 2"),
+    "a precision of its own": (lambda r: r.update(precision="half"), "precision 'half', expected 32-true or bf16"),
+    "threads in words": (lambda r: r.update(threads="two"), "expected a number from 0, got 'two'"),
+    "epochs below none": (lambda r: r.update(epochs=-1), "expected a number from 0, got -1"),
+    "a hash that is a list": (lambda r: r.update(recipe_sha256=[]), "expected text"),
+    "data that is a list": (lambda r: r.update(data=["a"]), "object has no attribute"),
+    "a teacher without a name": (
+        lambda r: r.update(teachers=[{"name": None, "network": "", "weights_sha256": ""}]),
+        "None",
+    ),
+    "an epoch of endless digits": (lambda r: r.update(best={"epoch": 10**400}), "too large"),
+}
+
+
+@pytest.mark.parametrize("kind", RECORDS)
+def test_a_record_of_other_types_is_not_taken(half_done: Path, tmp_path: Path, kind: str) -> None:
+    change, words = RECORDS[kind]
+    record = json.loads((half_done / RECORD).read_text())
+    change(record)
+    (tmp_path / RECORD).write_text(json.dumps(record))
+    with pytest.raises(CheckpointError, match=rf"run\.json: not the record of a run .*{words}"):
+        RunFolder(tmp_path).read_record()
+
+
+def test_an_endless_nest_is_no_record(tmp_path: Path) -> None:
+    (tmp_path / RECORD).write_text("[" * 100_000)
+    with pytest.raises(CheckpointError, match="not the record of a run"):
+        RunFolder(tmp_path).read_record()

@@ -24,7 +24,7 @@ from mien.geometry import WHOLE_FRAME, Box, ByteArray, FloatArray
 from mien.imaging import IMAGE_SUFFIXES, load_image
 from mien.preprocessing import crop_face
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.runtime.translation import translate_errors
+from mien.runtime.translation import reason, translate_errors
 
 #: Label words that are understood without a map, in lower case.
 _WORDS = {**PUBLISHED_WORDS, "contemptuous": Expression.CONTEMPT}
@@ -156,7 +156,7 @@ def _decoded(content: bytes, place: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as err:
-        raise DatasetFormatError(f"{place}: not UTF-8 ({err})") from err
+        raise DatasetFormatError(f"{place}: not UTF-8 ({reason(err)})") from err
 
 
 def _rows(text: str, place: str) -> Iterator[tuple[int, str, str, str]]:
@@ -173,7 +173,7 @@ def _rows(text: str, place: str) -> Iterator[tuple[int, str, str, str]]:
             person = row.get(names.get("person", ""), "") or ""
             yield number, (row[path_column] or "").strip(), (row[names["label"]] or "").strip(), person.strip()
     except csv.Error as err:
-        raise DatasetFormatError(f"{place}: not a readable table ({err})") from err
+        raise DatasetFormatError(f"{place}: not a readable table ({reason(err)})") from err
 
 
 def _read(

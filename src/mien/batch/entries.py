@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from mien.errors import DatasetFormatError
 from mien.runtime.files import write_text
+from mien.runtime.translation import reason
 
 #: Where the bytes of an entry come from.
 #:   file: a path    tar, zip: a member of an archive    table: a row of a column    url: an address for fsspec
@@ -120,7 +121,7 @@ def read_plan(path: Path) -> list[Part]:
                 grouped.setdefault(_part_number(record), []).append(_entry(record))
             except (ValueError, TypeError, KeyError) as err:
                 raise DatasetFormatError(
-                    f"{path}, line {number}: not an entry of a batch job ({err})",
+                    f"{path}, line {number}: not an entry of a batch job ({reason(err)})",
                     hint="the file was changed; begin the job again in another folder",
                 ) from err
     return [Part(number, tuple(entries)) for number, entries in sorted(grouped.items())]

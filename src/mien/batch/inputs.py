@@ -19,6 +19,7 @@ from mien.imaging import readable_path
 from mien.imaging.folders import LeftOut, fixed_part, is_junk, is_wanted, is_wanted_name, match_pattern, search_folder
 from mien.imaging.web import is_web
 from mien.runtime.optional import extra
+from mien.runtime.translation import reason
 
 _TAR, _ZIP, _LIST = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"), (".zip",), (".txt", ".lst", ".list")
 
@@ -143,7 +144,7 @@ def _tar(path: Path, left_out: LeftOut) -> Iterator[Entry]:
                 if member.isfile() and _is_wanted_member(member.name, left_out):
                     yield _member(path, member.name, "tar", f"{version}-{member.size}-{member.mtime:g}")
     except (tarfile.TarError, EOFError, OSError, ValueError) as err:
-        raise SourceError(f"{path}: cannot be read as a tar archive ({err})") from err
+        raise SourceError(f"{path}: cannot be read as a tar archive ({reason(err)})") from err
 
 
 def _zip(path: Path, left_out: LeftOut) -> Iterator[Entry]:
@@ -153,7 +154,7 @@ def _zip(path: Path, left_out: LeftOut) -> Iterator[Entry]:
                 if not item.is_dir() and _is_wanted_member(item.filename, left_out):
                     yield _member(path, item.filename, "zip", f"{item.file_size}-{item.CRC:08x}")
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as err:
-        raise SourceError(f"{path}: cannot be read as a zip archive ({err})") from err
+        raise SourceError(f"{path}: cannot be read as a zip archive ({reason(err)})") from err
 
 
 def _is_wanted_member(member: str, left_out: LeftOut) -> bool:

@@ -20,6 +20,7 @@ from mien.batch.tables_in import column_values
 from mien.errors import ImageDecodeError, LimitError, MienError, SourceError
 from mien.imaging.web import MAX_WEB_BYTES, fetch, is_web
 from mien.runtime.optional import extra
+from mien.runtime.translation import reason
 
 #: Addresses that are fetched at the same time, and how often each is tried; waits double from the first.
 _AHEAD, _TRIES, _FIRST_WAIT_S = 8, 4, 0.25
@@ -72,11 +73,11 @@ def _in_order(entries: list[Entry], contents: Iterator[tuple[str, bytes | MienEr
                 yield _task(waiting.popleft(), content)
             if not waiting:
                 return
-        reason = SourceError("it is not in its container any more")
+        problem = SourceError("it is not in its container any more")
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError, MienError) as err:
-        reason = SourceError(f"its container cannot be read ({err})")
+        problem = SourceError(f"its container cannot be read ({reason(err)})")
     for entry in waiting:
-        yield Task(entry, error=reason)
+        yield Task(entry, error=problem)
 
 
 def _task(entry: Entry, content: bytes | MienError) -> Task:
@@ -105,7 +106,7 @@ def _from_zip(path: Path, max_bytes: int) -> Iterator[tuple[str, bytes | MienErr
                     content = _at_most(stream, max_bytes + 1)  # what the archive says of a size is not believed
                 yield item.filename, _too_large(len(content), max_bytes) if len(content) > max_bytes else content
             except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError, ValueError) as err:
-                yield item.filename, ImageDecodeError(f"cannot be unpacked ({err})")
+                yield item.filename, ImageDecodeError(f"cannot be unpacked ({reason(err)})")
 
 
 def _from_table(column: str | None, path: Path, max_bytes: int) -> Iterator[tuple[str, bytes | MienError]]:

@@ -13,6 +13,7 @@ from mien.batch.entries import Entry, kind_of_name
 from mien.errors import ConfigError, SourceError
 from mien.imaging import readable_path
 from mien.runtime.optional import extra
+from mien.runtime.translation import reason
 
 TABLE_SUFFIXES = (".parquet", ".csv")
 #: Columns that are looked for where none is named.
@@ -53,7 +54,7 @@ def _csv(path: Path, column: str | None) -> Iterator[str | None]:
             for row in reader:
                 yield row[chosen]
     except (OSError, csv.Error) as err:
-        raise SourceError(f"{path}: cannot be read as CSV ({err})") from err
+        raise SourceError(f"{path}: cannot be read as CSV ({reason(err)})") from err
     finally:
         csv.field_size_limit(limit)
 
@@ -69,7 +70,7 @@ def _parquet(path: Path, column: str | None) -> Iterator[str | bytes | None]:
                 for cell in batch.column(0):
                     yield _picture(path, chosen, cell.as_py())
     except (pa.ArrowException, OSError) as err:
-        raise SourceError(f"{path}: cannot be read as Parquet ({err})") from err
+        raise SourceError(f"{path}: cannot be read as Parquet ({reason(err)})") from err
 
 
 def _chosen(path: Path, column: str | None, names: Any) -> str:

@@ -28,6 +28,7 @@ from mien.data.pixel_blocks import PIXELS, SIDE, USAGES
 from mien.data.splits import SPLITS
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 from mien.expressions import FERPLUS_LABELS
+from mien.runtime.translation import reason
 from mien.version import __version__
 
 #: The folders that FER+'s own tool writes, in the order of the splits.
@@ -140,7 +141,7 @@ def _read_png(path: Path) -> npt.NDArray[np.uint8]:
     except FileNotFoundError as err:
         raise DatasetNotFoundError(f"{path}: no such file, though label.csv names it") from err
     except OSError as err:
-        raise DatasetFormatError(f"{path}: not a readable picture ({err})") from err
+        raise DatasetFormatError(f"{path}: not a readable picture ({reason(err)})") from err
     if pixels.size != PIXELS:
         raise DatasetFormatError(f"{path}: {pixels.shape[1]}×{pixels.shape[0]} pixels, expected {SIDE}×{SIDE}")
     return pixels.reshape(1, PIXELS)

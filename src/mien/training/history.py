@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from mien.errors import CheckpointError
 from mien.runtime.files import write_text
+from mien.runtime.translation import reason
 
 #: Columns of every run, in the order of the file.
 _COLUMNS = (
@@ -78,7 +79,9 @@ class EpochMetrics:
         """
         known = {name: float(row[name]) for name in (*_COLUMNS, *_OPTIONAL) if name in row and name != "epoch"}
         sets = {name.removeprefix(_OF_SET): float(value) for name, value in row.items() if name.startswith(_OF_SET)}
-        return cls(int(float(row["epoch"])), **known, best=bool(float(row.get("best", 0))), set_accuracy=sets)
+        if not (epoch := float(row["epoch"])).is_integer():
+            raise ValueError(f"epoch {epoch} is no whole number")
+        return cls(int(epoch), **known, best=bool(float(row.get("best", 0))), set_accuracy=sets)
 
 
 def whole_history(state: Mapping[str, Any], *, most: int) -> list[EpochMetrics]:
@@ -105,8 +108,10 @@ def read_history(path: Path) -> tuple[EpochMetrics, ...]:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             return tuple(EpochMetrics.from_dict(row) for row in csv.DictReader(stream))
-    except (OSError, ValueError, TypeError, KeyError) as err:
-        raise CheckpointError(f"{path}: cannot be read ({err})", hint="mien train … --resume writes it again") from err
+    except (OSError, ValueError, TypeError, KeyError, csv.Error) as err:
+        raise CheckpointError(
+            f"{path}: cannot be read ({reason(err)})", hint="mien train … --resume writes it again"
+        ) from err
 
 
 def write_history(path: Path, history: Sequence[EpochMetrics]) -> None:

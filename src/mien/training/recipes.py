@@ -15,6 +15,7 @@ from typing import Any
 
 from mien.errors import ConfigError
 from mien.recipes import find_recipe
+from mien.runtime.translation import reason
 from mien.training.config import TrainingConfig, config_from_dict
 from mien.training.export.onnx_export import FilePrecision
 
@@ -147,7 +148,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as err:
         raise ConfigError(f"{path}: cannot be read ({err.strerror})", hint="a recipe is a TOML file") from err
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
-        raise ConfigError(f"{path}: not TOML ({err})") from err
+        raise ConfigError(f"{path}: not TOML ({reason(err)})") from err
 
 
 def _neighbor(path: Path, name: str) -> Path:

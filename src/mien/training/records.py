@@ -8,8 +8,10 @@ from mien.data.dataset import FerDataset
 from mien.json_object import JsonObject
 from mien.training.config import TrainingConfig, config_from_dict
 from mien.training.history import EpochMetrics
-from mien.training.precision import Precision
+from mien.training.precision import PRECISIONS, Precision
 
+#: What reading a record that is none raises.
+NOT_A_RECORD = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 #: Keys that every record has.
 KEYS = frozenset({"config", "data", "precision", "recipe_sha256", "versions"})
 
@@ -39,7 +41,10 @@ class WeightsSource:
         """Read what :meth:`to_dict` wrote; earlier versions had ``run`` and ``model`` for name and network."""
         name = record["name"] if "name" in record else record["run"]
         network = record["network"] if "network" in record else record["model"]
-        return cls(name, network, record["weights_sha256"], record.get("recipe_sha256"))
+        recipe = record.get("recipe_sha256")
+        return cls(
+            _text(name), _text(network), _text(record["weights_sha256"]), None if recipe is None else _text(recipe)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,8 @@ class DataHashes:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, str]) -> Self:
-        return cls(record["manifest_sha256"], {k: v for k, v in record.items() if k != "manifest_sha256"})
+        splits = _texts(record)
+        return cls(splits.pop("manifest_sha256"), splits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,24 +150,47 @@ class RunRecord:
 
         Raises:
             ConfigError: Its recipe has a setting that is unknown or out of range.
-            KeyError, TypeError, ValueError, AttributeError: It is not such a record.
+            KeyError, TypeError, ValueError, AttributeError, OverflowError: It is not such a record.
         """
-        start, best = record.get("start"), record.get("best")
+        start, best, shipped = record.get("start"), record.get("best"), record.get("float_weights_sha256")
         return cls(
             config=config_from_dict(record["config"], source=source),
             data=DataHashes.from_dict(record["data"]),
-            recipe_sha256=record["recipe_sha256"],
+            recipe_sha256=_text(record["recipe_sha256"]),
             sets={name: DataHashes.from_dict(hashes) for name, hashes in record.get("sets", {}).items()},
             start=None if start is None else WeightsSource.from_dict(start),
             teachers=_sources(record.get("teachers")),
             averaged=_sources(record.get("averaged")),
-            versions=record["versions"],
-            precision=record["precision"],
-            threads=record.get("threads"),
-            epochs=record.get("epochs"),
+            versions=_texts(record["versions"]),
+            precision=_precision(record["precision"]),
+            threads=_count(record.get("threads")),
+            epochs=_count(record.get("epochs")),
             best=None if best is None else EpochMetrics.from_dict(best),
-            float_weights_sha256=record.get("float_weights_sha256"),
+            float_weights_sha256=None if shipped is None else _text(shipped),
         )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, got {value!r}")
+    return value
+
+
+def _texts(value: Mapping[str, object]) -> dict[str, str]:
+    return {name: _text(text) for name, text in value.items()}
+
+
+def _count(value: object) -> int | None:
+    if value is not None and (type(value) is not int or value < 0):
+        raise TypeError(f"expected a number from 0, got {value!r}")
+    return value
+
+
+def _precision(value: object) -> Precision | None:
+    known: dict[object, Precision | None] = {None: None, **{name: name for name in PRECISIONS}}
+    if not isinstance(value, str | None) or value not in known:
+        raise ValueError(f"precision {value!r}, expected {' or '.join(PRECISIONS)}")
+    return known[value]
 
 
 def _sources(records: Sequence[Mapping[str, str]] | None) -> tuple[WeightsSource, ...]:

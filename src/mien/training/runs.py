@@ -24,11 +24,12 @@ from mien.networks.mirrored import Mirrored
 from mien.networks.registry import build_network
 from mien.render.plots import save_plot
 from mien.runtime.files import sha256_of, write_text
+from mien.runtime.translation import reason
 from mien.training.checkpoints import first_difference, load_state, save_state
 from mien.training.config import TrainingConfig
 from mien.training.curves import history_figure
 from mien.training.history import EpochMetrics, read_history, write_history
-from mien.training.records import KEYS, DataHashes, RunRecord, WeightsSource, names_a_network
+from mien.training.records import KEYS, NOT_A_RECORD, DataHashes, RunRecord, WeightsSource, names_a_network
 from mien.version import __version__
 
 RECORD, HISTORY, CURVES = "run.json", "history.csv", "curves.png"
@@ -69,11 +70,11 @@ class RunFolder:
                 f"{self.path}: not a run folder, it has no {RECORD}", hint="mien train … --out makes one"
             ) from err
         except json.JSONDecodeError as err:
-            raise CheckpointError(f"{path}: not JSON ({err})") from err
+            raise CheckpointError(f"{path}: not JSON ({reason(err)})") from err
         except ConfigError as err:
             raise CheckpointError(str(err), hint=err.hint) from err
-        except (KeyError, TypeError, ValueError, AttributeError) as err:
-            raise CheckpointError(f"{path}: not the record of a run ({err})") from err
+        except NOT_A_RECORD as err:
+            raise CheckpointError(f"{path}: not the record of a run ({reason(err)})") from err
 
     def write_record(self, record: RunRecord) -> None:
         """Write ``run.json``."""

@@ -12,8 +12,9 @@ from mien.errors import CheckpointError
 from mien.networks.registry import build_network
 from mien.runtime.files import atomic_file, sha256_of
 from mien.runtime.optional import learning
+from mien.runtime.translation import reason
 from mien.training.model_files import describe_file, read_network
-from mien.training.records import RunRecord, WeightsSource
+from mien.training.records import NOT_A_RECORD, RunRecord, WeightsSource
 from mien.training.runs import RunFolder
 from mien.weights import list_weights, weight_path
 
@@ -104,7 +105,7 @@ def load_float_weights(path: Path) -> nn.Module:
     try:
         network.load_state_dict({name: t.float() if t.is_floating_point() else t for name, t in tensors.items()})
     except RuntimeError as err:
-        raise CheckpointError(f"{path}: does not fit a {record.config.network} network ({err})") from err
+        raise CheckpointError(f"{path}: does not fit a {record.config.network} network ({reason(err)})") from err
     return network.eval()
 
 
@@ -121,5 +122,5 @@ def _read_float_weights(path: Path) -> tuple[RunRecord, dict[str, torch.Tensor]]
             about = json.loads((stored.metadata() or {})[_KEY])
             record = RunRecord.from_dict(about, source=str(path))
             return record, {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no mapping
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as err:
-        raise CheckpointError(f"{path}: not the weights of a network of mien ({err})") from err
+    except (SafetensorError, OSError, *NOT_A_RECORD) as err:
+        raise CheckpointError(f"{path}: not the weights of a network of mien ({reason(err)})") from err

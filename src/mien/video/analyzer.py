@@ -162,10 +162,14 @@ class FrameAnalyzer:
         }
 
     def restore(self, record: JsonObject) -> None:
-        """Continue from what :meth:`to_dict` gave, with the results of a run that was never interrupted."""
+        """Continue from what :meth:`to_dict` gave, with the results of a run that was never interrupted.
+
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError: It is not that.
+        """
         self._schedule.restore(record["schedule"])
         self._tracker.restore(record["tracker"])
-        self._smoother.restore(record["smoother"])
+        self._smoother.restore(record["smoother"], classes=len(self.pipeline.recognizer.labels))
 
 
 def _same(first: FaceDetection, second: FaceDetection) -> bool:

@@ -5,11 +5,13 @@ Times are in seconds, so frames may come at any rate. Which box belongs to which
 
 from dataclasses import dataclass, replace
 from math import exp, log, sqrt
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mien.geometry import Box
+from mien.video.tracking.state import number, numbers
 
 Vector = npt.NDArray[np.float64]
 
@@ -19,6 +21,8 @@ _MEASURED = np.array([0.03, 0.03, 0.04])
 _ACCELERATION = np.array([8.0, 8.0, 3.0])
 #: Standard deviation of the velocity of a face that was seen once, in the same units per second.
 _FIRST_VELOCITY = np.array([2.0, 2.0, 0.5])
+#: No face has a size of e to the power of this in pixels.
+_LOG_SIZE_LIMIT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,21 @@ class Motion:
             "speed": self.speed.tolist(),
             "spread": self.spread.tolist(),
         }
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "Motion":
+        """Read what :meth:`to_dict` wrote.
+
+        Raises:
+            ValueError, KeyError: It is not that, or no state that the filter comes to.
+        """
+        state = cls(
+            number(record["time_s"]),
+            *(numbers(record[key], *shape) for key, shape in (("place", (3,)), ("speed", (3,)), ("spread", (3, 2, 2)))),
+        )
+        if abs(state.place[2]) > _LOG_SIZE_LIMIT or (np.einsum("nii->ni", state.spread) < 0).any():
+            raise ValueError("a size or a variance out of range")
+        return state
 
 
 def box_size(box: Box) -> float:

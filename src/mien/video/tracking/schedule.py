@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.geometry import ByteArray
+from mien.video.tracking.state import number, numbers, whole
 
 Thumbnail = npt.NDArray[np.float32]
 
@@ -91,11 +92,15 @@ class PassSchedule:
         return {"thumbnails": thumbs, **times, "since": self._since}
 
     def restore(self, record: dict[str, Any]) -> None:
-        """Continue from what :meth:`to_dict` gave."""
-        small = [None if values is None else np.array(values, np.float32) for values in record["thumbnails"]]
+        """Continue from what :meth:`to_dict` gave.
+
+        Raises:
+            ValueError, KeyError: It is not that.
+        """
+        small = [v if v is None else numbers(v, None, None).astype(np.float32) for v in record["thumbnails"]]
         self._previous, self._passed = small
-        self._pass_s, self._full_s, self._gap_s = record["looked_s"], record["close_s"], record["gap_s"]
-        self._since = record["since"]
+        self._pass_s, self._full_s = number(record["looked_s"]), number(record["close_s"])
+        self._gap_s, self._since = number(record["gap_s"]), whole(record["since"])
 
 
 def thumbnail(image: ByteArray) -> Thumbnail:

@@ -3,9 +3,8 @@
 from math import exp
 from typing import Any
 
-import numpy as np
-
 from mien.video.tracking.motion import Vector
+from mien.video.tracking.state import number, numbers
 
 
 class Smoother:
@@ -36,6 +35,12 @@ class Smoother:
         """The state between two frames as plain numbers, exact."""
         return {str(track_id): [time_s, mean.tolist()] for track_id, (time_s, mean) in self._means.items()}
 
-    def restore(self, record: dict[str, Any]) -> None:
-        """Continue from what :meth:`to_dict` gave."""
-        self._means = {int(track_id): (time_s, np.array(mean)) for track_id, (time_s, mean) in record.items()}
+    def restore(self, record: dict[str, Any], *, classes: int) -> None:
+        """Continue from what :meth:`to_dict` gave.
+
+        Raises:
+            ValueError: It is not that.
+        """
+        self._means = {
+            int(track_id): (number(time_s), numbers(mean, classes)) for track_id, (time_s, mean) in record.items()
+        }

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from mien.detection.base import FaceDetection, moved
-from mien.geometry import Box, FaceLandmarks, FloatArray, iou
+from mien.geometry import Box, FaceLandmarks, FloatArray, Point, iou
 from mien.video.tracking.assignment import FORBIDDEN, assign
 from mien.video.tracking.motion import Motion, Vector, box_size
+from mien.video.tracking.state import number, numbers, whole
 
 #: How far, in face sizes, a face may be from where it is expected: when it was just seen, per second since, at most.
 _REACH, _REACH_PER_S, _REACH_LIMIT = 0.6, 2.0, 2.0
@@ -145,8 +146,12 @@ class Tracker:
         return {"next_id": self._next_id, "tracks": tracks}
 
     def restore(self, record: dict[str, Any]) -> None:
-        """Continue from what :meth:`to_dict` gave."""
-        self._next_id = record["next_id"]
+        """Continue from what :meth:`to_dict` gave.
+
+        Raises:
+            ValueError, KeyError, TypeError: It is not that.
+        """
+        self._next_id = whole(record["next_id"])
         self.tracks = [_track_from(entry) for entry in record["tracks"]]
 
 
@@ -190,8 +195,13 @@ def _points(marks: FaceLandmarks | None) -> list[Any] | None:
 
 def _track_from(entry: dict[str, Any]) -> Track:
     points = entry["landmarks"]
-    marks = FaceLandmarks(*[point and tuple(point) for point in points]) if points else None
-    motion = entry["motion"]
-    belief = Motion(motion["time_s"], *(np.array(motion[key]) for key in ("place", "speed", "spread")))
-    face = FaceDetection(Box(*entry["box"]), entry["score"], marks)
-    return Track(entry["track_id"], face, belief, np.array(entry["look"]), entry["present"])
+    ears = [None if point is None else _pair(point) for point in points[4:]] if points else []
+    marks = FaceLandmarks(*map(_pair, points[:4]), *ears) if points else None
+    face = FaceDetection(Box(*numbers(entry["box"], 4).tolist()), number(entry["score"]), marks)
+    appearance = numbers(entry["look"], _APPEARANCE_SIDE**2)
+    return Track(whole(entry["track_id"]), face, Motion.from_dict(entry["motion"]), appearance, bool(entry["present"]))
+
+
+def _pair(point: Any) -> Point:
+    x, y = numbers(point, 2).tolist()
+    return x, y
