@@ -5,7 +5,7 @@
     python experiments/planted_label_errors.py DATA --way gradients
     python experiments/planted_label_errors.py DATA --way given --probabilities AUDIT/probabilities.npy
     python experiments/planted_label_errors.py DATA --way given --probabilities AUDIT/folds/fold0-….npy --fold 0
-    python experiments/planted_label_errors.py DATA --way folds --recipe ferplus-audit --out DIR
+    python experiments/planted_label_errors.py DATA --way folds --recipe ferplus-audit --out DIR [--fold 0]
 
 Errors are planted in 5 % of all images of a split: half get the votes of an image of another, random expression, half
 those of one that the votes themselves confuse with theirs. Ways to probabilities:
@@ -18,7 +18,11 @@ those of one that the votes themselves confuse with theirs. Ways to probabilitie
                gradient_learner.py, which takes seconds and knows much less than a network.
     given      errors in the training split, or one fold of it; out-of-fold probabilities of `mien data audit`, whose
                networks trained on the other folds as they are, without planted errors.
-    folds      errors in the training split; k-fold training of a recipe from scratch on the votes with errors.
+    folds      errors in the training split; k-fold training of a recipe from scratch on the votes with errors. With
+               --fold one network is trained, and the fold that it has not seen is judged.
+
+Every way is judged by several scores, of which the audit uses the first. `folds` is the honest one: no network that
+scores an image has seen its true votes.
 """
 
 import argparse
@@ -31,11 +35,13 @@ import numpy.typing as npt
 from gradient_learner import gradient_features, out_of_fold_answers
 
 from mien.curation.audit import mislabeled
-from mien.curation.folds import FOLDS, assign_folds, load_probabilities, mean_of_models, out_of_fold
+from mien.curation.folds import FOLDS, assign_folds, fold_answers, load_probabilities, mean_of_models, out_of_fold
 from mien.data.dataset import FerDataset, open_dataset
 from mien.data.protocols import distribution
+from mien.evaluation.metrics import js_divergence, kl_divergence
 from mien.recognition.recognizer import load_recognizer
 
+Floats = npt.NDArray[np.float64]
 #: Share of the images that get wrong votes.
 SHARE = 0.05
 
@@ -85,14 +91,38 @@ def heads(dataset: FerDataset, folds: int = 4) -> npt.NDArray[np.float32]:
     return answers
 
 
-def report(dataset: FerDataset, answers: npt.NDArray[np.float32], planted: npt.NDArray[np.bool_]) -> None:
-    shares = distribution(np.asarray(dataset.votes))
+def by_noise_model(shares: Floats, answers: Floats) -> Floats:
+    """How likely each label is wrong by cleanlab's estimate of which expression is labeled as which, (n,)."""
+    from cleanlab.count import compute_confident_joint, estimate_latent
+
     labels = shares.argmax(axis=1)
-    print(f"out-of-fold accuracy against the labels with errors: {(answers.argmax(1) == labels).mean():.3f}")
+    joint = compute_confident_joint(labels, answers)
+    _, noise, _ = estimate_latent(joint, labels)  # (8, 8): of each true expression in columns, what it is labeled as
+    given = noise[labels] * answers  # (n, 8), in proportion to the probability of each true expression
+    return np.asarray(1 - given[np.arange(len(labels)), labels] / given.sum(axis=1))
+
+
+def scores_of(shares: Floats, answers: Floats) -> dict[str, Floats]:
+    """Ways to rank labels, higher for more doubtful ones; shares and answers (n, 8)."""
+    labels = shares.argmax(axis=1)
+    each = np.arange(len(labels))
     rivals = answers.copy()
-    rivals[np.arange(len(labels)), labels] = 0  # the highest of the rest is the next expression
-    margin = rivals.max(axis=1) - answers[np.arange(len(labels)), labels]
-    for name, scores in (("the audit's score", mislabeled(shares, answers)), ("margin to the next expression", margin)):
+    rivals[each, labels] = 0  # the highest of the rest is the next expression
+    return {
+        "self-confidence (the audit's)": mislabeled(shares, answers),
+        "margin to the next expression": rivals.max(axis=1) - answers[each, labels],
+        "Jensen-Shannon divergence to the votes": js_divergence(shares, answers),
+        "Kullback-Leibler divergence to the votes": kl_divergence(shares, answers),
+        "cleanlab's noise model": by_noise_model(shares, answers),
+    }
+
+
+def report(shares: Floats, answers: npt.NDArray[np.float32], planted: npt.NDArray[np.bool_]) -> None:
+    """Print the precision at three recalls of each way to rank; ``planted`` says which rows are errors, (n,)."""
+    given = answers.astype(np.float64)
+    given /= given.sum(axis=1, keepdims=True)
+    print(f"out-of-fold accuracy against the labels with errors: {(given.argmax(1) == shares.argmax(1)).mean():.3f}")
+    for name, scores in scores_of(shares, given).items():
         order = np.argsort(-scores, kind="stable")
         hits = np.cumsum(planted[order])
         recall, precision = hits / planted.sum(), hits / np.arange(1, len(order) + 1)
@@ -107,29 +137,34 @@ def main() -> None:
     parser.add_argument("--recipe", default="ferplus-audit")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--probabilities", type=Path)
-    parser.add_argument("--fold", type=int, help="judge the left-out fold of four alone")
+    parser.add_argument("--fold", type=int, help="judge one of the four folds alone")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     whole = open_dataset(given.data)
     rows = whole.split_rows("validation" if given.way == "unseen" else "train")
-    if given.fold is not None:
-        rows = rows[assign_folds(whole, FOLDS)[rows] == given.fold]
+    fold_of = assign_folds(whole, FOLDS)[rows]
+    if given.fold is not None and given.way != "folds":
+        rows = rows[fold_of == given.fold]
     per_row: dict[str, Any] = {
         name: np.asarray(getattr(whole, name))[rows] for name in ("images", "splits", "rows", "emotions", "votes")
     }
     dataset, planted = plant(replace(whole, **per_row, panel_votes=None), given.seed)
     print(f"{planted.sum():,} errors planted in {len(dataset):,} images")
-    if given.way == "folds":
-        report(dataset, out_of_fold(dataset, given.recipe, given.out, told=print), planted)
+    shares, judged = distribution(np.asarray(dataset.votes)), np.arange(len(rows))
+    if given.way == "folds" and given.fold is not None:
+        answers = fold_answers(dataset, given.recipe, given.out, given.fold, told=print)
+        judged = np.flatnonzero(fold_of == given.fold)
+    elif given.way == "folds":
+        answers = out_of_fold(dataset, given.recipe, given.out, told=print)
     elif given.way == "given":
-        report(dataset, load_probabilities(given.probabilities, len(whole))[rows], planted)
+        answers = load_probabilities(given.probabilities, len(whole))[rows]
     elif given.way == "gradients":
-        shares = distribution(np.asarray(dataset.votes))
-        report(dataset, out_of_fold_answers(dataset, gradient_features(dataset.images), shares), planted)
+        answers = out_of_fold_answers(dataset, gradient_features(dataset.images), shares)
     elif given.way == "heads":
-        report(dataset, heads(dataset), planted)
+        answers = heads(dataset)
     else:
-        report(dataset, mean_of_models([load_recognizer(threads=1)], dataset.images), planted)
+        answers = mean_of_models([load_recognizer(threads=1)], dataset.images)
+    report(shares[judged], answers[judged], planted[judged])
 
 
 if __name__ == "__main__":

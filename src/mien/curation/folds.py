@@ -69,25 +69,44 @@ def out_of_fold(
         CheckpointError: ``folder`` holds runs of other data or another recipe.
         MissingDependencyError: Training needs an extra that is not installed.
     """
-    with learning():
-        from mien.training.recipes import load_config  # noqa: PLC0415 - torch is loaded when it is used
-    config = load_config(recipe)
     fold_of = assign_folds(dataset, folds)
     trainable = dataset.splits < SPLITS.index("test")
     probabilities = np.zeros((len(dataset), 8), np.float32)
     for fold in range(folds):
+        answers = fold_answers(dataset, recipe, folder, fold, folds=folds, told=told)  # (N, 8)
         left_out = trainable & (fold_of == fold)
-        splits = np.array(dataset.splits)
-        splits[trainable] = np.where(left_out[trainable], _VALIDATION, _TRAIN)
-        part = _with_splits(dataset, splits)
-        kept = _kept_answers(folder, fold, config, part)
-        if not kept.exists():
-            told(f"fold {fold + 1} of {folds}")
-            save_probabilities(_train_and_ask(part, config, kept.with_suffix("")), kept)
-        answers = load_probabilities(kept, len(dataset))  # (N, 8)
         probabilities[left_out] = answers[left_out]
         probabilities[~trainable] += answers[~trainable] / folds
     return probabilities
+
+
+def fold_answers(
+    dataset: FerDataset,
+    recipe: str | Path,
+    folder: Path,
+    fold: int,
+    *,
+    folds: int = FOLDS,
+    told: Callable[[str], None] = lambda _: None,
+) -> npt.NDArray[np.float32]:
+    """What the network of one fold says of every image, float32 (N, 8); trained, or read from ``folder``.
+
+    It has not seen the rows of its own fold (:func:`assign_folds`) nor those of the test split. Arguments and errors
+    are those of :func:`out_of_fold`.
+    """
+    with learning():
+        from mien.training.recipes import load_config  # noqa: PLC0415 - torch is loaded when it is used
+    config = load_config(recipe)
+    trainable = dataset.splits < SPLITS.index("test")
+    left_out = trainable & (assign_folds(dataset, folds) == fold)
+    splits = np.array(dataset.splits)
+    splits[trainable] = np.where(left_out[trainable], _VALIDATION, _TRAIN)
+    part = _with_splits(dataset, splits)
+    kept = _kept_answers(folder, fold, config, part)
+    if not kept.exists():
+        told(f"fold {fold + 1} of {folds}")
+        save_probabilities(_train_and_ask(part, config, kept.with_suffix("")), kept)
+    return load_probabilities(kept, len(dataset))
 
 
 def _kept_answers(folder: Path, fold: int, config: "TrainingConfig", part: FerDataset) -> Path:
