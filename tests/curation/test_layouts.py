@@ -1,6 +1,5 @@
 """Every published layout as a small tree: labels, splits, persons, groups and boxes come out as published."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -73,10 +72,7 @@ def test_a_person_in_the_file_name_never_stands_in_two_splits(tmp_path: Path) ->
 
 
 def test_ckplus48_has_subjects_and_no_neutral_face(tmp_path: Path) -> None:
-    names = ("anger", "contempt", "disgust", "fear", "happy", "sadness", "surprise")
-    for number, name in enumerate(names):
-        trees.save(tmp_path / "in" / name / f"S{number + 10:03}_004_00000017.png", number)
-    dataset = import_dataset(tmp_path / "in", "ckplus48", tmp_path / "out")
+    dataset = import_dataset(trees.ckplus(tmp_path / "in"), "ckplus48", tmp_path / "out")
     assert dataset.persons is not None
     assert dataset.persons.tolist() == [f"S{n + 10:03}" for n in range(7)]
     assert "neutral" not in [str(label) for label in dataset.classes]
@@ -85,9 +81,7 @@ def test_ckplus48_has_subjects_and_no_neutral_face(tmp_path: Path) -> None:
 
 
 def test_kdef_reads_sex_person_expression_and_angle_from_the_name(tmp_path: Path) -> None:
-    for number, name in enumerate(("AF01AFS.JPG", "AF01ANHL.JPG", "BM35SUFR.JPG", "BM35NES.JPG")):
-        trees.save(tmp_path / "in" / name[:4] / name, number)
-    dataset = import_dataset(tmp_path / "in", "kdef", tmp_path / "out")
+    dataset = import_dataset(trees.kdef(tmp_path / "in"), "kdef", tmp_path / "out")
     labels = [label for label, _ in table(dataset).values()]
     assert labels == ["fear", "anger", "neutral", "surprise"]
     assert dataset.groups is not None
@@ -141,32 +135,17 @@ def test_lfw_and_imfdb_are_told_apart_and_labels_of_several_become_votes(tmp_pat
 
 
 def test_rafdb_reads_its_list_and_its_aligned_pictures(tmp_path: Path) -> None:
-    names = [*(f"train_{n:05}" for n in range(1, 6)), "test_0001", "test_0002"]
-    for number, name in enumerate(names):
-        trees.save(tmp_path / "in" / "Image" / "aligned" / f"{name}_aligned.jpg", number, side=100)
-    listing = tmp_path / "in" / "EmoLabel" / "list_patition_label.txt"
-    listing.parent.mkdir()
-    listing.write_text("".join(f"{name}.jpg {number + 1}\n" for number, name in enumerate(names)))
-    dataset = import_dataset(tmp_path / "in", "rafdb", tmp_path / "out")
+    dataset = import_dataset(trees.rafdb(tmp_path / "in"), "rafdb", tmp_path / "out")
     order = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")  # 1 to 7
     assert [label for label, _ in table(dataset).values()] == list(order)
     assert [split for _, split in table(dataset).values()] == ["train"] * 5 + ["test"] * 2
 
 
 AFFECTNET = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
-HEADER = (
-    *("subDirectory_filePath", "face_x", "face_y", "face_width", "face_height", "facial_landmarks"),
-    *("expression", "valence", "arousal"),
-)
 
 
 def test_affectnet_reads_both_lists_and_cuts_the_published_box(tmp_path: Path) -> None:
-    root = tmp_path / "in"
-    rows = [(f"1/{n}.jpg", 10, 20, 48, 48, "1;2", n, 0.1, 0.2) for n in range(11)]
-    trees.write_csv(root / "training.csv", HEADER, *rows[:9])
-    trees.write_csv(root / "validation.csv", HEADER, *rows[9:])
-    for number in range(11):
-        trees.save(root / "Manually_Annotated_Images" / "1" / f"{number}.jpg", number, side=90)
+    root = trees.affectnet(tmp_path / "in", labels=11)
     options = ImportOptions(mapped={"9": "unknown"}, dropped=("8", "10"))
     dataset = import_dataset(root, "affectnet", tmp_path / "out", options=options)
     rows_read = table(dataset)
@@ -178,24 +157,33 @@ def test_affectnet_reads_both_lists_and_cuts_the_published_box(tmp_path: Path) -
     assert (dataset.images[0, :, :, 0] == expected).all()
 
 
+def test_affectnet_as_its_two_archives_unpack_and_faces_without_a_box(tmp_path: Path) -> None:
+    root = trees.affectnet(tmp_path / "in")
+    (root / "Manually_Annotated").mkdir()
+    (root / "Manually_Annotated_Images").rename(root / "Manually_Annotated" / "Manually_Annotated_Images")
+    (root / "Manually_Annotated_file_lists").mkdir()
+    for name in ("training.csv", "validation.csv"):
+        (root / name).rename(root / "Manually_Annotated_file_lists" / name)
+    listing = root / "Manually_Annotated_file_lists" / "validation.csv"
+    listing.write_text(listing.read_text().replace("10,20,48,48", "NULL,NULL,NULL,NULL", 1))
+    dataset = import_dataset(root, "affectnet", tmp_path / "out")
+    assert [label for label, _ in table(dataset).values()] == list(AFFECTNET)
+    whole = import_dataset(
+        root / "Manually_Annotated" / "Manually_Annotated_Images", "folder", tmp_path / "whole",
+        options=ImportOptions(mapped={"1": "anger"}),
+    )  # fmt: skip
+    assert (dataset.images[6] == whole.images[6]).all()  # the picture as it is
+    assert (dataset.images[7] != whole.images[7]).any()
+
+
 def test_affectnet_as_arrays(tmp_path: Path) -> None:
-    for folder, first in (("train_set", 0), ("val_set", 5)):
-        (tmp_path / "in" / folder / "annotations").mkdir(parents=True)
-        for number in range(3):
-            trees.save(tmp_path / "in" / folder / "images" / f"{number}.jpg", number, side=224)
-            np.save(tmp_path / "in" / folder / "annotations" / f"{number}_exp.npy", np.array(str(first + number)))
-    rows = table(import_dataset(tmp_path / "in", "affectnet-npy", tmp_path / "out"))
+    rows = table(import_dataset(trees.affectnet_npy(tmp_path / "in"), "affectnet-npy", tmp_path / "out"))
     assert [label for label, _ in rows.values()] == [*AFFECTNET[:3], *AFFECTNET[5:8]]
     assert rows["val_set/images/2.jpg"] == ("contempt", "validation")
 
 
 def test_expw_has_several_faces_a_picture_with_boxes_top_first(tmp_path: Path) -> None:
-    trees.save(tmp_path / "in" / "image" / "crowd.jpg", 1, side=120)
-    (tmp_path / "in" / "label").mkdir()
-    (tmp_path / "in" / "label" / "label.lst").write_text(
-        "crowd.jpg 0 10 20 68 58 98.1 3\ncrowd.jpg 1 60 50 98 108 70 6\n"
-    )
-    dataset = import_dataset(tmp_path / "in", "expw", tmp_path / "out")
+    dataset = import_dataset(trees.expw(tmp_path / "in"), "expw", tmp_path / "out")
     assert table(dataset)["crowd.jpg#0"][0] == "happiness"
     assert table(dataset)["crowd.jpg#1"][0] == "neutral"
     # top 10, left 20, right 68, bottom 58: 48 pixels either way
@@ -204,35 +192,17 @@ def test_expw_has_several_faces_a_picture_with_boxes_top_first(tmp_path: Path) -
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_hugging_face_folders_with_metadata(tmp_path: Path, form: str) -> None:
-    records = [("a.png", "happy"), ("sub/b.png", "anger")]
-    for number, (name, _) in enumerate(records):
-        trees.save(tmp_path / "in" / "train" / name, number)
-    trees.save(tmp_path / "in" / "test" / "c.png", 9)
-    for split, rows in (("train", records), ("test", [("c.png", "neutral")])):
-        if form == "csv":
-            trees.write_csv(tmp_path / "in" / split / "metadata.csv", ("file_name", "label"), *rows)
-        else:
-            lines = [json.dumps({"file_name": name, "label": label}) for name, label in rows]
-            (tmp_path / "in" / split / "metadata.jsonl").write_text("\n".join(lines))
-    rows_read = table(import_dataset(tmp_path / "in", "huggingface", tmp_path / "out"))
-    assert rows_read == {
-        "c.png": ("neutral", "test"),
-        "a.png": ("happiness", "train"),
-        "sub/b.png": ("anger", "train"),
+    rows = table(import_dataset(trees.image_folder(tmp_path / "in", form), "huggingface", tmp_path / "out"))
+    assert rows == {
+        "test/a.png": ("neutral", "test"),
+        "train/a.png": ("happiness", "train"),
+        "train/sub/b.png": ("anger", "train"),
     }
 
 
 def test_parquet_with_the_names_of_its_numbers(tmp_path: Path) -> None:
-    arrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
-    content = [trees.save(tmp_path / f"{n}.png", n).read_bytes() for n in range(4)]
-    images = [{"bytes": b, "path": None} for b in content]
-    info = {"info": {"features": {"label": {"names": ["sad", "happy"], "_type": "ClassLabel"}}}}
-    made = arrow.table({"image": images, "label": [0, 1, 1, 0]})
-    made = made.replace_schema_metadata({"huggingface": json.dumps(info)})
-    (tmp_path / "in" / "data").mkdir(parents=True)
-    parquet.write_table(made, tmp_path / "in" / "data" / "validation-00000-of-00001.parquet")
-    dataset = import_dataset(tmp_path / "in", "parquet", tmp_path / "out")
+    pytest.importorskip("pyarrow")
+    dataset = import_dataset(trees.parquet(tmp_path / "in"), "parquet", tmp_path / "out")
     assert list(table(dataset).values()) == [
         (n, "validation") for n in ("sadness", "happiness", "happiness", "sadness")
     ]

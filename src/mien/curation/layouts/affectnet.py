@@ -6,7 +6,7 @@ import numpy as np
 
 from mien.curation.items import Layout, Rows, SourceItem, inside
 from mien.data.splits import Split
-from mien.data.tables import LIST_LIMITS, read_rows, whole_number
+from mien.data.tables import LIST_LIMITS, read_rows, shown, whole_number
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 from mien.expressions import AFFECTNET_LABELS, Expression
 from mien.geometry import Box
@@ -19,6 +19,10 @@ _CLASSES: dict[str, Expression | None] = {
     "9": None,
     "10": None,
 }
+_LISTS: tuple[tuple[str, Split], ...] = (("training.csv", "train"), ("validation.csv", "validation"))
+#: Where the publisher's archives put lists and pictures; both may also lie in the source itself.
+_LIST_FOLDERS = ("Manually_Annotated_file_lists",)
+_IMAGE_FOLDERS = ("Manually_Annotated_Images", "Manually_Annotated/Manually_Annotated_Images")
 _MOST_PIXELS = 99_999
 _SPLIT_FOLDERS: tuple[tuple[str, Split], ...] = (
     ("train_set", "train"),
@@ -30,20 +34,23 @@ _MOST_BYTES = 4096
 
 
 def read_affectnet_csv(source: Path) -> Rows:
-    """``training.csv`` and ``validation.csv`` beside ``Manually_Annotated_Images``.
+    """``training.csv`` and ``validation.csv`` beside ``Manually_Annotated_Images``, or in the publisher's two folders.
 
     Fields (Mollahosseini et al. 2017, its readme): ``subDirectory_filePath, face_x, face_y, face_width, face_height,
     facial_landmarks, expression, valence, arousal``; expression 0 Neutral, 1 Happy, 2 Sad, 3 Surprise, 4 Fear,
     5 Disgust, 6 Anger, 7 Contempt, 8 None, 9 Uncertain, 10 No-Face.
     """
-    tables: list[tuple[Path, Split]] = [(source / "training.csv", "train"), (source / "validation.csv", "validation")]
-    present = [(table, split) for table, split in tables if table.is_file()]
-    if not present:
+    lists = next((f for f in (source, *(source / name for name in _LIST_FOLDERS)) if _has_list(f)), None)
+    if lists is None:
         raise DatasetNotFoundError(f"{source}: training.csv or validation.csv not found", hint="AffectNet's lists")
-    named = source / "Manually_Annotated_Images"
-    images = named if named.is_dir() else source
-    for table, split in present:
-        yield from _read_list(table, images, split)
+    images = next((f for f in (source / name for name in _IMAGE_FOLDERS) if f.is_dir()), source)
+    for name, split in _LISTS:
+        if (lists / name).is_file():
+            yield from _read_list(lists / name, images, split)
+
+
+def _has_list(folder: Path) -> bool:
+    return any((folder / name).is_file() for name, _ in _LISTS)
 
 
 def _read_list(table: Path, images: Path, split: Split) -> Rows:
@@ -59,16 +66,23 @@ def _read_list(table: Path, images: Path, split: Split) -> Rows:
             yield DatasetFormatError(f"{place}: expected {len(header)} fields, found {len(fields)}")
             continue
         name, expression, *corners = (fields[column] for column in at)
-        left, top, width, height = (whole_number(corner, _MOST_PIXELS) for corner in corners)
         try:
-            path = inside(images, name, place)
+            path, box = inside(images, name, place), _box(corners, place)
         except DatasetFormatError as err:
             yield err
             continue
-        box = None
-        if left is not None and top is not None and width and height:  # NULL where no box was found
-            box = Box(float(left), float(top), float(left + width), float(top + height))
         yield SourceItem(name, place, path, ((expression.strip(), 1),), split=split, box=box)
+
+
+def _box(corners: list[str], place: str) -> Box | None:
+    """The published box of x, y, width and height; None where it says NULL or less than 0, for no face found."""
+    if any(corner.strip().upper() in {"", "NULL"} or corner.strip().startswith("-") for corner in corners):
+        return None
+    numbers = [whole_number(corner, _MOST_PIXELS) for corner in corners]
+    left, top, width, height = (number if number is not None else -1 for number in numbers)
+    if min(left, top) < 0 or min(width, height) < 1:
+        raise DatasetFormatError(f"{place}: box {shown(' '.join(corners))}, expected x, y, width and height in pixels")
+    return Box(float(left), float(top), float(left + width), float(top + height))
 
 
 def read_affectnet_npy(source: Path) -> Rows:

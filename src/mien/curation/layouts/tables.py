@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def read_table(source: Path) -> Rows:
             yield DatasetFormatError(f"{place}: expected {len(header)} fields, found {len(fields)}")
             continue
         record = dict(zip((name.strip().lower() for name in header), fields, strict=True))
-        yield _item(record, table.parent, place, table)
+        yield _item(record, table.parent, place)
 
 
 def read_image_folder(source: Path) -> Rows:
@@ -64,7 +65,10 @@ def read_image_folder(source: Path) -> Rows:
             split = split_of(file.parent.name) if file.parent != source else None
             first = next((Path(str(record[key])).parts[:1] for key in _PATH if record.get(key)), ())
             split = split or (split_of(first[0]) if first else None)
-            yield _item({**record, **({"split": split} if split else {})}, file.parent, place, file)
+            item = _item({**record, **({"split": split} if split else {})}, file.parent, place)
+            if isinstance(item, SourceItem):  # each split has a metadata file, and an a.png may lie beside each
+                item = replace(item, name=str(file.parent.relative_to(source) / item.name))
+            yield item
 
 
 def read_parquet(source: Path) -> Rows:
@@ -87,10 +91,12 @@ def read_parquet(source: Path) -> Rows:
         label = next((name for name in _LABEL if name in table.schema_arrow.names), None)
         if label is None or "image" not in table.schema_arrow.names:
             raise DatasetFormatError(f"{path}: no columns image and label among {table.schema_arrow.names[:10]}")
-        yield from _parquet_rows(path, table, label)
+        inner = path.name if source.is_file() else str(path.relative_to(source))
+        yield from _parquet_rows(path, inner, table, label)
 
 
-def _parquet_rows(path: Path, table: Any, label: str) -> Rows:
+def _parquet_rows(path: Path, inner: str, table: Any, label: str) -> Rows:
+    """The rows of one file; ``inner`` is its path inside the source, which makes names of rows unique."""
     names = _class_names(table.schema_arrow.metadata or {}, label)
     split = split_of(path.name.partition("-")[0]) or split_of(path.parent.name) or split_of(path.stem)
     for row, record in enumerate(_parquet_records(path, table, label)):
@@ -101,7 +107,7 @@ def _parquet_rows(path: Path, table: Any, label: str) -> Rows:
             continue
         if isinstance(value, int) and 0 <= value < len(names):
             value = names[value]
-        yield SourceItem(f"{path.name}#{row}", place, content, ((str(value), 1),), split=split)
+        yield SourceItem(f"{inner}#{row}", place, content, ((str(value), 1),), split=split)
 
 
 def _parquet_records(path: Path, table: Any, label: str) -> Iterator[dict[str, Any]]:
@@ -155,14 +161,16 @@ def _json_records(file: Path) -> Iterator[tuple[str, dict[str, Any] | DatasetFor
             yield place, DatasetFormatError(f"{place}: expected an object, found {shown(text)}")
 
 
-def _item(record: Mapping[str, Any], folder: Path, place: str, table: Path) -> SourceItem | DatasetFormatError:
+def _item(record: Mapping[str, Any], folder: Path, place: str) -> SourceItem | DatasetFormatError:
     """One image from the fields of a row; what is wrong with it otherwise."""
     name = _first(record, _PATH)
     if name is None:
         return DatasetFormatError(
-            f"{table}: no column {' or '.join(_PATH)}", hint="expected path, and label or classes"
+            f"{place}: no value for {' or '.join(_PATH)}", hint="expected path, and label or classes"
         )
     label = _first(record, _LABEL)
+    if label is None and any(key in record for key in _LABEL):
+        return DatasetFormatError(f"{place}: no label")
     try:
         votes = _class_columns(record, place) if label is None else ((label, 1.0),)
         path = inside(folder, name, place)
