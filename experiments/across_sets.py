@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from mien.data.dataset import FerDataset, open_dataset
-from mien.evaluation.groups import evaluate_groups
+from mien.evaluation.bootstrap import Interval
+from mien.evaluation.groups import GroupResult, evaluate_groups
 from mien.evaluation.peers import load_peers
 from mien.evaluation.predictors import DEFAULT_OPTIONS
-from mien.evaluation.results import EvaluationResult
+from mien.evaluation.results import FEW_CASES, EvaluationResult
 from mien.evaluation.run import default_protocol, default_split, evaluate
 from mien.evaluation.tables import across_sets_table, class_table, group_tables, with_interval
 from mien.recognition.recognizer import Recognizer, load_recognizer
@@ -56,16 +57,54 @@ def judged(model: Recognizer, dataset: FerDataset) -> EvaluationResult:
     return result
 
 
-def of_groups(model: Recognizer, dataset: FerDataset) -> Iterator[Table]:
-    """Accuracy by value, and the largest differences, of each group that the set tells."""
-    options, split, protocol = (
-        DEFAULT_OPTIONS.of_labels(model.labels),
-        default_split(dataset),
-        default_protocol(dataset),
-    )
-    for result in evaluate_groups(model, dataset, dataset.group_names, split=split, protocol=protocol, options=options):
-        first, *_, last = group_tables(result)
-        yield from (first, last)
+def of_groups(models: dict[str, Recognizer], default: str, dataset: FerDataset) -> Iterator[Table]:
+    """For each group that the set tells: accuracy of every model, then everything about the default one."""
+    split, protocol = default_split(dataset), default_protocol(dataset)
+    found: dict[str, tuple[GroupResult, ...]] = {}
+    for name, model in models.items():
+        options = DEFAULT_OPTIONS.of_labels(model.labels)
+        found[name] = evaluate_groups(
+            model, dataset, dataset.group_names, split=split, protocol=protocol, options=options
+        )
+    for at, of_default in enumerate(found[default]):
+        yield accuracy_by_group({name: results[at] for name, results in found.items()})
+        yield accuracy_gaps({name: results[at] for name, results in found.items()})
+        yield from group_tables(of_default)
+
+
+def accuracy_by_group(results: dict[str, GroupResult]) -> Table:
+    """A row for each value of a group, a column for each model."""
+    first = next(iter(results.values()))
+    rows = []
+    for at, value in enumerate(first.values):
+        cells = [r.values[at] for r in results.values()]
+        shown = [f"{v.metrics['accuracy']:.3f} {span(v.intervals.get('accuracy'))}" for v in cells]
+        rows.append((value.value, f"{value.n:,}", *shown))
+    return Table(f"Accuracy by {first.group}, every model", (first.group, "images", *results), tuple(rows))
+
+
+def accuracy_gaps(results: dict[str, GroupResult]) -> Table:
+    """The largest difference of accuracy between groups of at least :data:`FEW_CASES` images, a row a model."""
+    rows = [
+        (name, gap.highest, gap.lowest, f"{gap.difference:.3f}", span(gap.interval))
+        for name, result in results.items()
+        for gap in result.largest
+        if gap.metric == "accuracy"
+    ]
+    group = next(iter(results.values())).group
+    note = f"among groups of at least {FEW_CASES} images; intervals ignore that the pair was selected"
+    header = ("model", "highest", "lowest", "difference", "95 % interval")
+    return Table(f"Largest difference of accuracy by {group}", header, tuple(rows), note)
+
+
+def span(interval: Interval | None) -> str:
+    return "" if interval is None else f"[{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def files_judged(models: dict[str, Recognizer]) -> str:
+    """The first twelve digits of each file's sha256, as the weights' manifest has them."""
+    shipped = list_weights(aliases=False)
+    return ", ".join(f"`{name}` {shipped[name].sha256[:12]}" for name in models)
 
 
 def crops(model: Recognizer, as_is: dict[str, FerDataset], detected: dict[str, FerDataset]) -> str:
@@ -94,10 +133,10 @@ def main() -> None:
     default = load_recognizer()
     results = {name: {m: judged(model, data) for m, model in models.items()} for name, data in sets.items()}
     peers = load_peers(given.peers) if given.peers else ()
-    page = INTRODUCTION + "\n" + across_sets_table(results, peers).to_markdown()
+    page = INTRODUCTION + f"Files: {files_judged(models)}.\n\n" + across_sets_table(results, peers).to_markdown()
     for name, by_model in results.items():
         page += f"\n## {name}\n\n{class_table(by_model[default.metadata.name]).to_markdown()}"
-        page += "".join(f"\n{table.to_markdown()}" for table in of_groups(default, sets[name]))
+        page += "".join(f"\n{table.to_markdown()}" for table in of_groups(models, default.metadata.name, sets[name]))
     if detected:
         page += "\n" + CROPS.format(model=default.metadata.name) + "\n" + crops(default, as_is, detected)
     write_text(PAGE, page)

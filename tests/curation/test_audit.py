@@ -60,6 +60,23 @@ def test_each_kind_is_found_where_it_was_put(doubtful: FerDataset) -> None:
     assert audit.of_kind("mislabeled")[0].position == 0
 
 
+def test_copies_with_other_votes_are_found_also_where_they_are_not_equal_byte_for_byte(
+    made_dataset: FerDataset,
+) -> None:
+    images, votes = np.array(made_dataset.images), np.zeros((len(made_dataset), 10), np.uint8)
+    rng = np.random.default_rng(0)  # nothing alike but the copies
+    images[:] = np.kron(rng.integers(0, 256, (len(images), 6, 6, 1), np.uint8), np.ones((1, 8, 8, 1), np.uint8))
+    images[7], images[9] = images[3], np.clip(images[3].astype(int) + 2, 0, 255)
+    votes[:, 0] = 10
+    votes[7, :2] = 5, 5
+    votes[9, :2] = 2, 8
+    dataset = replace(made_dataset, images=images, votes=votes, panel_votes=None)
+    scores = audit_labels(dataset, believing(dataset)).scores["copies differ"]
+    expected = np.zeros(len(dataset))
+    expected[[3, 7, 9]] = 0.8, 0.5, 0.8  # 10 0 against 2 8; 5 5 against either 10 0; 2 8 against 10 0
+    assert scores == pytest.approx(expected)
+
+
 def test_planted_errors_rank_first() -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 8, 800)

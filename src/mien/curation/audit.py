@@ -6,7 +6,8 @@ It reads votes and out-of-fold probabilities, see :mod:`mien.curation.folds`. Th
                       its normalized margin and its confident-learning filter found fewer planted errors
     ambiguous         entropy of the votes over that of eight equal ones
     panels disagree   total variation distance of the two panels' votes
-    copies differ     largest distance between the votes of images that are equal byte for byte
+    copies differ     largest distance between the votes of images that show the same picture, equal byte for byte or
+                      nearly (:mod:`mien.data.near_duplicates`)
     not a face        share of votes for it
     blank             1 for one gray value all over, less for little contrast
     badly framed      one minus the overlap of the picture with the crop that recognition would take of its face, see
@@ -24,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.data.dataset import FerDataset
+from mien.data.near_duplicates import same_picture_rows
 from mien.data.protocols import distribution
-from mien.data.summary import duplicate_groups
 from mien.errors import ShapeError
 from mien.expressions import FERPLUS_LABELS
 from mien.runtime.optional import extra
@@ -148,10 +149,13 @@ def _panel_distance(dataset: FerDataset, shares: _Scores) -> _Scores:
 
 
 def _copy_distance(dataset: FerDataset, shares: _Scores) -> _Scores:
+    """Total variation distance of each image's votes to those of the copy that differs most, 0 without a copy."""
     distances = np.zeros(len(shares))
-    for group in duplicate_groups(dataset.images):
-        gaps = np.abs(shares[group][:, None] - shares[group][None]).sum(axis=2) / 2  # (g, g)
-        distances[group] = gaps.max(axis=1)
+    voted = shares.any(axis=1)
+    for first, second in same_picture_rows(dataset):
+        gaps = np.abs(shares[first] - shares[second]).sum(axis=1) / 2 * (voted[first] & voted[second])  # (pairs,)
+        np.maximum.at(distances, first, gaps)
+        np.maximum.at(distances, second, gaps)
     return distances
 
 

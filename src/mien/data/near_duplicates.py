@@ -23,6 +23,8 @@ _LEAST_CONTRAST = 4.0
 _SMALL = 32
 #: Hashes that are compared with all others at a time.
 _ROWS = 256
+#: Pairs whose pixels are compared at a time.
+_PAIRS = 4096
 _BIT_COUNTS = np.array([value.bit_count() for value in range(1 << 16)], np.uint8)
 
 
@@ -50,12 +52,22 @@ def find_same_pictures(first: FerDataset, second: FerDataset | None = None) -> t
     """
     one = _Digest(first)
     other = one if second is None else _Digest(second)
-    pairs = []
-    for a, b in _candidates(one, other, inside=second is None):
-        distances = np.abs(one.small[a].astype(np.int16) - other.small[b]).mean(axis=(1, 2))  # (pairs,)
-        near = np.flatnonzero(distances <= MAX_DISTANCE)
-        pairs += [SamePicture(int(a[at]), int(b[at]), float(distances[at])) for at in near]
+    pairs = [
+        SamePicture(int(a), int(b), float(distance))
+        for block in _near(one, other, inside=second is None)
+        for a, b, distance in zip(*block, strict=True)
+    ]
     return tuple(sorted(pairs, key=lambda pair: (pair.first, pair.second)))
+
+
+def same_picture_rows(dataset: FerDataset) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """The pairs of :func:`find_same_pictures` inside a set as arrays of first and second rows, a block at a time.
+
+    For sets with millions of pairs, which are too many for an object each.
+    """
+    digest = _Digest(dataset)
+    for first, second, _ in _near(digest, digest, inside=True):
+        yield first, second
 
 
 def count_across_splits(first: FerDataset, second: FerDataset, pairs: tuple[SamePicture, ...]) -> dict[str, int]:
@@ -81,6 +93,18 @@ class _Digest:
             bits[at] = (areas[:, 1:] > areas[:, :-1]).ravel()
         self.hashes = np.packbits(bits, axis=1).view(np.uint64).ravel()
         self.shows = self.small.std(axis=(1, 2)) >= _LEAST_CONTRAST
+
+
+def _near(
+    one: _Digest, other: _Digest, *, inside: bool
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
+    """Rows of pairs that show the same picture, and the distance of their pixels, a block at a time."""
+    for first, second in _candidates(one, other, inside=inside):
+        for start in range(0, len(first), _PAIRS):
+            a, b = first[start : start + _PAIRS], second[start : start + _PAIRS]
+            distances = np.abs(one.small[a].astype(np.int16) - other.small[b]).mean(axis=(1, 2))  # (pairs,)
+            near = distances <= MAX_DISTANCE
+            yield a[near], b[near], distances[near]
 
 
 def _candidates(
