@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from mien.data.dataset import FerDataset, open_dataset, split_sha256
-from mien.data.decisions import Decision, apply_decisions, read_decisions, write_decisions
+from mien.data.decisions import Decision, apply_decisions, as_decided, read_decisions, write_decisions
 from mien.data.prepare import prepare
+from mien.data.protocols import select
 from mien.data.summary import check_dataset, label_agreement
 from mien.errors import DatasetFormatError
 
@@ -44,6 +45,19 @@ def test_train_rows_change_test_rows_do_not_and_all_is_recorded(made_dataset: Fe
     assert changed.manifest["dropped"]["dropped by a decision"] == 1
     assert check_dataset(changed).sound
     assert (made_dataset.votes[0] != np.array(HAPPY)).any()
+
+
+def test_a_score_as_decided_is_on_all_rows_and_the_set_keeps_them(made_dataset: FerDataset) -> None:
+    test = made_dataset.split_rows("test")
+    dropped, relabeled = (int(made_dataset.rows[at]) for at in test[:2])
+    decided = as_decided(made_dataset, [Decision(dropped, "drop"), Decision(relabeled, "relabel", HAPPY)])
+    assert len(decided) == len(made_dataset)
+    for protocol in ("votes", "majority", "fer2013"):
+        assert test[0] not in select(decided, protocol, "test").indices
+        others = set(select(made_dataset, protocol, "test").indices.tolist()) - set(test[:2].tolist())
+        assert others <= set(select(decided, protocol, "test").indices.tolist())
+    votes = select(decided, "votes", "test")
+    assert votes.targets[votes.indices.tolist().index(test[1])][:2] == pytest.approx([0.3, 0.7])
 
 
 def test_prepare_applies_a_table(tmp_path: Path, fer_files: Path) -> None:

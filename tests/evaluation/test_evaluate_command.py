@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from mien.cli import main
-from mien.data.dataset import FerDataset, write_dataset
+from mien.data.dataset import FerDataset, open_dataset, write_dataset
+from mien.data.decisions import Decision, write_decisions
+from mien.data.protocols import select
 from mien.evaluation import EvaluationOptions, NaiveBaseline, evaluate
 from mien.metadata import ModelMetadata
 from mien.recognition.recognizer import load_recognizer
@@ -234,3 +236,21 @@ def test_two_models_are_compared(capsys: pytest.CaptureFixture[str], data_folder
     with pytest.raises(SystemExit, match="0"):
         main(common)
     assert "difference" in capsys.readouterr().out
+
+
+def test_decisions_on_the_judged_split_are_reported_both_ways(
+    capsys: pytest.CaptureFixture[str], naive: list[str], data_folder: Path, tmp_path: Path
+) -> None:
+    dataset = open_dataset(data_folder)
+    rows = dataset.rows[select(dataset, "votes", "test").indices[:3]].tolist()
+    neutral = (10, *[0] * 9)
+    write_decisions([Decision(rows[0], "drop"), Decision(rows[1], "relabel", neutral)], tmp_path / "decisions.csv")
+    arguments = [*naive, "--protocol", "votes", "--split", "test", "--json"]
+    assert _run(*arguments) == 0
+    published = json.loads(capsys.readouterr().out)
+    assert _run(*arguments, "--decisions", str(tmp_path / "decisions.csv"), "--out", str(tmp_path / "out")) == 0
+    both = json.loads(capsys.readouterr().out)
+    assert both["published"] == published
+    assert both["decided"]["n"] == published["n"] - 1
+    assert both["decided"]["per_class"]["neutral"]["recall"] == 1  # the baseline says neutral
+    assert "labels as decided" in (tmp_path / "out" / "decided" / "report.md").read_text()

@@ -61,6 +61,10 @@ _Columns = Annotated[
     str | None,
     typer.Option("--columns", help="Expressions of its columns. Default: the eight of FER+, in their order."),
 ]
+_Decisions = Annotated[
+    Path | None,
+    typer.Option("--decisions", help="decisions.csv of an audit: judge on the labels as published and as decided."),
+]
 _By = Annotated[str | None, typer.Option("--by", help="Groups of people to compare, such as gender,age.")]
 _Out = Annotated[Path | None, typer.Option("--out", help="Folder for report.json, report.md and PNGs.")]
 
@@ -75,6 +79,7 @@ def evaluate(
     predictions: _Predictions = None,
     columns: _Columns = None,
     by: _By = None,
+    decisions: _Decisions = None,
     labels: LabelsOption = "perceived",
     prior: PriorOption = None,
     decision: DecisionOption = "rule",
@@ -96,6 +101,7 @@ def evaluate(
       mien evaluate --baseline naive --data DATA --protocol drawn --json > naive.json
       mien evaluate --predictions probabilities.npy --data DATA --split validation
       mien evaluate --data data/london --by gender,age
+      mien evaluate --data DATA --decisions decisions.csv
     """
     if out is not None:
         load_figure()  # fail now rather than after the evaluation, if matplotlib is missing
@@ -103,8 +109,11 @@ def evaluate(
         subject = _without_model(model, baseline, predictions, columns)
     else:
         subject = load_subject(model or "default", labels=labels, prior=prior, decision=decision)
-    report = _judge(subject, data, split, protocol, by=by, resamples=resamples, seed=seed)
-    _show(report, as_json=json_output, out=out)
+    reports = [
+        _judge(subject, data, split, protocol, by=by, decisions=table, resamples=resamples, seed=seed)
+        for table in ((None,) if decisions is None else (None, decisions))
+    ]
+    _show(reports, as_json=json_output, out=out)
 
 
 @dataclass(frozen=True)
@@ -159,10 +168,13 @@ def _judge(
     protocol: list[str] | None,
     *,
     by: str | None,
+    decisions: Path | None,
     resamples: int,
     seed: int,
 ) -> "EvaluationReport":
+    """Judge on the labels as published, or as decided."""
     from mien.data.dataset import open_dataset, open_unchanged
+    from mien.data.decisions import as_decided, read_decisions
     from mien.evaluation.groups import evaluate_groups
     from mien.evaluation.predictors import EvaluationOptions
     from mien.evaluation.report import EvaluationReport, compare_with_naive
@@ -170,7 +182,9 @@ def _judge(
     from mien.evaluation.run import evaluate as judge
 
     split = split or default_split(open_dataset(data))
-    dataset = open_unchanged(data, split)
+    dataset, name = open_unchanged(data, split), subject.name
+    if decisions is not None:
+        dataset, name = as_decided(dataset, read_decisions(decisions)), f"{name}, labels as decided"
     protocols = chosen_protocols(protocol, dataset, split)
     named = [name.strip() for name in (by or "").split(",") if name.strip()]
     with progress() as report:
@@ -184,7 +198,7 @@ def _judge(
     naive = subject.origin.get("model") == "naive"
     comparison = compare_with_naive(results, dataset, seed=seed, is_naive=naive)
     origin = {**subject.origin, "data_sha256": dataset.manifest_sha256}
-    return EvaluationReport(subject.name, results, comparison, origin, groups)
+    return EvaluationReport(name, results, comparison, origin, groups)
 
 
 def chosen_protocols(names: list[str] | None, dataset: "FerDataset", split: Split) -> tuple[str, ...]:
@@ -200,23 +214,28 @@ def chosen_protocols(names: list[str] | None, dataset: "FerDataset", split: Spli
     return usable
 
 
-def _show(report: "EvaluationReport", *, as_json: bool, out: Path | None) -> None:
+def _show(reports: "list[EvaluationReport]", *, as_json: bool, out: Path | None) -> None:
+    """Print one report, or that on the labels as published and that as decided; write them."""
     from mien.evaluation.plots import save_plots
     from mien.evaluation.report import TEST_SPLIT_NOTICE
 
-    if any(result.split == "test" for result in report.results):
+    published = reports[0]
+    if any(result.split == "test" for result in published.results):
         _note(TEST_SPLIT_NOTICE)
     if as_json:
-        print(report.to_json())
+        texts = [report.to_json() for report in reports]
+        print(texts[0] if len(texts) == 1 else f'{{"published": {texts[0]},\n"decided": {texts[1]}}}')
     else:
-        table_console().print(*(table.to_rich() for table in report.tables()))
+        table_console().print(*(table.to_rich() for report in reports for table in report.tables()))
     written: list[Path] = []
-    if out is not None:  # last, so that the metrics are printed even if a file cannot be written
-        written += report.write(out)
-        for result in report.results:
-            written += (path for path, _ in save_plots(result, out))
-    counts = ", ".join(f"{result.protocol} {result.n:,} images" for result in report.results)
-    print_last_line(f"{report.model}: {counts}", written)
+    # last, so that the metrics are printed even if a file cannot be written
+    for report, folder in zip(reports, (out, out and out / "decided"), strict=False):
+        if folder is not None:
+            written += report.write(folder)
+            for result in report.results:
+                written += (path for path, _ in save_plots(result, folder))
+    counts = ", ".join(f"{result.protocol} {result.n:,} images" for result in published.results)
+    print_last_line(f"{published.model}: {counts}", written)
 
 
 @contextmanager

@@ -5,7 +5,8 @@
     1300,drop,,not a face
 
 ``row`` is the row of the source, ``action`` accept, relabel, drop or skip. The original files never change, and rows of
-the test split are never altered: what would have been done is counted.
+the test split are never altered: what would have been done is counted. :func:`as_decided` shows what a score would be
+if they were, beside the score on the labels as published.
 """
 
 import csv
@@ -18,8 +19,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from mien.data.dataset import FerDataset
+from mien.data.fer2013 import UNKNOWN_EMOTION
 from mien.data.ferplus import VOTE_COLUMNS
 from mien.data.protocols import NO_LABEL
 from mien.data.splits import SPLITS
@@ -105,6 +108,33 @@ def apply_decisions(dataset: FerDataset, decisions: Iterable[Decision]) -> FerDa
         DatasetFormatError: A decision names a row that the data set has not.
     """
     decisions = tuple(decisions)
+    # a score on labels that were mended with the model in view would be a score of the mending
+    changed, kept, counts = _apply(dataset, decisions, spared=frozenset({"test"}))
+    changed = changed.take(np.flatnonzero(kept))
+    return replace(changed, manifest=_manifest(changed, decisions, counts))
+
+
+def as_decided(dataset: FerDataset, decisions: Iterable[Decision]) -> FerDataset:
+    """A copy with the decisions applied to all rows, those of the test split too.
+
+    To report a score on it beside the one on ``dataset``, and for nothing else: it is not to be written or trained on.
+    What is dropped stays as a row without votes and labels, which no protocol selects, so that probabilities from
+    elsewhere still belong to their rows.
+
+    Raises:
+        DatasetFormatError: A decision names a row that the data set has not.
+    """
+    changed, kept, _ = _apply(dataset, tuple(decisions), spared=frozenset())
+    emotions = np.where(kept, changed.emotions, UNKNOWN_EMOTION).astype(np.uint8)
+    panel = None if changed.panel_votes is None else changed.panel_votes * kept[:, None]
+    labels = None if changed.labels is None else np.where(kept, changed.labels, NO_LABEL).astype(np.uint8)
+    return replace(changed, votes=changed.votes * kept[:, None], panel_votes=panel, emotions=emotions, labels=labels)
+
+
+def _apply(
+    dataset: FerDataset, decisions: tuple[Decision, ...], *, spared: frozenset[str]
+) -> tuple[FerDataset, npt.NDArray[np.bool_], Counter[str]]:
+    """The set with new votes, which of its rows are kept, (N,), and what was done; splits in ``spared`` stay."""
     position = {int(row): at for at, row in enumerate(dataset.rows)}  # source row to position: earlier ones may be gone
     if absent := [d.row for d in decisions if d.row not in position]:
         raise DatasetFormatError(
@@ -117,11 +147,11 @@ def apply_decisions(dataset: FerDataset, decisions: Iterable[Decision]) -> FerDa
     counts: Counter[str] = Counter()
     for decision in decisions:
         at = position[decision.row]
+        split = SPLITS[dataset.splits[at]]
         if decision.action in {"accept", "skip"}:
             counts[decision.action] += 1
-        # a score on labels that were mended with the model in view would be a score of the mending
-        elif SPLITS[dataset.splits[at]] == "test":
-            counts["test rows left as they are"] += 1
+        elif split in spared:
+            counts[f"{split} rows left as they are"] += 1
         elif decision.action == "drop":
             counts["drop"] += 1
             kept[at] = False
@@ -132,9 +162,7 @@ def apply_decisions(dataset: FerDataset, decisions: Iterable[Decision]) -> FerDa
                 panel[at] = votes[at]  # what people decided now stands for both panels
             if labels is not None:
                 labels[at] = _label_of(votes[at])
-    changed = replace(dataset, votes=votes, panel_votes=panel, labels=labels)
-    changed = changed.take(np.flatnonzero(kept))
-    return replace(changed, manifest=_manifest(changed, decisions, counts))
+    return replace(dataset, votes=votes, panel_votes=panel, labels=labels), kept, counts
 
 
 def _manifest(dataset: FerDataset, decisions: tuple[Decision, ...], counts: Counter[str]) -> dict[str, Any]:
