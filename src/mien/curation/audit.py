@@ -120,7 +120,7 @@ def audit_labels(
     return Audit(tuple(_rank(scores)), scores, probabilities)
 
 
-def mislabeled(shares: _Scores, probabilities: npt.NDArray[np.float32]) -> _Scores:
+def mislabeled(shares: _Scores, probabilities: npt.NDArray[np.floating]) -> _Scores:
     """How likely the most voted expression of each image is wrong, float64 (N,) in [0, 1].
 
     Raises:
@@ -151,7 +151,7 @@ def _panel_distance(dataset: FerDataset, shares: _Scores) -> _Scores:
 def _copy_distance(dataset: FerDataset, shares: _Scores) -> _Scores:
     """Total variation distance of each image's votes to those of the copy that differs most, 0 without a copy."""
     distances = np.zeros(len(shares))
-    voted = shares.any(axis=1)
+    voted: npt.NDArray[np.bool_] = np.any(shares, axis=1)  # (N,)
     for first, second in same_picture_rows(dataset):
         gaps = np.abs(shares[first] - shares[second]).sum(axis=1) / 2 * (voted[first] & voted[second])  # (pairs,)
         np.maximum.at(distances, first, gaps)
