@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +133,42 @@ def test_a_canceled_video_leaves_nothing_and_the_next_is_read(reading: Server, c
     left = {path.name for path in (jobs_folder(reading) / job.rsplit("/", 1)[1]).iterdir()}
     assert left == {"job.json", "lock", "canceled"}
     assert "Traceback" not in reading.log.read_text()
+
+
+def processes_of(server: Server) -> set[int]:
+    """The processes that a server has started."""
+    places = Path("/proc").glob("[0-9]*/stat")
+    parents = {}
+    for place in places:
+        with suppress(OSError):
+            parents[int(place.parent.name)] = int(place.read_text().rpartition(")")[2].split()[1])
+    return {child for child, parent in parents.items() if parent == server.process.pid}
+
+
+def test_a_decoder_that_crashes_costs_its_video_and_nothing_else(reading: Server, clip: Path, tmp_path: Path) -> None:
+    before = processes_of(reading)
+    job = submit(reading, long_video(tmp_path / "long.mp4"), "long.mp4")
+    wait(job, "running", at_least=0.05)
+    (reader,) = processes_of(reading) - before
+    os.kill(reader, signal.SIGSEGV)
+    record = wait(job, "failed")
+    assert record["error"] == "long.mp4: damaged video, its decoder crashed"
+    assert wait(submit(reading, clip.read_bytes()), "done")["files"] == RESULTS
+    assert processes_of(reading) == before
+    assert "Traceback" not in reading.log.read_text()
+
+
+def test_the_process_of_a_video_ends_with_its_server(model: Path, tmp_path: Path) -> None:
+    with running(tmp_path, model, "--jobs-folder", str(tmp_path / "jobs")) as server:
+        before = processes_of(server)
+        wait(submit(server, long_video(tmp_path / "long.mp4")), "running", at_least=0.05)
+        (reader,) = processes_of(server) - before
+        server.stop(signal.SIGKILL)
+    for _ in range(600):
+        if not Path(f"/proc/{reader}").exists():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it goes on")
 
 
 @pytest.mark.slow

@@ -108,6 +108,9 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a longer history than the run": (lambda s: s["history"].extend(s["history"] * 9), "history holds 20 epochs"),
     "a history of other columns": (lambda s: s.update(history=[{"a": 1.0}] * 2), "KeyError: 'epoch'"),
     "a history of words": (lambda s: s["history"][0].update(kl="low"), "could not convert"),
+    "a history of tensors": (lambda s: s.update(history=[torch.zeros(9)]), "an epoch is Tensor"),
+    "a history that is a tensor": (lambda s: s.update(history=torch.zeros(2, 2)), "an epoch is Tensor"),
+    "a count that is a tensor": (lambda s: s.update(epochs_without_gain=torch.zeros(3)), "RuntimeError"),
     "an endless epoch": (lambda s: s["history"][0].update(epoch=float("inf")), "epoch inf is no whole number"),
     "a count of gains in words": (lambda s: s.update(epochs_without_gain="0"), "history does not fit"),
 }

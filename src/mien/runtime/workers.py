@@ -32,7 +32,7 @@ _CHILD = "from mien.runtime.worker_process import main; main()"
 #: A worker that does not start within this time is ended.
 _START_S = 60.0
 #: Longest time limit: a week.
-_LONGEST_S = 604_800
+LONGEST_S = 604_800
 #: :meth:`WorkerPool.map` takes so many items for each worker ahead, as long as they have few bytes.
 _AHEAD, _AHEAD_BYTES = 32, 2**26
 
@@ -70,8 +70,8 @@ class WorkerPool(Generic[Item, Result]):
         memory_bytes: int | None = None,
         held_bytes: int = 2**28,
     ) -> None:
-        if not 0 < time_s <= _LONGEST_S:  # timers take no infinity
-            raise ConfigError(f"a time limit of {time_s} s, expected more than 0 and at most {_LONGEST_S:,} s")
+        if not 0 < time_s <= LONGEST_S:  # timers take no infinity
+            raise ConfigError(f"a time limit of {time_s} s, expected more than 0 and at most {LONGEST_S:,} s")
         order = Order(function, time_s, memory_bytes)
         self._held_bytes, self._soon, self._later = held_bytes, 2 * workers, _AHEAD * workers
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()

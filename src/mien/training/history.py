@@ -77,6 +77,8 @@ class EpochMetrics:
         Raises:
             KeyError, TypeError, ValueError: It has no epoch, or a column is not a number.
         """
+        if not isinstance(row, Mapping):
+            raise TypeError(f"an epoch is {type(row).__name__}, expected named values")
         known = {name: float(row[name]) for name in (*_COLUMNS, *_OPTIONAL) if name in row and name != "epoch"}
         sets = {name.removeprefix(_OF_SET): float(value) for name, value in row.items() if name.startswith(_OF_SET)}
         if not (epoch := float(row["epoch"])).is_integer():

@@ -23,7 +23,7 @@ from mien.training.losses import cross_entropy, expected_hits
 from mien.training.mixing import mix
 from mien.training.optim import LearningRate, build_optimizer, moments_of, running_mean
 from mien.training.progress import Listener
-from mien.training.records import RunRecord
+from mien.training.records import NOT_A_RECORD, RunRecord
 from mien.training.runs import LAST, WITHOUT_LAST, RunFolder
 
 
@@ -228,7 +228,7 @@ class Run:
             met = {at: moments[at] for at in state["optimizer"]["state"]}
             made = self._state() | {"history": state["history"]}
             difference = first_difference(state, made | {"optimizer": made["optimizer"] | {"state": met}})
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as err:
+        except (*NOT_A_RECORD, RuntimeError) as err:  # the last from a tensor where a plain value belongs
             difference = f"{type(err).__name__}: {err}"[:120]
         if difference is not None:
             raise CheckpointError(
