@@ -163,7 +163,8 @@ def made(  # noqa: PLR0913 - one rule, many conditions
         face = TrueFace(center, side, roll_deg)
         put(canvas, heads[int(generator.integers(len(heads)))], face)
         faces.append(face)
-    return Scene(_lit(canvas, light, generator), tuple(faces), (*groups, kind))
+    size_and_kind = f"{'under' if side < 48 else 'from'} 48 px, on {kind}"
+    return Scene(_lit(canvas, light, generator), tuple(faces), (*groups, f"on {kind}", size_and_kind))
 
 
 def _places(
@@ -274,9 +275,9 @@ def tight(sources: Sources, per: int) -> Iterator[Scene]:
             yield Scene(np.asarray(small), (TrueFace((pixels / 2, pixels / 2), side),), (f"{pixels:3d} px",))
 
 
-def faceless(sources: Sources, per: int) -> Iterator[Scene]:
-    files = sources.faceless()
-    for path in files[:: max(1, round(len(files) / (10 * per)))]:
+def faceless(sources: Sources, _: int) -> Iterator[Scene]:
+    """Every picture there is, however many a cell of the others gets."""
+    for path in sources.faceless():
         picture = rgb(path)
         picture.thumbnail((1600, 1600))
         kind = "photo" if path.suffix != ".png" or "skimage" in str(path) else "texture or drawing"

@@ -1,35 +1,28 @@
 """Recall, false faces and time of detectors on pictures whose faces are known.
 
-    python experiments/detection_benchmark/run.py LONDON BACKGROUNDS [--part tune|table] [--per N] [--detector NAME …]
+    python experiments/detection_benchmark/run.py LONDON BACKGROUNDS [--part tune|table] [--per N]
+        [--detector NAME/SEARCH …] [--condition NAME …] [--json FILE]
 
 LONDON holds neutral/ and smiling/ of the Face Research Lab London Set, BACKGROUNDS what sources.py fetched. A face
 counts as found where a box's center lies within 0.4 face sides of its center and its width is half to twice the
-face's. Ranges are Wilson's 95 % intervals. Times are of the processor, on one thread.
+face's. Each picture is made once and shown to every detector. Times are of the processor, on one thread. tables.py
+makes Markdown of the JSON files of one or more runs.
 """
 
 import argparse
 import json
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from math import sqrt
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from pictures import CONDITIONS, Scene, Sources, TrueFace
+from tables import tables
 
 from mien.detection.base import Detector, FaceDetection
 from mien.detection.registry import build_detector
 from mien.detection.settings import SearchMode, SearchSettings
-
-
-def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's score interval of a share (Wilson 1927)."""
-    if not count:
-        return 0.0, 1.0
-    share, extra = hits / count, z * z / count
-    middle, half = share + extra / 2, z * sqrt(share * (1 - share) / count + extra / count / 4)
-    return (middle - half) / (1 + extra), (middle + half) / (1 + extra)
 
 
 def is_found(face: TrueFace, box: FaceDetection) -> bool:
@@ -46,38 +39,34 @@ def count(scene: Scene, found: Sequence[FaceDetection]) -> tuple[int, int, int]:
     return sum(hit > 0 for hit in hits), false, sum(hit - 1 for hit in hits if hit > 1)
 
 
-def judge(detector: Detector, name: str, sources: Sources, per: int) -> dict[str, dict[str, float]]:
-    """Counts and times of one condition, summed for each group."""
-    sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for scene in CONDITIONS[name](sources, per):
-        start = time.thread_time()  # processor time of this thread: other programs do not count
-        found = detector.detect(scene.image)
-        took = time.thread_time() - start
-        hits, false, double = count(scene, found)
-        for group in (*scene.groups, "all"):
-            row = sums[group]
-            row["pictures"] += 1
-            row["faces"] += len(scene.faces)
-            row["found"] += hits
-            row["false"] += false
-            row["with_false"] += false > 0  # pictures, whose interval is of independent trials
-            row["double"] += double
-            row["seconds"] += took
-            row["megapixels"] += scene.image.shape[0] * scene.image.shape[1] / 1e6
-    return {group: dict(row) for group, row in sums.items()}
+def judge(detectors: Mapping[str, Detector], scenes: Iterable[Scene]) -> dict[str, dict[str, dict[str, float]]]:
+    """Counts and times of each detector on the same scenes, summed for each of their groups."""
+    sums: dict[str, dict[str, dict[str, float]]] = {name: defaultdict(lambda: defaultdict(float)) for name in detectors}
+    for scene in scenes:
+        for name, detector in detectors.items():
+            start = time.thread_time()  # processor time of this thread: other programs do not count
+            found = detector.detect(scene.image)
+            took = time.thread_time() - start
+            hits, false, double = count(scene, found)
+            for group in (*scene.groups, "all"):
+                row = sums[name][group]
+                row["pictures"] += 1
+                row["faces"] += len(scene.faces)
+                row["found"] += hits
+                row["false"] += false
+                row["with_false"] += false > 0  # pictures, whose interval is of independent trials
+                row["double"] += double
+                row["seconds"] += took
+                row["megapixels"] += scene.image.shape[0] * scene.image.shape[1] / 1e6
+    return {name: {group: dict(row) for group, row in groups.items()} for name, groups in sums.items()}
 
 
-def line(group: str, row: dict[str, float]) -> str:
-    pictures, faces = int(row["pictures"]), int(row["faces"])
-    text = f"{group} | {pictures} | "
-    if faces:
-        low, high = wilson(int(row["found"]), faces)
-        text += f"{row['found'] / faces:.3f} [{low:.3f}, {high:.3f}] of {faces} | "
-    else:
-        text += " | "
-    low, high = wilson(int(row["with_false"]), pictures)
-    text += f"{int(row['false'])} in {int(row['with_false'])} [{low:.1%}, {high:.1%}] | {int(row['double'])} | "
-    return text + f"{1000 * row['seconds'] / pictures:.0f} | {1000 * row['seconds'] / row['megapixels']:.0f}"
+def built(spec: str) -> Detector:
+    """The detector of NAME, NAME/SEARCH or, with a file, NAME/SEARCH:FILE."""
+    named, _, file = spec.partition(":")
+    name, _, mode = named.partition("/")
+    search = SearchSettings(mode=cast("SearchMode", mode or "default"))
+    return build_detector(name, file=Path(file) if file else None, search=search, threads=1)
 
 
 def main() -> None:
@@ -86,26 +75,18 @@ def main() -> None:
     parser.add_argument("backgrounds", type=Path)
     parser.add_argument("--part", choices=("tune", "table"), default="tune")
     parser.add_argument("--per", type=int, default=8, help="pictures of a cell")
-    parser.add_argument("--detector", action="append", help="NAME or NAME/SEARCH, and :FILE behind it for yunet")
-    parser.add_argument("--condition", action="append", choices=CONDITIONS)
+    parser.add_argument("--detector", nargs="+", default=["centerface"], help="NAME/SEARCH, with :FILE for yunet")
+    parser.add_argument("--condition", nargs="+", choices=CONDITIONS, default=list(CONDITIONS))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     sources = Sources(given.london, given.backgrounds, given.part)
-    results = {}
-    for spec in given.detector or ["blazeface"]:
-        named, _, file = spec.partition(":")  # NAME/SEARCH:FILE
-        name, _, mode = named.partition("/")
-        search = SearchSettings(mode=cast("SearchMode", mode or "default"))
-        detector = build_detector(name, file=Path(file) if file else None, search=search, threads=1)
-        for condition in given.condition or CONDITIONS:
-            rows = judge(detector, condition, sources, given.per)
-            results[f"{spec} {condition}"] = rows
-            print(f"\n{spec}, {condition}\n\ngroup | pictures | recall | false faces | double | ms | ms/MP")
-            print("---|---|---|---|---|---|---")
-            for group, row in rows.items():
-                print(line(group, row), flush=True)
-    if given.json:
-        given.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    detectors = {spec.partition(":")[0]: built(spec) for spec in given.detector}
+    results: dict[str, Any] = {}
+    for condition in given.condition:
+        results[condition] = judge(detectors, CONDITIONS[condition](sources, given.per))
+        if given.json:  # after each condition, so that a run that is ended early leaves what it has
+            given.json.write_text(json.dumps({"per": given.per, "conditions": results}, indent=1), encoding="utf-8")
+        print("\n\n".join(tables({condition: results[condition]})), flush=True)
 
 
 if __name__ == "__main__":
