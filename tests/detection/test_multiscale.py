@@ -104,7 +104,7 @@ def test_pictures_without_a_face_have_none(detector: Detector, name: str) -> Non
     assert detector.detect(np.ascontiguousarray(rgb)) == ()
 
 
-def test_a_cup_that_looks_like_a_face_at_first_is_rejected_by_the_second_look(detector: Detector) -> None:
+def test_a_cup_that_looks_like_a_face_at_first_is_rejected_by_the_second_pass(detector: Detector) -> None:
     assert BlazeFace(threads=1).detect(data.coffee())
     assert detector.detect(data.coffee()) == ()
 
@@ -125,7 +125,7 @@ def test_expected_faces_are_found_again_at_the_same_places_in_a_fraction_of_the_
     assert counting.looks <= (first_looks * 2 / 3 if closer else 5)
 
 
-def test_new_small_faces_are_found_by_a_closer_look_alone() -> None:
+def test_new_small_faces_are_found_by_a_closer_pass_alone() -> None:
     tiled, places = MultiscaleDetector(BlazeFace(min_score=0.3, threads=1), BLAZEFACE_TRAITS), [(100, 100), (700, 500)]
     before, image = tiled.detect(pasted(80, places[:1], (2400, 1800))), pasted(80, places, (2400, 1800))
     assert len(tiled.detect_again(image, before, closer=True)) == 2

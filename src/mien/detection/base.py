@@ -72,7 +72,7 @@ class FollowingDetector(Detector, Protocol):
     def detect_again(
         self, image: ByteArray, expected: Sequence[FaceDetection], *, closer: bool
     ) -> tuple[FaceDetection, ...]:
-        """Faces of a picture much like the one before; ``closer`` looks for small new faces too."""
+        """Faces of a picture much like the one before; ``closer`` searches for small new faces too."""
 
 
 def in_reading_order(faces: Iterable[FaceDetection]) -> tuple[FaceDetection, ...]:

@@ -1,8 +1,8 @@
-"""The default search: CenterFace at a glance, closer where the glance may have missed a face, and at other turns.
+"""The default search: CenterFace over the small picture, closer where that may have missed a face, and rotated.
 
-    glance (whole picture, small) ── all faces large and sure ──→ done
-      └ else → close look (tile by tile, so that the smallest face looked for is seen)
-                 └ nothing found → turned looks (by 90°, 180°, 270°)
+    first pass (whole picture, small) ── all faces large and sure ──→ done
+      └ else → close pass (tile by tile, at a scale that shows the smallest face wanted)
+                 └ nothing found → rotated passes (by 90°, 180°, 270°)
     each doubtful face → cutouts at four turns → the best one's box, score and roll, or none
 
 A face that lies on its side or upside down is found, but with key points in a heap: its eyes seem close together.
@@ -35,23 +35,23 @@ from mien.geometry import ByteArray
 # What was measured for CenterFace on made pictures (experiments/detection_benchmark).
 #: Faces of so many pixels are found reliably; of those below the second number most are missed, and some invented.
 _VISIBLE_PX, _LEAST_PX = 18.0, 13.0
-#: A lower score is noise; a higher one needs no second look; between them the cutouts decide, by the third.
+#: A lower score is noise; a higher one needs no second pass; between them the cutouts decide, by the third.
 DOUBTFUL_SCORE, _SURE_SCORE, _CONFIRMED_SCORE = 0.25, 0.5, 0.6
 #: Upright eyes are at least so many box widths apart; of turned faces, and full profiles, fewer.
 _EYES_APART = 0.3
 #: From this roll on the box no longer lies on the face as on an upright one.
 _ROLLED_DEG = 15.0
 
-#: Long side of the glance. Smaller pictures are enlarged, so that one face that fills them is seen well.
-_GLANCE_PX, _SMALLEST_PX, _MOST_ENLARGED = 320, 160, 8.0
-#: People in a picture differ in size by about so much; a look that is closer by less than the second is not worth it.
+#: Long side of the first pass. Smaller pictures are enlarged, so that one face that fills them is seen well.
+_FIRST_PX, _SMALLEST_PX, _MOST_ENLARGED = 320, 160, 8.0
+#: People in a picture differ in size by about so much; a pass that is closer by less than the second is not worth it.
 _SMALLER_BY, _WORTHWHILE = 2.5, 1.25
-#: A look is closer than the last by at most so much, so that a face that a tile cuts was seen whole in the last.
+#: A pass is closer than the last by at most so much, so that a face that a tile cuts was seen whole in the last.
 _LONGEST_STEP = 3.2
 #: Side of a tile in pixels that the network sees, and by how many neighbors overlap; larger ones cost memory. A face
-#: that is larger than the margin was seen in the look before, which was coarser by :data:`_LONGEST_STEP`.
+#: that is larger than the margin was seen in the pass before, which was coarser by :data:`_LONGEST_STEP`.
 _TILE_PX, _MARGIN_PX = 768, 96
-#: By default turned looks see faces from 2.5 times the size that the close look sees.
+#: By default rotated passes see faces from 2.5 times the size that the close pass sees.
 _TURNED_COARSER = 0.4
 #: Side of a cutout, and the share of it that its face fills; so many cutouts share a call of the network.
 _CUTOUT_PX, _CUTOUT_SHARE, _CUTOUTS_A_CALL = 128, 0.42, 32
@@ -74,34 +74,34 @@ class CenterFaceSearch(DetectorWrapper[CenterFace]):
     def detect(self, image: ByteArray) -> tuple[FaceDetection, ...]:
         """Faces of an RGB uint8 picture (H, W, 3), from left to right, each once."""
         mode, long_side = self.settings.mode, max(image.shape[:2])
-        glance, close = self._scales(long_side)
+        first, close = self._scales(long_side)
         # 1. The whole picture, small.
-        found = list(self._examined(self._look(image, glance), image))
+        found = list(self._examined(self._pass(image, first), image))
         # 2. Closer, until faces much smaller than all that were found would have been seen.
         if mode != "fast":
-            found += self._closer(image, found, glance, close)
+            found += self._closer(image, found, first, close)
         # 3. At other turns, where nothing stands upright.
         if mode == "thorough" or (mode == "default" and not found):
-            coarser = close if mode == "thorough" else max(glance, close * _TURNED_COARSER)
-            found += self._new_faces(self._look_turned(image, coarser), found, image)
+            coarser = close if mode == "thorough" else max(first, close * _TURNED_COARSER)
+            found += self._new_faces(self._rotated_passes(image, coarser), found, image)
         return self._chosen(found, long_side)
 
     def detect_again(
         self, image: ByteArray, expected: Sequence[FaceDetection], *, closer: bool
     ) -> tuple[FaceDetection, ...]:
-        """Faces of a picture much like one just looked at, from left to right, in a fraction of the looks.
+        """Faces of a picture much like the one before, from left to right, in a fraction of the passes.
 
         Args:
             image: RGB uint8 (H, W, 3).
             expected: Faces where they should be now.
-            closer: Whether to look for new faces that are too small for a glance.
+            closer: Whether to look for new faces that are too small for the first pass.
         """
         long_side = max(image.shape[:2])
-        glance, close = self._scales(long_side)
-        found = self._look(image, glance)
-        if closer and self._needed(found, close) > glance * _WORTHWHILE:
-            found += [face for face in self._look_closely(image, close) if not is_among(face, found)]
-        # what the glance shows clearly stands; of the rest, expected faces are looked at where they should be
+        first, close = self._scales(long_side)
+        found = self._pass(image, first)
+        if closer and self._needed(found, close) > first * _WORTHWHILE:
+            found += [face for face in self._close_pass(image, close) if not is_among(face, found)]
+        # what the first pass shows clearly stands; the other expected faces are searched for where they should be
         clear = [face for face in found if self._is_clear(face)]
         missing = [face for face in expected if not is_among(face, clear)]
         again = (best for best in self._cut_out(missing, image, [[face.roll_deg] for face in missing]) if best)
@@ -110,11 +110,11 @@ class CenterFaceSearch(DetectorWrapper[CenterFace]):
         return self._chosen(known, long_side)
 
     def _scales(self, long_side: int) -> tuple[float, float]:
-        """By how much the picture is resized for the glance, and for the close look."""
+        """By how much the picture is resized for the first pass, and for the close one."""
         enlarged = min(max(1.0, _SMALLEST_PX / long_side), _MOST_ENLARGED)
         smallest = self.settings.min_face_px(long_side)
         close = min(max(1.0, enlarged), _VISIBLE_PX / smallest)
-        return min(enlarged, _GLANCE_PX / long_side), close
+        return min(enlarged, _FIRST_PX / long_side), close
 
     def _chosen(self, faces: Sequence[FaceDetection], long_side: int) -> tuple[FaceDetection, ...]:
         """Each face once, no eye or mouth beside its face, of the wanted sizes and number."""
@@ -124,11 +124,11 @@ class CenterFaceSearch(DetectorWrapper[CenterFace]):
     def _closer(
         self, image: ByteArray, known: Sequence[FaceDetection], scale: float, close: float
     ) -> list[FaceDetection]:
-        """What looks closer than ``scale`` add to the known faces; each new smaller face is a reason for another."""
+        """What passes closer than ``scale`` add to the known faces; each new smaller face is a reason for another."""
         found: list[FaceDetection] = []
         while (needed := self._needed([*known, *found], close)) > scale * _WORTHWHILE:
             scale = min(needed, scale * _LONGEST_STEP)
-            found += self._new_faces(self._look_closely(image, scale), [*known, *found], image)
+            found += self._new_faces(self._close_pass(image, scale), [*known, *found], image)
         return found
 
     def _needed(self, faces: Sequence[FaceDetection], close: float) -> float:
@@ -141,38 +141,38 @@ class CenterFaceSearch(DetectorWrapper[CenterFace]):
     def _new_faces(
         self, seen: Iterable[FaceDetection], known: Sequence[FaceDetection], image: ByteArray
     ) -> list[FaceDetection]:
-        """Of the faces that a look shows those that stand and are not known."""
+        """Of the faces that a pass shows those that stand and are not known."""
         return self._examined([face for face in seen if not is_among(face, known)], image)
 
-    # ---- looks: each returns faces in pixels of the picture, doubtful ones too ----
+    # ---- passes: each returns faces in pixels of the picture, doubtful ones too ----
 
-    def _look(self, image: ByteArray, scale: float) -> list[FaceDetection]:
+    def _pass(self, image: ByteArray, scale: float) -> list[FaceDetection]:
         seen = self._detector.detect_at(image, scale)
         return [face for face in seen if face.score >= DOUBTFUL_SCORE and face.box.width * scale >= _LEAST_PX]
 
-    def _look_closely(self, image: ByteArray, scale: float) -> Iterator[FaceDetection]:
+    def _close_pass(self, image: ByteArray, scale: float) -> Iterator[FaceDetection]:
         """Tile by tile, so that memory does not grow with the picture."""
         height, width = image.shape[:2]
         for tile in fitted_tiles((width, height), _TILE_PX / scale, _MARGIN_PX / scale):
             part = np.ascontiguousarray(image[int(tile.top) : int(tile.bottom), int(tile.left) : int(tile.right)])
-            for face in self._look(part, scale):
+            for face in self._pass(part, scale):
                 there = moved(face, tile.left, tile.top)
                 if not cut_by_tile(there.box, tile, (width, height)):
                     yield there
 
-    def _look_turned(self, image: ByteArray, scale: float) -> Iterator[FaceDetection]:
+    def _rotated_passes(self, image: ByteArray, scale: float) -> Iterator[FaceDetection]:
         """The picture turned by each quarter; its faces are turned back."""
         small = resized(image, scale)
         height, width = small.shape[:2]
         for quarters in (1, 2, 3):
             shown = np.ascontiguousarray(np.rot90(small, quarters))  # counterclockwise
             middle = shown.shape[1] / 2, shown.shape[0] / 2
-            for face in self._look_closely(shown, 1.0):
+            for face in self._close_pass(shown, 1.0):
                 back = turned(face, middle, 90.0 * quarters)
                 centered = moved(back, width / 2 - middle[0], height / 2 - middle[1])
                 yield moved(centered, 0, 0, 1 / scale)
 
-    # ---- second looks ----
+    # ---- second passes, over cutouts ----
 
     def _is_clear(self, face: FaceDetection) -> bool:
         """Whether a face is sure, upright, and its box exact."""

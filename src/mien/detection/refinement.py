@@ -1,4 +1,4 @@
-"""Looking at a found face once more: alone, upright and at a good size.
+"""A second pass over a found face: alone, upright and at a good size.
 
     doubtful face → cutout (upright, the face fills a share of it) → detector → the same face, or none
 
@@ -20,10 +20,10 @@ _OUTSIDE = 128
 
 
 class Refiner:
-    """Second looks with one detector.
+    """Second passes with one detector.
 
     Args:
-        detector: That looks.
+        detector: That finds faces.
         traits: What is known of it.
         min_score: Faces below this confidence are left out.
     """
@@ -34,23 +34,23 @@ class Refiner:
     def settled(
         self, faces: Iterable[FaceDetection], image: ByteArray, long_side: float, *, confirmed: float
     ) -> Iterator[FaceDetection]:
-        """The faces that a look over ``long_side`` pixels found and that stand, each with its best box.
+        """The faces that a pass over ``long_side`` pixels found and that stand, each with its best box.
 
         Args:
             faces: As found, in pixels of ``image``.
             image: RGB uint8 (H, W, 3).
-            long_side: Of the part of the picture that was looked at.
-            confirmed: Score that a doubtful one must reach in its second look.
+            long_side: Of the part of the picture that the pass covered.
+            confirmed: Score that a doubtful one must reach in its second pass.
         """
         for face in faces:
             if self.is_clear(face, long_side):
                 yield face
             elif face.score >= self._min_score:
-                again = self.look_again([face], image, confirmed)
+                again = self.second_pass([face], image, confirmed)
                 yield from again or ([face] if self._is_sure(face) else [])
 
-    def look_again(self, faces: Sequence[FaceDetection], image: ByteArray, wanted: float) -> list[FaceDetection]:
-        """The faces as they are seen in their cutouts, up to four in one look; without those below ``wanted``."""
+    def second_pass(self, faces: Sequence[FaceDetection], image: ByteArray, wanted: float) -> list[FaceDetection]:
+        """The faces as they are seen in their cutouts, up to four in one pass; without those below ``wanted``."""
         cells = 1 if len(faces) == 1 else 2
         least = max(wanted, self._min_score)
         seen: list[FaceDetection] = []
@@ -68,7 +68,7 @@ class Refiner:
         return seen
 
     def is_clear(self, face: FaceDetection, long_side: float) -> bool:
-        """Whether a look over ``long_side`` pixels shows the face well enough for its box to stand."""
+        """Whether a pass over ``long_side`` pixels shows the face well enough for its box to stand."""
         is_fine = face.box.width >= self._traits.coarse_share * long_side
         return is_fine and abs(face.roll_deg) < self._traits.rolled_deg and self._is_sure(face)
 

@@ -64,8 +64,8 @@ def _blazeface(file: Path | None, search: SearchSettings, engine: _Engine) -> De
     from mien.detection.multiscale import MultiscaleDetector
 
     least = BLAZEFACE_TRAITS.min_score if search.min_score is None else search.min_score
-    looker = BlazeFace(min_score=min(BLAZEFACE_TRAITS.doubtful_score, least), path=file, **engine._asdict())
-    return MultiscaleDetector(looker, BLAZEFACE_TRAITS, search)
+    finder = BlazeFace(min_score=min(BLAZEFACE_TRAITS.doubtful_score, least), path=file, **engine._asdict())
+    return MultiscaleDetector(finder, BLAZEFACE_TRAITS, search)
 
 
 def _centerface(file: Path | None, search: SearchSettings, engine: _Engine) -> Detector:

@@ -11,8 +11,8 @@ from mien.detection.base import Detector, DetectorWrapper, FaceDetection, in_rea
 from mien.errors import ConfigError
 from mien.geometry import ByteArray
 
-#: ``fast`` looks at the whole picture once; ``default`` looks closer where that may have missed something;
-#: ``thorough`` looks closer everywhere and at every turn.
+#: ``fast`` makes one pass over the whole picture; ``default`` makes closer ones where that may have missed something;
+#: ``thorough`` makes them everywhere and at every turn.
 SearchMode = Literal["fast", "default", "thorough"]
 
 #: Width in pixels of the smallest face that is looked for where nothing else is asked for.
