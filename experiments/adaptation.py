@@ -22,7 +22,7 @@ from mien.data.dataset import FerDataset, open_dataset
 from mien.data.protocols import select
 from mien.data.splits import Split
 from mien.evaluation import metrics
-from mien.evaluation.metrics import FloatArray, IntArray
+from mien.evaluation.metrics import DoubleArray, IntArray
 from mien.evaluation.results import FEW_CASES
 from mien.preprocessing import bytes_to_unit
 from mien.recognition.recognizer import Recognizer, load_recognizer
@@ -35,7 +35,7 @@ JITTER = Augmentation(rotation_deg=3, shift=0.04, zoom=0.04, contrast=0.1, brigh
 
 def read(
     dataset: FerDataset, protocol: str, split: Split, recognizer: Recognizer
-) -> tuple[FloatArray, IntArray, IntArray]:
+) -> tuple[DoubleArray, IntArray, IntArray]:
     """Log probabilities (n, 8), labels (n,) and rows (n,)."""
     selection = select(dataset, protocol, split)
     rows = selection.indices[selection.targets.any(axis=1)]
@@ -43,7 +43,7 @@ def read(
     return features_of([recognizer.predict_heads(dataset.images[rows])["perceived"]]), labels, rows
 
 
-def table_row(name: str, logits: FloatArray, labels: IntArray) -> str:
+def table_row(name: str, logits: DoubleArray, labels: IntArray) -> str:
     """Accuracy, mean recall of the classes with enough faces, and log loss of logits (n, 8)."""
     probabilities = Layer.identity(CLASSES, CLASSES).probabilities(logits)
     matrix = metrics.confusion_matrix(labels, probabilities.argmax(axis=1))
@@ -85,7 +85,7 @@ def drawn_faces(labels: IntArray, pool: npt.NDArray[np.bool_], number: int, rng:
     return np.concatenate(found)
 
 
-def balanced(labels: IntArray) -> FloatArray:
+def balanced(labels: IntArray) -> DoubleArray:
     """Weights of faces (n,) by which the classes weigh the same."""
     return 1 / np.bincount(labels, minlength=CLASSES)[labels]
 
@@ -99,7 +99,7 @@ def shared(dataset: FerDataset, split: Split, recognizer: Recognizer, other: Fer
     base = fit_layer(theirs, their_labels, balanced(their_labels), strength=STRENGTH, classes=CLASSES)
     persons = np.asarray(dataset.persons)[rows]
     for number in (3, 10):
-        logits: dict[str, list[FloatArray]] = {}
+        logits: dict[str, list[DoubleArray]] = {}
         truth = []
         for draw in range(4):
             rng = np.random.default_rng(draw)
@@ -113,8 +113,8 @@ def shared(dataset: FerDataset, split: Split, recognizer: Recognizer, other: Fer
 
 
 def layers(
-    ours: FloatArray, labels: IntArray, theirs: FloatArray, their_labels: IntArray, base: Layer
-) -> dict[str, Callable[[FloatArray], FloatArray]]:
+    ours: DoubleArray, labels: IntArray, theirs: DoubleArray, their_labels: IntArray, base: Layer
+) -> dict[str, Callable[[DoubleArray], DoubleArray]]:
     """From log probabilities (n, 8) to probabilities, for each way; all are fitted with the same strength."""
     own = fit_layer(ours, labels, balanced(labels), strength=STRENGTH, classes=CLASSES)
     both = fit_layer(
@@ -128,7 +128,9 @@ def layers(
     behind = np.log(base.probabilities(ours))
     second = fit_layer(behind, labels, balanced(labels), strength=STRENGTH, classes=CLASSES)
     plain = {"none": Layer.identity(CLASSES, CLASSES), "own": own, "shared": base, "both": both}
-    found: dict[str, Callable[[FloatArray], FloatArray]] = {name: layer.probabilities for name, layer in plain.items()}
+    found: dict[str, Callable[[DoubleArray], DoubleArray]] = {
+        name: layer.probabilities for name, layer in plain.items()
+    }
     return found | {"own on shared": lambda rows: second.probabilities(np.log(base.probabilities(rows)))}
 
 

@@ -35,14 +35,14 @@ from mien.data.decisions import Decision, apply_decisions
 from mien.data.protocols import distribution, select
 from mien.data.splits import SPLITS, Split
 from mien.evaluation.bootstrap import resample_weights
-from mien.evaluation.metrics import FloatArray, IntArray, kl_divergence
+from mien.evaluation.metrics import DoubleArray, IntArray, kl_divergence
 from mien.evaluation.predictors import predict_rows
 from mien.runtime.files import write_text
 from mien.training.recipes import load_config
 from mien.training.run import train
 
 #: Of a data set and rows of it, probabilities (n, 8).
-Answer = Callable[[FerDataset, IntArray], FloatArray]
+Answer = Callable[[FerDataset, IntArray], DoubleArray]
 RESAMPLES = 2000
 #: Faces of a class that mean recall asks for.
 ENOUGH = 20
@@ -61,7 +61,7 @@ def decisions_of(way: str, dataset: FerDataset, audit: Audit, seed: int) -> tupl
     return random_decisions(training_alone(dataset), audit, seed) if way == "random" else ()
 
 
-def per_image(dataset: FerDataset, answer: Answer) -> dict[str, FloatArray]:
+def per_image(dataset: FerDataset, answer: Answer) -> dict[str, DoubleArray]:
     """Figures of each validation face of FER+: KL to its votes (n,), and whether the majority's label is named (m,)."""
     votes, majority = select(dataset, "votes", "validation"), select(dataset, "majority", "validation")
     said = answer(dataset, votes.indices)  # (n, 8)
@@ -69,7 +69,7 @@ def per_image(dataset: FerDataset, answer: Answer) -> dict[str, FloatArray]:
     return {"KL": kl_divergence(votes.targets, said), "majority": (named == majority.labels).astype(np.float64)}
 
 
-def per_face(lfw: FerDataset, answer: Answer, split: Split) -> dict[str, FloatArray]:
+def per_face(lfw: FerDataset, answer: Answer, split: Split) -> dict[str, DoubleArray]:
     """Figures of each face of LFW: accuracy, and recall averaged over the classes by a weight for each face."""
     rows = select(lfw, "labels", split)
     right = (answer(lfw, rows.indices).argmax(axis=1) == rows.labels).astype(np.float64)  # (n,)
@@ -78,7 +78,7 @@ def per_face(lfw: FerDataset, answer: Answer, split: Split) -> dict[str, FloatAr
     return {f"LFW {split}": right, f"LFW {split}, mean recall": right * share[rows.labels] * len(right)}
 
 
-def spread(gains: FloatArray) -> tuple[float, float]:
+def spread(gains: DoubleArray) -> tuple[float, float]:
     """The middle 95 % of mean gains where both the faces and the seeds are drawn anew; gains (seeds, n)."""
     rng = np.random.default_rng(0)
     means = []
@@ -90,7 +90,7 @@ def spread(gains: FloatArray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def table(found: dict[str, dict[int, dict[str, FloatArray]]]) -> str:
+def table(found: dict[str, dict[int, dict[str, DoubleArray]]]) -> str:
     """A row for each way and figure, compared with `none` over the seeds that both have."""
     lines = [
         "| figure | data | seeds | mean | by seed | gain over none | 95 % interval |",
@@ -153,7 +153,7 @@ class Gradients:
         return lambda data, rows: learner(self._features[id(data)][0, rows]).astype(np.float64)
 
 
-def both_panels(dataset: FerDataset) -> FloatArray:
+def both_panels(dataset: FerDataset) -> DoubleArray:
     """Shares of the votes of both panels together (N, 8)."""
     votes = np.asarray(dataset.votes)
     return distribution(votes if dataset.panel_votes is None else votes + dataset.panel_votes)
@@ -189,7 +189,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     dataset, lfw = open_dataset(given.data), None if given.lfw is None else open_dataset(given.lfw)
-    found: dict[str, dict[int, dict[str, FloatArray]]] = {}
+    found: dict[str, dict[int, dict[str, DoubleArray]]] = {}
     for name, seed, answer in answers(given, dataset, lfw):
         figures = per_image(dataset, answer)
         if lfw is not None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from mien.data.dataset import FerDataset, open_dataset
 from mien.data.protocols import select
-from mien.evaluation.metrics import FloatArray, kl_divergence
+from mien.evaluation.metrics import DoubleArray, kl_divergence
 from mien.evaluation.predictors import predict_rows
 from mien.recognition.recognizer import load_recognizer
 
@@ -21,7 +21,7 @@ from mien.recognition.recognizer import load_recognizer
 DRAWS = 20
 
 
-def kl_of_sampled_votes(dataset: FerDataset, answers: FloatArray) -> float:
+def kl_of_sampled_votes(dataset: FerDataset, answers: DoubleArray) -> float:
     """Mean KL divergence of sampled votes from the answers (n, 8) of the validation rows of ``votes``."""
     answers = answers / answers.sum(axis=1, keepdims=True)  # float32 sums to one only nearly, which multinomial refuses
     rows = select(dataset, "votes", "validation").indices

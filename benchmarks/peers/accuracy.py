@@ -19,7 +19,7 @@ from client import FOLDER, NotToBeHad, PeerPackage, load_packages, running
 
 from mien.data.dataset import open_dataset
 from mien.data.protocols import Selection, select
-from mien.evaluation.metrics import FloatArray
+from mien.evaluation.metrics import DoubleArray
 from mien.evaluation.predictors import DEFAULT_OPTIONS
 from mien.evaluation.results import EvaluationResult
 from mien.evaluation.run import default_protocol, default_split, judge
@@ -36,7 +36,7 @@ def open_set(folder: Path) -> tuple[Selection, npt.NDArray[np.uint8]]:
     return selection, np.asarray(dataset.images[selection.indices]).reshape(len(selection.indices), *[dataset.side] * 2)
 
 
-def answers(package: PeerPackage, sets: dict[str, npt.NDArray[np.uint8]]) -> tuple[dict[str, FloatArray], Any]:
+def answers(package: PeerPackage, sets: dict[str, npt.NDArray[np.uint8]]) -> tuple[dict[str, DoubleArray], Any]:
     """Probabilities (n, 8) in FER+ order for each set, zeros for expressions that the peer lacks; and the adapter."""
     rows = {}
     with running(package) as adapter, tempfile.TemporaryDirectory() as folder:
@@ -72,7 +72,7 @@ def judge_all(packages: dict[str, PeerPackage], folders: dict[str, Path]) -> dic
     """The record that is written: results of those that run, reasons for the others."""
     opened = {name: open_set(folder) for name, folder in folders.items()}
     faces = {name: crops for name, (_, crops) in opened.items()}
-    found: dict[str, tuple[dict[str, FloatArray], Any]] = {}
+    found: dict[str, tuple[dict[str, DoubleArray], Any]] = {}
     skipped: dict[str, str] = {}
     for name, package in packages.items():
         try:

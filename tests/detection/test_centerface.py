@@ -8,7 +8,7 @@ from PIL import Image
 from skimage import data
 
 from mien.detection.base import Detector, FaceDetection
-from mien.detection.centerface import CenterFace, decode
+from mien.detection.centerface import CenterFace, decode, resized
 from mien.detection.centersearch import CenterFaceSearch, eyes_apart
 from mien.detection.registry import build_detector
 from mien.detection.settings import SearchSettings
@@ -28,6 +28,16 @@ def detector() -> Detector:
 
 def maps(rows: int, columns: int) -> tuple[np.ndarray, ...]:
     return tuple(np.zeros((count, rows, columns), np.float32) for count in (1, 2, 2, 10))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 1400), (1301, 2), (640, 480), (1501, 1333)])
+@pytest.mark.parametrize("scale", [0.01, 0.0773, 0.21, 0.4, 0.75, 1.0, 1.3])
+def test_pictures_are_resized_as_pillow_does_though_strip_by_strip(size: tuple[int, int], scale: float) -> None:
+    picture = Image.effect_noise(size, 90).convert("RGB")
+    wanted = tuple(max(1, round(side * scale)) for side in size)
+    gap = 2.0 if min(wanted) > 1 else None
+    expected = picture.resize(wanted, Image.Resampling.BILINEAR, reducing_gap=gap)
+    assert np.array_equal(resized(np.asarray(picture), scale), np.asarray(expected))
 
 
 def test_a_cell_is_decoded_as_its_authors_do() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mien.data.protocols import Selection, TargetKind
-from mien.evaluation.metrics import FloatArray
+from mien.evaluation.metrics import DoubleArray
 
 
 class PixelModel:
@@ -20,10 +20,10 @@ class PixelModel:
         return exponent
 
 
-def random_votes(rng: np.random.Generator, n: int, classes: int = 8) -> FloatArray:
+def random_votes(rng: np.random.Generator, n: int, classes: int = 8) -> DoubleArray:
     """Ten votes an image over a few of the classes, as shares."""
     return rng.multinomial(10, rng.dirichlet(np.full(classes, 0.4), n)) / 10.0
 
 
-def selection(targets: FloatArray, kind: TargetKind, protocol: str = "made") -> Selection:
+def selection(targets: DoubleArray, kind: TargetKind, protocol: str = "made") -> Selection:
     return Selection(protocol, "test", kind, np.arange(len(targets)), targets)

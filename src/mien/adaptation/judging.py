@@ -16,7 +16,7 @@ from mien.decision import decide
 from mien.errors import DatasetFormatError
 from mien.evaluation import metrics
 from mien.evaluation.bootstrap import Interval, resample_weights
-from mien.evaluation.metrics import FloatArray, IntArray
+from mien.evaluation.metrics import DoubleArray, IntArray
 
 #: Regularization strengths that are tried, and the default where cross-validation finds no certain gain from another
 #: one: with 3 to 30 faces a class it was the best on two sets (docs/explanation/experiments.md, "Adaptation").
@@ -76,10 +76,10 @@ class LabeledFeatures:
         classes: Number of the model's labels.
     """
 
-    features: Mapping[str, FloatArray]
+    features: Mapping[str, DoubleArray]
     labels: IntArray
     persons: npt.NDArray[np.str_]
-    weights: FloatArray
+    weights: DoubleArray
     classes: int
 
     def at(self, kept: npt.NDArray[np.bool_]) -> "LabeledFeatures":
@@ -96,7 +96,7 @@ class Choice:
     strength: float
 
 
-def cross_validated(faces: LabeledFeatures) -> FloatArray:
+def cross_validated(faces: LabeledFeatures) -> DoubleArray:
     """Probabilities (n, classes) of each face by layers that were chosen and fitted without it and its person.
 
     Raises:
@@ -126,7 +126,7 @@ def choose(faces: LabeledFeatures) -> Choice:
     return best if certain else usual
 
 
-def _held_out_losses(faces: LabeledFeatures, choice: Choice) -> FloatArray:
+def _held_out_losses(faces: LabeledFeatures, choice: Choice) -> DoubleArray:
     """The weighted log loss of each face (n,) by layers that were fitted without its fold."""
     folds, rows = assign_folds(faces), faces.features[choice.heads]  # (n,), (n, d)
     losses = np.zeros(len(faces.labels))
@@ -168,7 +168,7 @@ def assign_folds(faces: LabeledFeatures) -> IntArray:
 
 
 def measure(
-    probabilities: FloatArray, faces: LabeledFeatures, decision: Sequence[float] | None = None
+    probabilities: DoubleArray, faces: LabeledFeatures, decision: Sequence[float] | None = None
 ) -> AdaptationMetrics:
     """The metrics of probabilities (n, classes), with intervals by resampling persons where known, otherwise faces.
 
@@ -181,7 +181,7 @@ def measure(
     truth = metrics.one_hot(faces.labels, faces.classes)  # (n, classes)
     divergence = metrics.js_divergence(truth, probabilities)  # (n,)
 
-    def measured(weights: FloatArray | None) -> dict[str, FloatArray]:
+    def measured(weights: DoubleArray | None) -> dict[str, DoubleArray]:
         """Each metric with the leading axes of ``weights``, (n,) or (resamples, n)."""
         matrix = metrics.confusion_matrix(faces.labels, named, weights=weights, classes=faces.classes)
         counts = np.ones(len(named)) if weights is None else weights
@@ -199,7 +199,7 @@ def measure(
     return AdaptationMetrics(**{n: Measured(float(values[n]), ends[n].low, ends[n].high) for n in METRICS})
 
 
-def loss_gain(before: FloatArray, after: FloatArray, faces: LabeledFeatures) -> Measured:
+def loss_gain(before: DoubleArray, after: DoubleArray, faces: LabeledFeatures) -> Measured:
     """The decrease of the weighted log loss from ``before`` to ``after``, both (n, classes); above 0 is better."""
     gains = _log_loss(before, faces.labels) - _log_loss(after, faces.labels)  # (n,)
     resamples = _resamples(faces.persons) * faces.weights  # (resamples, n)
@@ -207,24 +207,24 @@ def loss_gain(before: FloatArray, after: FloatArray, faces: LabeledFeatures) -> 
     return Measured(float(faces.weights @ gains / faces.weights.sum()), interval.low, interval.high)
 
 
-def _log_loss(probabilities: FloatArray, labels: IntArray) -> FloatArray:
+def _log_loss(probabilities: DoubleArray, labels: IntArray) -> DoubleArray:
     """Of each face (n,), in nats."""
     of_label = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]  # (n,)
-    loss: FloatArray = -np.log(np.maximum(of_label, FLOOR))
+    loss: DoubleArray = -np.log(np.maximum(of_label, FLOOR))
     return loss
 
 
-def _resamples(persons: npt.NDArray[np.str_]) -> FloatArray:
+def _resamples(persons: npt.NDArray[np.str_]) -> DoubleArray:
     """How often each face counts in each resample, (resamples, n); known persons are resampled as a whole."""
     # a face without a person is a unit of its own; "#" keeps its number from being taken for a person's name
     units = np.where(persons == "", np.char.add("#", np.arange(len(persons)).astype(np.str_)), persons)
     names, unit = np.unique(units, return_inverse=True)  # (units,), (n,)
     counts = np.concatenate(list(resample_weights(len(names), resamples=_RESAMPLES, seed=_SEED)))  # (resamples, units)
-    of_face: FloatArray = counts[:, unit]  # (resamples, n)
+    of_face: DoubleArray = counts[:, unit]  # (resamples, n)
     return of_face
 
 
-def _interval(values: FloatArray) -> Interval:
+def _interval(values: DoubleArray) -> Interval:
     tail = (1 - _CONFIDENCE) / 2
     low, high = np.quantile(values, (tail, 1 - tail))
     return Interval(float(low), float(high))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mien.evaluation.metrics import FloatArray, IntArray
+from mien.evaluation.metrics import DoubleArray, IntArray
 
 #: Lower bound of probabilities before the logarithm; the layer in the file clips at the same value.
 FLOOR = 1e-6
@@ -28,30 +28,30 @@ class Layer:
         bias: float64 (classes,).
     """
 
-    matrix: FloatArray
-    bias: FloatArray
+    matrix: DoubleArray
+    bias: DoubleArray
 
     @classmethod
     def identity(cls, inputs: int, classes: int) -> "Layer":
         """The layer that leaves probabilities as they are."""
         return cls(np.eye(inputs, classes), np.zeros(classes))
 
-    def probabilities(self, features: FloatArray) -> FloatArray:
+    def probabilities(self, features: DoubleArray) -> DoubleArray:
         """Probabilities (n, classes) for log probabilities (n, d)."""
         logits = features @ self.matrix + self.bias  # (n, classes)
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        result: FloatArray = shares / shares.sum(axis=1, keepdims=True)
+        result: DoubleArray = shares / shares.sum(axis=1, keepdims=True)
         return result
 
 
-def features_of(heads: list[npt.NDArray[np.floating]]) -> FloatArray:
+def features_of(heads: list[npt.NDArray[np.floating]]) -> DoubleArray:
     """Log probabilities (n, d) of one head or several, concatenated; each head is (n, its labels)."""
     joined = np.concatenate([np.asarray(head, np.float64) for head in heads], axis=1)
-    logs: FloatArray = np.log(np.maximum(joined, FLOOR))
+    logs: DoubleArray = np.log(np.maximum(joined, FLOOR))
     return logs
 
 
-def fit_layer(features: FloatArray, labels: IntArray, weights: FloatArray, *, strength: float, classes: int) -> Layer:
+def fit_layer(features: DoubleArray, labels: IntArray, weights: DoubleArray, *, strength: float, classes: int) -> Layer:
     """The layer that minimizes the sum of weighted cross-entropies and its own distance from changing nothing.
 
     Args:
@@ -86,8 +86,13 @@ def fit_layer(features: FloatArray, labels: IntArray, weights: FloatArray, *, st
 
 
 def _objective(
-    inputs: FloatArray, targets: FloatArray, share: FloatArray, current: FloatArray, rest: FloatArray, strength: float
-) -> tuple[float, FloatArray]:
+    inputs: DoubleArray,
+    targets: DoubleArray,
+    share: DoubleArray,
+    current: DoubleArray,
+    rest: DoubleArray,
+    strength: float,
+) -> tuple[float, DoubleArray]:
     """The objective at ``current`` (d + 1, classes), and the probabilities (n, classes) there."""
     logits = inputs @ current  # (n, classes)
     logits -= logits.max(axis=1, keepdims=True)  # keeps exp from overflowing; the softmax does not change
@@ -96,14 +101,14 @@ def _objective(
     return float(loss), np.exp(logits - log_sum[:, None])
 
 
-def _hessian(inputs: FloatArray, share: FloatArray, probabilities: FloatArray, strength: float) -> FloatArray:
+def _hessian(inputs: DoubleArray, share: DoubleArray, probabilities: DoubleArray, strength: float) -> DoubleArray:
     """The Hessian, (classes · (d + 1)) rows and columns, parameters ordered class by class.
 
     Block (i, j) is Σ share · (p_i · [i = j] - p_i · p_j) · x xᵀ over the faces (Böhning 1992, section 2).
     """
     width, classes = inputs.shape[1], probabilities.shape[1]
     joint = (probabilities[:, :, None] * inputs[:, None, :]).reshape(len(inputs), -1)  # (n, classes · (d + 1))
-    flat: FloatArray = -(joint * share[:, None]).T @ joint
+    flat: DoubleArray = -(joint * share[:, None]).T @ joint
     for label in range(classes):
         block = slice(label * width, (label + 1) * width)
         flat[block, block] += inputs.T @ ((share * probabilities[:, label])[:, None] * inputs)

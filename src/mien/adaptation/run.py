@@ -30,7 +30,7 @@ from mien.base_rates import BALANCED, BaseRates, Prior, read_base_rates
 from mien.data.splits import Split
 from mien.detection.registry import DEFAULT_DETECTOR
 from mien.errors import AdaptationError, DatasetFormatError
-from mien.evaluation.metrics import FloatArray
+from mien.evaluation.metrics import DoubleArray
 from mien.expressions import LabelSet
 from mien.metadata import INTENDED, PERCEIVED, ModelMetadata
 from mien.model_file import open_model, write_model
@@ -191,7 +191,7 @@ def _features(
     labeled: LabeledFaces, outputs: Mapping[str, npt.NDArray[np.float32]], rates: BaseRates
 ) -> LabeledFeatures:
     """The log probabilities of the heads, one and both, with labels and weights."""
-    features: dict[str, FloatArray] = {PERCEIVED: features_of([outputs[PERCEIVED]])}  # (n, 8)
+    features: dict[str, DoubleArray] = {PERCEIVED: features_of([outputs[PERCEIVED]])}  # (n, 8)
     if INTENDED in outputs:
         features[f"{PERCEIVED}+{INTENDED}"] = features_of([outputs[PERCEIVED], outputs[INTENDED]])  # (n, 15)
     n, classes = len(labeled.labels), len(rates.labels)

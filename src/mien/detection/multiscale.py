@@ -120,9 +120,7 @@ class MultiscaleDetector(DetectorWrapper[Detector]):
         large = self._traits.tight_share / 2 * max(height, width)
         return [face for face in seen if face.box.width > large and face.score >= self._traits.confirmed_score]
 
-    def _closer(
-        self, image: ByteArray, region: Box, known: Sequence[FaceDetection] = ()
-    ) -> Iterator[FaceDetection]:
+    def _closer(self, image: ByteArray, region: Box, known: Sequence[FaceDetection] = ()) -> Iterator[FaceDetection]:
         """Confident faces in the tiles of ``region``, and in their tiles in turn, without the known ones."""
         height, width = image.shape[:2]
         smallest = ceil(self.settings.min_face_px(max(height, width)) / self._traits.visible_share)

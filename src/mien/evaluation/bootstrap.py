@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from mien.errors import ConfigError
-from mien.evaluation.metrics import FloatArray
+from mien.evaluation.metrics import DoubleArray
 
 #: Resamples behind an interval.
 RESAMPLES = 1000
@@ -31,7 +31,7 @@ class Interval:
 
 
 def intervals(
-    metrics: Callable[[FloatArray], Mapping[str, FloatArray]],
+    metrics: Callable[[DoubleArray], Mapping[str, DoubleArray]],
     n: int,
     *,
     resamples: int = RESAMPLES,
@@ -70,7 +70,7 @@ def intervals(
     return found
 
 
-def resample_weights(n: int, *, resamples: int, seed: int) -> Iterator[FloatArray]:
+def resample_weights(n: int, *, resamples: int, seed: int) -> Iterator[DoubleArray]:
     """Yield blocks (b, n) of counts that sum to ``n`` in each row, ``resamples`` rows in all."""
     rng = np.random.default_rng(seed)
     block = max(1, _BLOCK_VALUES // n)  # rows; the numbers drawn do not depend on it

@@ -14,7 +14,7 @@ from mien.data.dataset import FerDataset
 from mien.data.protocols import Selection
 from mien.data.splits import Split
 from mien.evaluation.bootstrap import Interval, intervals
-from mien.evaluation.metrics import FloatArray
+from mien.evaluation.metrics import DoubleArray
 from mien.evaluation.predictors import (
     DEFAULT_OPTIONS,
     EvaluationOptions,
@@ -133,8 +133,8 @@ def compare(
 class _Side:
     """One of the two models: probabilities (n, 8) of the rows, weights (8,) of its decision rule, and its classes."""
 
-    probabilities: FloatArray
-    weights: FloatArray | None
+    probabilities: DoubleArray
+    weights: DoubleArray | None
     labels: LabelSet
 
     @classmethod
@@ -170,7 +170,7 @@ def _compare_on(
     return Comparison(selection.protocol, selection.split, n, one.labels, found)
 
 
-def _gains(one: Judged, two: Judged, weights: FloatArray) -> dict[str, FloatArray]:
+def _gains(one: Judged, two: Judged, weights: DoubleArray) -> dict[str, DoubleArray]:
     """Second minus first, (b,) by metric, for weights (b, n) of the same images; class metrics are left out."""
     before, after = one.metrics(weights), two.metrics(weights)
     return {name: after[name] - values for name, values in before.items() if "." not in name}

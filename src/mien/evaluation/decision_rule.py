@@ -18,7 +18,7 @@ from mien.data.protocols import available, select
 from mien.decision import DecisionRule, decide
 from mien.evaluation import metrics
 from mien.evaluation.bootstrap import resample_weights
-from mien.evaluation.metrics import FloatArray, IntArray
+from mien.evaluation.metrics import DoubleArray, IntArray
 from mien.expressions import FERPLUS_LABELS
 from mien.metadata import PERCEIVED, HeadSpec, ModelMetadata
 
@@ -33,7 +33,7 @@ _REPEATS = 10
 PredictHeads = Callable[[npt.NDArray[np.uint8]], Mapping[str, npt.NDArray[np.floating[Any]]]]
 
 
-def fit_decision_rule(probabilities: FloatArray, truth: IntArray, priors: BaseRates) -> DecisionRule | None:
+def fit_decision_rule(probabilities: DoubleArray, truth: IntArray, priors: BaseRates) -> DecisionRule | None:
     """The rule for calibrated probabilities; None where cross-fitting finds no gain over the argmax.
 
     Args:
@@ -96,7 +96,7 @@ def _with_decision(name: str, head: HeadSpec, predict_heads: PredictHeads, datas
     return replace(head, priors=priors, decision=rule)
 
 
-def _best_tau(probabilities: FloatArray, truth: IntArray, priors: BaseRates) -> float:
+def _best_tau(probabilities: DoubleArray, truth: IntArray, priors: BaseRates) -> float:
     """The power with the highest mean macro-F1 over resamples, among those whose accuracy is not below the argmax's."""
     classes = probabilities.shape[1]
     resamples = np.concatenate(list(resample_weights(len(truth), resamples=_RESAMPLES, seed=_SEED)))  # (50, n)
@@ -112,7 +112,7 @@ def _best_tau(probabilities: FloatArray, truth: IntArray, priors: BaseRates) -> 
     return best
 
 
-def _cross_fitted(probabilities: FloatArray, truth: IntArray, priors: BaseRates) -> dict[str, float]:
+def _cross_fitted(probabilities: DoubleArray, truth: IntArray, priors: BaseRates) -> dict[str, float]:
     """Metrics of rules on the halves that did not choose them: means over the repetitions, and macro-F1's deviation."""
     rng = np.random.default_rng(_SEED)
     found = []
@@ -136,8 +136,8 @@ def _halves(truth: IntArray, rng: np.random.Generator) -> IntArray:
     return half
 
 
-def _weights(priors: BaseRates, tau: float) -> FloatArray:
-    weights: FloatArray = np.array(priors.rates) ** -tau  # (classes,)
+def _weights(priors: BaseRates, tau: float) -> DoubleArray:
+    weights: DoubleArray = np.array(priors.rates) ** -tau  # (classes,)
     weights /= weights.min()  # only ratios matter; the most frequent class gets 1
     return weights
 

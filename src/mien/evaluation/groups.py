@@ -16,7 +16,7 @@ from mien.data.groups import group_labels
 from mien.data.splits import Split
 from mien.decision import decide
 from mien.evaluation.bootstrap import Interval, intervals
-from mien.evaluation.metrics import FloatArray
+from mien.evaluation.metrics import DoubleArray
 from mien.evaluation.predictors import DEFAULT_OPTIONS, EvaluationOptions, Judgeable, predict_rows, rule_weights
 from mien.evaluation.results import FEW_CASES
 from mien.evaluation.run import check_kept
@@ -145,14 +145,14 @@ def evaluate_groups(
 
 
 def _by_value(
-    members: npt.NDArray[np.str_], per_image: Mapping[str, FloatArray], options: EvaluationOptions
+    members: npt.NDArray[np.str_], per_image: Mapping[str, DoubleArray], options: EvaluationOptions
 ) -> tuple[tuple[GroupMetrics, ...], tuple[LargestDifference, ...]]:
     """The metrics of each value, and the largest differences; ``members`` (n,) holds the value of each image."""
     values = sorted(set(members.tolist()))
     masks = {value: (members == value).astype(np.float64) for value in values}  # each (n,)
     table = np.stack(list(per_image.values()), axis=1)  # (n, metrics)
 
-    def means(weights: FloatArray) -> dict[str, FloatArray]:
+    def means(weights: DoubleArray) -> dict[str, DoubleArray]:
         """All metrics (b, metrics) of each group, for weights (b, n) of all images."""
         found = {}
         for value, mask in masks.items():
@@ -164,7 +164,7 @@ def _by_value(
     point = {value: rows[0] for value, rows in means(np.ones((1, len(members)))).items()}
     pairs = {} if len(values) < 2 else _extremes(point, masks, names)
 
-    def gaps(weights: FloatArray) -> dict[str, FloatArray]:
+    def gaps(weights: DoubleArray) -> dict[str, DoubleArray]:
         found = means(weights)
         return {
             name: found[high][:, names.index(name)] - found[low][:, names.index(name)]
@@ -186,7 +186,7 @@ def _by_value(
     return metrics, largest
 
 
-def _of_value(value: str, table: FloatArray, names: Sequence[str], options: EvaluationOptions) -> GroupMetrics:
+def _of_value(value: str, table: DoubleArray, names: Sequence[str], options: EvaluationOptions) -> GroupMetrics:
     """The metrics of one group from the values of its images, (n, metrics)."""
     n = len(table)
     spans = intervals(
@@ -199,7 +199,7 @@ def _of_value(value: str, table: FloatArray, names: Sequence[str], options: Eval
 
 
 def _extremes(
-    point: Mapping[str, FloatArray], masks: Mapping[str, FloatArray], names: Sequence[str]
+    point: Mapping[str, DoubleArray], masks: Mapping[str, DoubleArray], names: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
     """For each metric the groups where it is highest and lowest, among those with at least ``FEW_CASES`` images."""
     enough = [value for value, mask in masks.items() if mask.sum() >= FEW_CASES]

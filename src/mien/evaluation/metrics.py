@@ -14,10 +14,10 @@ import numpy.typing as npt
 from mien.errors import ShapeError
 from mien.expressions import FERPLUS_LABELS
 
-FloatArray = npt.NDArray[np.float64]
+DoubleArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 #: Labels (n,), or distributions over the classes (n, k).
-Truth = npt.NDArray[np.integer] | FloatArray
+Truth = npt.NDArray[np.integer] | DoubleArray
 
 #: Number of classes that a label array is taken to have.
 CLASSES = len(FERPLUS_LABELS)
@@ -27,7 +27,7 @@ CALIBRATION_BINS = 15
 PROBABILITY_FLOOR = 1e-7
 
 
-def one_hot(labels: IntArray, classes: int = CLASSES) -> FloatArray:
+def one_hot(labels: IntArray, classes: int = CLASSES) -> DoubleArray:
     """Labels (n,) as rows (n, classes) with a single 1.
 
     Raises:
@@ -35,7 +35,7 @@ def one_hot(labels: IntArray, classes: int = CLASSES) -> FloatArray:
     """
     if labels.size and not (labels.min() >= 0 and labels.max() < classes):
         raise ShapeError(f"labels must lie in 0 … {classes - 1}, got {labels.min()} … {labels.max()}")
-    rows: FloatArray = np.eye(classes)[labels]
+    rows: DoubleArray = np.eye(classes)[labels]
     return rows
 
 
@@ -43,9 +43,9 @@ def confusion_matrix(
     truth: Truth,
     predicted: npt.NDArray[np.integer],
     *,
-    weights: FloatArray | None = None,
+    weights: DoubleArray | None = None,
     classes: int = CLASSES,
-) -> FloatArray:
+) -> DoubleArray:
     """Counts of true class (row) against predicted class (column).
 
     Args:
@@ -75,73 +75,73 @@ def confusion_matrix(
     return matrix
 
 
-def accuracy(matrix: FloatArray) -> FloatArray:
+def accuracy(matrix: DoubleArray) -> DoubleArray:
     """Share of the images on the diagonal of a confusion matrix (…, k, k)."""
     return _ratio(np.trace(matrix, axis1=-2, axis2=-1), matrix.sum(axis=(-2, -1)))
 
 
-def support(matrix: FloatArray) -> FloatArray:
+def support(matrix: DoubleArray) -> DoubleArray:
     """Images of each true class (…, k)."""
-    counts: FloatArray = matrix.sum(axis=-1)
+    counts: DoubleArray = matrix.sum(axis=-1)
     return counts
 
 
-def precision(matrix: FloatArray) -> FloatArray:
+def precision(matrix: DoubleArray) -> DoubleArray:
     """Share of the predictions of each class that are right (…, k); 0 for a class never predicted."""
     return _ratio(_diagonal(matrix), matrix.sum(axis=-2))
 
 
-def recall(matrix: FloatArray) -> FloatArray:
+def recall(matrix: DoubleArray) -> DoubleArray:
     """Share of the images of each class that are found (…, k); 0 for a class that is absent."""
     return _ratio(_diagonal(matrix), matrix.sum(axis=-1))
 
 
-def f1(matrix: FloatArray) -> FloatArray:
+def f1(matrix: DoubleArray) -> DoubleArray:
     """Harmonic mean of precision and recall of each class (…, k); 0 where both are."""
     return _ratio(2 * _diagonal(matrix), matrix.sum(axis=-2) + matrix.sum(axis=-1))
 
 
-def macro_f1(matrix: FloatArray) -> FloatArray:
+def macro_f1(matrix: DoubleArray) -> DoubleArray:
     """Mean of F1 over all classes, those absent too (scikit-learn with all ``labels`` and ``zero_division=0``)."""
-    mean: FloatArray = f1(matrix).mean(axis=-1)
+    mean: DoubleArray = f1(matrix).mean(axis=-1)
     return mean
 
 
-def balanced_accuracy(matrix: FloatArray) -> FloatArray:
+def balanced_accuracy(matrix: DoubleArray) -> DoubleArray:
     """Mean of recall over the classes that occur."""
     return _ratio(recall(matrix).sum(axis=-1), (matrix.sum(axis=-1) > 0).sum(axis=-1))
 
 
-def normalize_rows(matrix: FloatArray) -> FloatArray:
+def normalize_rows(matrix: DoubleArray) -> DoubleArray:
     """Each row of a confusion matrix as shares of the true class; an absent class keeps a row of zeros."""
     return _ratio(matrix, matrix.sum(axis=-1, keepdims=True))
 
 
-def cross_entropy(votes: FloatArray, probabilities: FloatArray) -> FloatArray:
+def cross_entropy(votes: DoubleArray, probabilities: DoubleArray) -> DoubleArray:
     """Of each image, -Σ votes · ln(probability), in nats: two arrays (n, k) give (n,)."""
-    each: FloatArray = -(votes * np.log(np.clip(probabilities, PROBABILITY_FLOOR, None))).sum(axis=-1)
+    each: DoubleArray = -(votes * np.log(np.clip(probabilities, PROBABILITY_FLOOR, None))).sum(axis=-1)
     return each
 
 
-def entropy(votes: FloatArray) -> FloatArray:
+def entropy(votes: DoubleArray) -> DoubleArray:
     """Of each row of distributions (n, k), in nats: the floor of its cross-entropy."""
-    each: FloatArray = -_x_log_y(votes, votes).sum(axis=-1)  # (n,)
+    each: DoubleArray = -_x_log_y(votes, votes).sum(axis=-1)  # (n,)
     return each
 
 
-def kl_divergence(votes: FloatArray, probabilities: FloatArray) -> FloatArray:
+def kl_divergence(votes: DoubleArray, probabilities: DoubleArray) -> DoubleArray:
     """Of each image, KL(votes ‖ model) in nats: what the cross-entropy leaves above the entropy of the votes."""
     return cross_entropy(votes, probabilities) - entropy(votes)
 
 
-def js_divergence(votes: FloatArray, probabilities: FloatArray) -> FloatArray:
+def js_divergence(votes: DoubleArray, probabilities: DoubleArray) -> DoubleArray:
     """Of each image, the Jensen-Shannon divergence in nats, in [0, ln 2]; the square of scipy's ``jensenshannon``."""
     middle = (votes + probabilities) / 2  # (n, k)
     # Rounding can make the difference of entropies negative where both distributions are equal.
     return np.maximum(entropy(middle) - (entropy(votes) + entropy(probabilities)) / 2, 0.0)
 
 
-def weighted_mean(values: FloatArray, weights: FloatArray | None = None) -> FloatArray:
+def weighted_mean(values: DoubleArray, weights: DoubleArray | None = None) -> DoubleArray:
     """Mean of per-image values (n,) under weights (…, n)."""
     per_image = _weights(weights, len(values))
     return _ratio(per_image @ values, per_image.sum(axis=-1))
@@ -149,11 +149,11 @@ def weighted_mean(values: FloatArray, weights: FloatArray | None = None) -> Floa
 
 def calibration_bins(
     truth: Truth,
-    probabilities: FloatArray,
+    probabilities: DoubleArray,
     *,
-    weights: FloatArray | None = None,
+    weights: DoubleArray | None = None,
     bins: int = CALIBRATION_BINS,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
     """Images, sum of confidences and sum of hits in equal bins of the top class' probability.
 
     Args:
@@ -177,21 +177,21 @@ def calibration_bins(
 
 def expected_calibration_error(
     truth: Truth,
-    probabilities: FloatArray,
+    probabilities: DoubleArray,
     *,
-    weights: FloatArray | None = None,
+    weights: DoubleArray | None = None,
     bins: int = CALIBRATION_BINS,
-) -> FloatArray:
+) -> DoubleArray:
     """Mean distance of confidence and hits over the bins (Guo et al. 2017, equation 3); arguments as its bins."""
     count, confidence, hits = calibration_bins(truth, probabilities, weights=weights, bins=bins)
     return _ratio(np.abs(confidence - hits).sum(axis=-1), count.sum(axis=-1))
 
 
-def _as_rows(truth: Truth, classes: int) -> FloatArray:
+def _as_rows(truth: Truth, classes: int) -> DoubleArray:
     return one_hot(truth.astype(np.int64), classes) if truth.ndim == 1 else truth.astype(np.float64, copy=False)
 
 
-def _weights(weights: FloatArray | None, n: int) -> FloatArray:
+def _weights(weights: DoubleArray | None, n: int) -> DoubleArray:
     if weights is None:
         return np.ones(n)
     if weights.shape[-1] != n:
@@ -199,17 +199,17 @@ def _weights(weights: FloatArray | None, n: int) -> FloatArray:
     return np.asarray(weights, np.float64)
 
 
-def _ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> FloatArray:
+def _ratio(above: npt.ArrayLike, below: npt.ArrayLike) -> DoubleArray:
     upper, lower = np.broadcast_arrays(np.asarray(above, np.float64), np.asarray(below, np.float64))
-    result: FloatArray = np.divide(upper, lower, out=np.zeros(upper.shape), where=lower > 0)
+    result: DoubleArray = np.divide(upper, lower, out=np.zeros(upper.shape), where=lower > 0)
     return result
 
 
-def _diagonal(matrix: FloatArray) -> FloatArray:
+def _diagonal(matrix: DoubleArray) -> DoubleArray:
     return np.diagonal(matrix, axis1=-2, axis2=-1)
 
 
-def _x_log_y(x: FloatArray, y: FloatArray) -> FloatArray:
+def _x_log_y(x: DoubleArray, y: DoubleArray) -> DoubleArray:
     # 0 · log 0 is 0; np.where keeps numpy from warning about log 0.
-    result: FloatArray = x * np.log(np.where(x > 0, y, 1.0))
+    result: DoubleArray = x * np.log(np.where(x > 0, y, 1.0))
     return result

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mien.evaluation import metrics
-from mien.evaluation.metrics import FloatArray
+from mien.evaluation.metrics import DoubleArray
 from mien.evaluation.results import EvaluationResult, Reliability
 from mien.evaluation.selective import THRESHOLDS, RiskCoverage
 from mien.expressions import FERPLUS_LABELS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def plot_confusion_matrix(
-    matrix: FloatArray,
+    matrix: DoubleArray,
     *,
     normalize: bool = False,
     labels: Iterable[str] = FERPLUS_LABELS,

@@ -14,7 +14,7 @@ from mien.data.splits import Split
 from mien.decision import Decision, DecisionRule
 from mien.errors import DatasetNotFoundError, ShapeError
 from mien.evaluation.bootstrap import RESAMPLES
-from mien.evaluation.metrics import FloatArray
+from mien.evaluation.metrics import DoubleArray
 from mien.expressions import FERPLUS_LABELS, LabelSet
 from mien.runtime.translation import translate_errors
 
@@ -79,7 +79,7 @@ def predict_rows(
     rows: npt.NDArray[np.int64],
     *,
     options: EvaluationOptions = DEFAULT_OPTIONS,
-) -> FloatArray:
+) -> DoubleArray:
     """Probabilities float64 (n, 8) in FER+ order for ``rows`` of ``images``, batch by batch.
 
     Raises:
@@ -98,7 +98,7 @@ def predict_rows(
     return found
 
 
-def rule_weights(model: Judgeable) -> FloatArray | None:
+def rule_weights(model: Judgeable) -> DoubleArray | None:
     """The weights of the model's decision rule, (8,) in FER+ order; None without a rule."""
     rule = model.decision if isinstance(model, DecidingPredictor) else None
     if rule is None:
@@ -157,7 +157,7 @@ def _answers(
     return model.predict_proba(images[batch]) if isinstance(model, Predictor) else model(images[batch])
 
 
-def _checked(output: npt.NDArray[np.floating[Any]], *, shape: tuple[int, int]) -> FloatArray:
+def _checked(output: npt.NDArray[np.floating[Any]], *, shape: tuple[int, int]) -> DoubleArray:
     probabilities = np.asarray(output, np.float64)
     if probabilities.shape != shape:
         raise ShapeError(f"the model's output has shape {probabilities.shape}, expected {shape}")

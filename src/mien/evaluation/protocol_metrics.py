@@ -12,7 +12,7 @@ from mien.data.protocols import TargetKind
 from mien.decision import decide
 from mien.errors import ShapeError
 from mien.evaluation import metrics
-from mien.evaluation.metrics import FloatArray, IntArray
+from mien.evaluation.metrics import DoubleArray, IntArray
 from mien.expressions import FERPLUS_LABELS, LabelSet
 
 #: Metrics of each class, in the order of a report.
@@ -37,9 +37,9 @@ class Judged:
     """
 
     kind: TargetKind
-    targets: FloatArray
-    probabilities: FloatArray
-    decision: FloatArray | None = None
+    targets: DoubleArray
+    probabilities: DoubleArray
+    decision: DoubleArray | None = None
     labels: LabelSet = FERPLUS_LABELS
 
     def __post_init__(self) -> None:
@@ -52,24 +52,24 @@ class Judged:
         return decide(self.probabilities, self.decision)
 
     @property
-    def truth(self) -> FloatArray:
+    def truth(self) -> DoubleArray:
         """What predictions are compared with, (n, k): the votes for drawn labels, otherwise the most voted class."""
         return self.targets if self.kind == "drawn" else metrics.one_hot(self.targets.argmax(axis=1), len(self.labels))
 
     @property
-    def calibration_truth(self) -> FloatArray | None:
+    def calibration_truth(self) -> DoubleArray | None:
         """What confidence is compared with: votes or labels (n, k); None for drawn labels."""
         return None if self.kind == "drawn" else self.targets
 
-    def confusion_matrix(self, weights: FloatArray | None = None) -> FloatArray:
+    def confusion_matrix(self, weights: DoubleArray | None = None) -> DoubleArray:
         """Counts, expected ones for drawn labels, (…, k, k)."""
         return metrics.confusion_matrix(self.truth, self.predicted, weights=weights)
 
-    def metrics(self, weights: FloatArray | None = None) -> dict[str, FloatArray]:
+    def metrics(self, weights: DoubleArray | None = None) -> dict[str, DoubleArray]:
         """Each metric by its name, with the leading axes of ``weights`` (…, n)."""
         return self._class_metrics(weights) | self._probability_metrics(weights)
 
-    def _class_metrics(self, weights: FloatArray | None) -> dict[str, FloatArray]:
+    def _class_metrics(self, weights: DoubleArray | None) -> dict[str, DoubleArray]:
         matrix = self.confusion_matrix(weights)  # (…, k, k)
         correct = metrics.accuracy(matrix)
         found = {
@@ -83,7 +83,7 @@ class Judged:
             found |= {class_path(label, name): values for label, values in zip(self.labels, columns, strict=True)}
         return found
 
-    def _probability_metrics(self, weights: FloatArray | None) -> dict[str, FloatArray]:
+    def _probability_metrics(self, weights: DoubleArray | None) -> dict[str, DoubleArray]:
         found = {}
         if self.kind == "distribution":
             votes, probabilities = self.targets, self.probabilities

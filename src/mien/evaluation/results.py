@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from mien.data.splits import Split
 from mien.evaluation.bootstrap import Interval
-from mien.evaluation.metrics import FloatArray, support
+from mien.evaluation.metrics import DoubleArray, support
 from mien.evaluation.protocol_metrics import CLASS_METRICS, class_path
 from mien.evaluation.sampled_labels import DrawnMetrics
 from mien.evaluation.selective import RiskCoverage
@@ -42,9 +42,9 @@ class Reliability:
         hits: Their accuracy, or the mean share of votes that agree; 0 in an empty bin.
     """
 
-    count: FloatArray
-    confidence: FloatArray
-    hits: FloatArray
+    count: DoubleArray
+    confidence: DoubleArray
+    hits: DoubleArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +59,7 @@ class ArgmaxMetrics:
     macro_f1: float
     balanced_accuracy: float
     misclassification: float
-    confusion_matrix: FloatArray = field(repr=False)
+    confusion_matrix: DoubleArray = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in OVERALL} | {"confusion_matrix": self.confusion_matrix.tolist()}
@@ -101,7 +101,7 @@ class EvaluationResult:
     balanced_accuracy: float
     misclassification: float
     per_class: Mapping[str, ClassMetrics] = field(repr=False)
-    confusion_matrix: FloatArray = field(repr=False)
+    confusion_matrix: DoubleArray = field(repr=False)
     kl: float | None = None
     js: float | None = None
     cross_entropy: float | None = None

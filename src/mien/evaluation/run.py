@@ -18,7 +18,7 @@ from mien.data.splits import Split
 from mien.errors import ProtocolError
 from mien.evaluation import metrics
 from mien.evaluation.bootstrap import intervals
-from mien.evaluation.metrics import FloatArray
+from mien.evaluation.metrics import DoubleArray
 from mien.evaluation.predictors import (
     DEFAULT_OPTIONS,
     EvaluationOptions,
@@ -115,9 +115,9 @@ def check_kept(selections: Sequence[Selection]) -> None:
 
 def judge(
     selection: Selection,
-    probabilities: FloatArray,
+    probabilities: DoubleArray,
     *,
-    weights: FloatArray | None = None,
+    weights: DoubleArray | None = None,
     options: EvaluationOptions = DEFAULT_OPTIONS,
 ) -> EvaluationResult:
     """All metrics of ``probabilities`` (n, 8) in FER+ order for the rows of ``selection``.
@@ -152,7 +152,7 @@ def judge(
 
 
 def judge_shared(
-    selection: Selection, probabilities: FloatArray, weights: FloatArray | None, *, known: LabelSet
+    selection: Selection, probabilities: DoubleArray, weights: DoubleArray | None, *, known: LabelSet
 ) -> Judged:
     """The rows and classes that both the data set and the model have, with the model's probabilities.
 
@@ -182,7 +182,7 @@ def judge_shared(
     )
 
 
-def _normalized(rows: FloatArray) -> FloatArray:
+def _normalized(rows: DoubleArray) -> DoubleArray:
     """Rows (n, k) divided by their sum; uniform where the sum is 0."""
     sums = rows.sum(axis=1, keepdims=True)
     return np.where(sums > 0, rows / np.where(sums > 0, sums, 1), 1 / rows.shape[1])

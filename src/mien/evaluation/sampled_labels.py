@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.evaluation import metrics
-from mien.evaluation.metrics import FloatArray, IntArray
+from mien.evaluation.metrics import DoubleArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class LabelMetrics:
         return 1 - self.accuracy
 
     @classmethod
-    def of(cls, matrix: FloatArray) -> "LabelMetrics":
+    def of(cls, matrix: DoubleArray) -> "LabelMetrics":
         """Of one confusion matrix (k, k)."""
         return cls(float(metrics.accuracy(matrix)), float(metrics.macro_f1(matrix)))
 
@@ -54,7 +54,7 @@ class DrawnMetrics:
     seeded_draw: LabelMetrics
 
 
-def drawn_metrics(votes: FloatArray, predicted: IntArray, *, seed: int = 0) -> DrawnMetrics:
+def drawn_metrics(votes: DoubleArray, predicted: IntArray, *, seed: int = 0) -> DrawnMetrics:
     """The metrics of predictions (n,) on labels drawn from ``votes`` (n, k), whose rows sum to 1."""
     return DrawnMetrics(
         standard_deviation=standard_deviation(votes, predicted),
@@ -64,13 +64,13 @@ def drawn_metrics(votes: FloatArray, predicted: IntArray, *, seed: int = 0) -> D
     )
 
 
-def standard_deviation(votes: FloatArray, predicted: npt.NDArray[np.integer]) -> float:
+def standard_deviation(votes: DoubleArray, predicted: npt.NDArray[np.integer]) -> float:
     """Exact standard deviation of the accuracy over draws; the hits are independent Bernoulli variables."""
     hit = votes[np.arange(len(votes)), predicted]  # (n,), probability that a draw agrees with the prediction
     return float(np.sqrt((hit * (1 - hit)).sum()) / max(len(votes), 1))
 
 
-def draw_labels(votes: FloatArray, *, seed: int) -> IntArray:
+def draw_labels(votes: DoubleArray, *, seed: int) -> IntArray:
     """One label for each row of ``votes`` (n, k), with the votes as probabilities: int64 (n,).
 
     Examples:

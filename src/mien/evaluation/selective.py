@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from mien.decision import decide
-from mien.evaluation.metrics import FloatArray, IntArray
+from mien.evaluation.metrics import DoubleArray, IntArray
 
 #: Thresholds that tables and JSON show.
 THRESHOLDS: Final = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -22,9 +22,9 @@ class RiskCoverage:
         risk: float64 (n,), share of wrong predictions among them, in [0, 1].
     """
 
-    confidence: FloatArray
-    coverage: FloatArray
-    risk: FloatArray
+    confidence: DoubleArray
+    coverage: DoubleArray
+    risk: DoubleArray
 
     def at(self, threshold: float) -> tuple[float, float | None]:
         """(coverage, accuracy) when images below ``threshold`` get no prediction; accuracy is None at coverage 0."""
@@ -43,7 +43,7 @@ class RiskCoverage:
         return {"area": self.area, "thresholds": [dict(zip(names, row, strict=True)) for row in rows]}
 
 
-def risk_coverage(truth: FloatArray, probabilities: FloatArray, named: IntArray | None = None) -> RiskCoverage:
+def risk_coverage(truth: DoubleArray, probabilities: DoubleArray, named: IntArray | None = None) -> RiskCoverage:
     """The curve of predictions ordered by the probability of the named expression.
 
     Args:
