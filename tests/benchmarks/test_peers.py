@@ -48,7 +48,7 @@ def run(script: str, peers: Path, *arguments: str | Path) -> dict[str, Any]:
 
 
 def table_of(*records: Path) -> str:
-    command = [sys.executable, FOLDER / "table.py", *records]
+    command = [sys.executable, str(FOLDER / "table.py"), *map(str, records)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
