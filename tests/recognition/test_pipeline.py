@@ -44,6 +44,14 @@ def test_every_way_in_gives_the_same_result(pipeline: ExpressionPipeline, photo:
         assert result.faces[0].probabilities.row == pytest.approx(expected.faces[0].probabilities.row, abs=1e-6)
 
 
+def test_a_pipeline_is_called_like_its_predict_and_says_what_it_is_of(
+    pipeline: ExpressionPipeline, photo: Path
+) -> None:
+    assert pipeline(photo) == pipeline.predict(photo)
+    assert pipeline([photo, photo]) == pipeline.predict([photo, photo])
+    assert repr(pipeline) == f"<ExpressionPipeline centerface, {pipeline.recognizer.metadata.name}>"
+
+
 def test_pictures_read_together_are_read_as_alone(pipeline: ExpressionPipeline) -> None:
     empty, many = np.full((90, 120, 3), 127, np.uint8), pasted(200, [(100, 100), (500, 300), (900, 600)])
     together = pipeline.predict([portrait(), empty, many] * 4)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from mien.cli.last_line import print_last_line
@@ -38,7 +39,7 @@ def list_all() -> None:
     """List the recipes of the package."""
     table = Table("recipe", "group", "what it trains", title="Recipes in this package")
     for name, recipe in list_recipes().items():
-        table.add_row(name, recipe.group, recipe.about)
+        table.add_row(name, recipe.group, escape(recipe.about))  # [[data]] is no markup
     table_console().print(table)
     print("next: mien recipes show NAME, or mien train NAME --data FOLDER --out RUN")
     print_last_line(counted(len(list_recipes()), "recipe"))

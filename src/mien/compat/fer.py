@@ -7,9 +7,10 @@ lists what is the same and what is not.
 import base64
 import binascii
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +21,15 @@ from mien.errors import ConfigError
 from mien.geometry import Box, ByteArray
 from mien.imaging import load_image
 from mien.runtime.files import atomic_file
+from mien.runtime.optional import extra
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: A face as fer gives it: ``{"box": [x, y, w, h], "emotions": {"angry": 0.0, …}}``.
 FerFace = dict[str, Any]
+#: A row of a video for each frame: ``{"box0": [x, y, w, h], "angry0": 0.0, …}`` with a number for each face.
+FerRows = list[dict[str, Any]]
 #: What fer takes as a picture: a path, a BGR or gray array, or base64 text.
 FerPicture = str | Path | npt.NDArray[np.uint8]
 
@@ -86,7 +93,14 @@ class FER:
 
 
 class Video:
-    """The video reader of ``fer``; every face of every frame is kept, and frames without one have an empty row."""
+    """The video reader of ``fer``; frames without a face have an empty row, so that rows stay frames.
+
+    Args:
+        video_file: Its path.
+        outdir: Where :meth:`to_csv` writes.
+        first_face_only: Whether :meth:`to_pandas` keeps the first face alone, without numbers in the names of columns.
+        tempfile: Accepted.
+    """
 
     def __init__(
         self,
@@ -98,53 +112,102 @@ class Video:
         self._path, self._outdir, self._first_face_only = video_file, Path(outdir), first_face_only
         del tempfile
 
-    def analyze(
+    def analyze(  # noqa: PLR0913, PLR0917 - their signature
         self,
         detector: FER,
         display: bool = False,
         output: str = "csv",
         frequency: int | None = None,
         max_results: int | None = None,
-        **_: object,
-    ) -> list[dict[str, Any]]:
-        """One dict a frame, ``box0``, ``happy0`` … for each face; with ``output="csv"`` also ``outdir/data.csv``.
+        save_fps: int | None = None,
+        video_id: str | None = None,
+        save_frames: bool = True,
+        save_video: bool = True,
+        annotate_frames: bool = True,
+        zip_images: bool = True,
+        detection_box: dict[str, int] | None = None,
+        lang: str = "en",
+        include_audio: bool = False,
+        size_multiplier: int = 1,
+        batch_size: int = 1,
+        use_async_io: bool = True,
+    ) -> "FerRows | pd.DataFrame":
+        """One row a frame, with ``box0``, ``happy0`` … for each face; ``output`` sends them through a method below.
+
+        What would change the answers and is not to be had is refused; what concerns the pictures and videos that fer
+        writes beside them is accepted.
 
         Raises:
-            ConfigError: ``display`` is set, or ``output`` is neither ``csv`` nor ``pandas``.
-            MissingDependencyError: PyAV is not installed.
+            ConfigError: ``display``, ``save_fps`` or ``detection_box`` is set, or ``output`` is neither ``csv`` nor
+                ``pandas``.
+            MissingDependencyError: PyAV is not installed, or pandas where it is the output.
         """
-        from mien.video.run import analyze_video  # noqa: PLC0415 - an extra
-        from mien.video.settings import VideoSettings  # noqa: PLC0415
-
         if display:
             raise ConfigError("display opens a window, which mien does not", hint="mien video --save draws the video")
         if output not in {"csv", "pandas"}:
             raise ConfigError(f"output is {output!r}, expected csv or pandas")
-        del detector
-        rows: list[dict[str, Any]] = []
-        settings = VideoSettings(stride=frequency or 1)
-        for frame in analyze_video(self._path, pipeline=shared_pipeline(), settings=settings):
+        if save_fps is not None or detection_box is not None:
+            raise ConfigError("save_fps and detection_box are not to be had", hint="frequency=N reads every N-th")
+        del detector, video_id, save_frames, save_video, annotate_frames, zip_images
+        del lang, include_audio, size_multiplier, batch_size, use_async_io
+        rows = self._rows(frequency or 1, max_results)
+        return self.to_csv(rows) if output == "csv" else self.to_pandas(rows)
+
+    def _rows(self, stride: int, most: int | None) -> FerRows:
+        from mien.video.run import analyze_video  # noqa: PLC0415 - an extra
+        from mien.video.settings import VideoSettings  # noqa: PLC0415
+
+        rows: FerRows = []
+        for frame in analyze_video(self._path, pipeline=shared_pipeline(), settings=VideoSettings(stride=stride)):
             row: dict[str, Any] = {}
-            for number, face in enumerate(frame.faces[:1] if self._first_face_only else frame.faces):
+            for number, face in enumerate(frame.faces):
                 row[f"box{number}"] = list(area_of(face.detection))
                 row |= {f"{name}{number}": round(share, 2) for name, share in seven_shares(face).items()}
             rows.append(row)
-            if max_results and len(rows) >= max_results:
+            if most and len(rows) >= most:
                 break
-        if output == "csv":
-            self._write(rows)
         return rows
 
-    def _write(self, rows: Sequence[dict[str, Any]]) -> None:
-        names = dict.fromkeys(name for row in rows for name in row)
+    def to_csv(self, data: FerRows, filename: str = "data.csv") -> FerRows:
+        """Write the rows as ``filename`` in ``outdir``, and give them back.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        names = dict.fromkeys(name for row in data for name in row)
         self._outdir.mkdir(parents=True, exist_ok=True)
         with (
-            atomic_file(self._outdir / "data.csv") as temporary,
+            atomic_file(self._outdir / filename) as temporary,
             temporary.open("w", encoding="utf-8", newline="") as stream,
         ):
             writer = csv.DictWriter(stream, list(names), lineterminator="\n")
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows(data)
+        return data
+
+    def to_pandas(self, data: "FerRows | pd.DataFrame") -> "pd.DataFrame":
+        """The rows as a data frame, with ``first_face_only`` of the first face alone.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        with extra("bridges"):
+            import pandas as pd  # noqa: PLC0415 - an extra
+        if isinstance(data, pd.DataFrame):
+            return data
+        frame = pd.DataFrame(data)
+        return self.get_first_face(frame) if self._first_face_only else frame
+
+    @staticmethod
+    def get_first_face(df: "pd.DataFrame") -> "pd.DataFrame":
+        """The columns of the first face, without their numbers; a frame that has none stays as it is."""
+        first = [name for name in df.columns if re.fullmatch(r"\D+0", name)]
+        return df[first].rename(columns=lambda name: name[:-1]) if first else df
+
+    @staticmethod
+    def get_emotions(df: "pd.DataFrame") -> "pd.DataFrame":
+        """All columns but those of the boxes."""
+        return df[[name for name in df.columns if "box" not in name]]
 
 
 def _picture(img: FerPicture) -> ByteArray:

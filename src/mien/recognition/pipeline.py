@@ -64,6 +64,9 @@ class ExpressionPipeline:
         frame = recognizer.metadata.frames.get(detector.name) or DEFAULT_FRAMES.get(detector.name, WHOLE_FRAME)
         self._framing = Framing(frame, recognizer.metadata.upright_from_deg)
 
+    def __repr__(self) -> str:
+        return f"<ExpressionPipeline {self.detector.name}, {self.recognizer.metadata.name}>"
+
     def with_options(self, options: AnswerOptions) -> "ExpressionPipeline":
         """The same detector and network with other options; nothing is loaded.
 
@@ -96,6 +99,9 @@ class ExpressionPipeline:
         if not isinstance(source, list):
             return self._read_together([source], color)[0]
         return [result for part in _parts(source) for result in self._read_together(part, color)]
+
+    #: ``pipeline("photo.jpg")``, as Hugging Face's pipelines are called.
+    __call__ = predict
 
     def predict_faces(
         self, source: ImageSource, faces: Sequence[FaceDetection], *, color: ColorOrder = "rgb"
