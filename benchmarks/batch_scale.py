@@ -1,10 +1,10 @@
 """How a batch job grows: python benchmarks/batch_scale.py --pictures FOLDER [--counts 1000 10000] [--repeats 3].
 
 From the pictures in FOLDER it makes as many as each count says, by crops, mirroring, scale and light from a seed, and
-reads them with `mien batch`: pictures a second by the clock and by the cores' time, and memory of all its processes in
-the first tenth, once two parts are whole, and in the last. With --compare N it then reads N such pictures in turns with
-one process of `mien predict` and with `mien batch`, each --repeats times, and compares the best of each. It works in a
-folder of its own, which it removes.
+reads them with `mien batch`: pictures a second by the clock and by the cores' time, and memory of the parent and of its
+workers in the first tenth, once two parts are whole, and in the last. With --compare N it then reads N such pictures in
+turns with one process of `mien predict` and with `mien batch`, each --repeats times, and compares the best of each. It
+works in a folder of its own, which it removes, or in the folder --keep, where the pictures stay for the next call.
 """
 
 import argparse
@@ -14,11 +14,12 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
@@ -26,6 +27,14 @@ from PIL import Image, ImageEnhance, ImageOps
 MIEN = [sys.executable, "-m", "mien"]
 #: Pictures of two parts.
 WARM = 512
+
+
+class Memory(NamedTuple):
+    """What the processes of a job hold after so many pictures; pages that they share count once for each."""
+
+    pictures: int
+    parent_mib: float
+    workers_mib: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +45,36 @@ class Reading:
         pictures: That it read.
         wall_s: By the clock.
         core_s: Of all cores, user and system.
-        first_mib, last_mib: Memory of all processes, median over the first tenth of the pictures (once two parts are
-            whole) and over the last.
+        memory: Of the parent and of its workers in MiB, after so many pictures.
     """
 
     pictures: int
     wall_s: float
     core_s: float
-    first_mib: float = 0.0
-    last_mib: float = 0.0
+    memory: tuple["Memory", ...] = ()
 
     def __str__(self) -> str:
         return (
             f"{self.pictures / self.wall_s:.1f} pictures/s, {self.pictures / self.core_s:.1f} for each second of a core"
         )
 
+    def growth(self) -> str:
+        """Medians over the first tenth of the pictures, once libraries are loaded (two parts), and over the last."""
+        samples = self.memory[:-1] or self.memory  # workers end with the last picture
+        first = [at for at in samples if WARM < at.pictures <= max(2 * WARM, 0.1 * self.pictures)] or samples[:1]
+        last = [at for at in samples if at.pictures > 0.9 * self.pictures] or samples[-1:]
+        words = []
+        for name, column in (("parent", 1), ("workers", 2)):
+            begins, ends = (median(at[column] for at in some) for some in (first, last))
+            words.append(f"{name} {begins:.0f} MiB, at the end {ends:.0f} ({ends / begins - 1:+.1%})")
+        return "; ".join(words)
 
-def make_pictures(sources: Sequence[Path], folder: Path, count: int) -> None:
+
+def make_pictures(sources: Sequence[Path], folder: Path, count: int) -> list[Path]:
     """Pictures 0 … count - 1, the same for each number however many there are; those that exist stay."""
-    folder.mkdir(exist_ok=True)
-    for number in range(count):
-        path = folder / f"{number // 1000:04d}" / f"{number:07d}.jpg"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{number // 1000:04d}" / f"{number:07d}.jpg" for number in range(count)]
+    for number, path in enumerate(paths):
         if path.exists():
             continue
         path.parent.mkdir(exist_ok=True)
@@ -73,6 +91,7 @@ def make_pictures(sources: Sequence[Path], folder: Path, count: int) -> None:
         picture = ImageEnhance.Brightness(picture).enhance(random.uniform(0.8, 1.2))
         scale = random.uniform(0.9, 1.1)
         picture.resize((round(picture.width * scale), round(picture.height * scale))).save(path, quality=90)
+    return paths
 
 
 def family(pid: int) -> list[int]:
@@ -86,12 +105,11 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def resident_mib(pid: int) -> float:
-    """Memory of a process and its children: what is shared is counted once for each, as it is at any time."""
+def resident_mib(pids: Sequence[int]) -> float:
     pages = 0
-    for each in family(pid):
+    for pid in pids:
         try:
-            pages += int(Path(f"/proc/{each}/statm").read_text().split()[1])
+            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         except OSError:
             continue
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -102,47 +120,58 @@ def children_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def batch(inputs: Path, out: Path, workers: int) -> Reading:
+def batch(pictures: Sequence[Path], out: Path, workers: int) -> Reading:
     """One job, its memory taken at each line of progress."""
-    before, began, memory = children_s(), time.perf_counter(), list[tuple[int, float]]()
+    inputs = out.with_suffix(".txt")
+    inputs.write_text("".join(f"{path.resolve()}\n" for path in pictures))
+    before, began, memory = children_s(), time.perf_counter(), list[Memory]()
     command = [*MIEN, "batch", str(inputs), "--out", str(out), "--workers", str(workers), "--progress", "json"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr or ():
             if line.startswith("{"):
-                memory.append((json.loads(line)["pictures"], resident_mib(process.pid)))
+                processes = family(process.pid)
+                done = json.loads(line)["pictures"]
+                memory.append(Memory(done, resident_mib(processes[:1]), resident_mib(processes[1:])))
             else:
                 print(f"    {line.strip()}")
     if process.returncode:
         sys.exit("the job failed")
-    wall_s, count = time.perf_counter() - began, memory[-1][0]
-    memory = memory[1:-1] or memory  # workers end with the last picture
-    # before two parts are whole, libraries are still being loaded: tables, the network's memory
-    first = [mib for done, mib in memory if WARM < done <= max(2 * WARM, 0.1 * count)] or [memory[0][1]]
-    last = [mib for done, mib in memory if done > 0.9 * count] or [memory[-1][1]]
-    return Reading(count, wall_s, children_s() - before, median(first), median(last))
+    return Reading(memory[-1].pictures, time.perf_counter() - began, children_s() - before, tuple(memory))
 
 
-def predict(inputs: Path, out: Path) -> Reading:
-    """One process of `mien predict` over a folder, with all its defaults."""
+def predict(pictures: Sequence[Path], out: Path, cores: Collection[int]) -> Reading:
+    """One process of `mien predict` with all its defaults, on these cores."""
     before, began = children_s(), time.perf_counter()
-    done = subprocess.run([*MIEN, "predict", str(inputs), "--out", str(out), "--quiet"], check=False, text=True)
+    done = subprocess.run(
+        [*MIEN, "predict", *map(str, pictures), "--out", str(out), "--quiet"],
+        check=False,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+    )
     if done.returncode:
         sys.exit("predict failed")
-    pictures = len({line.split(",", 1)[0] for line in out.read_text().splitlines()[1:]})
-    return Reading(pictures, time.perf_counter() - began, children_s() - before)
+    return Reading(len(pictures), time.perf_counter() - began, children_s() - before)
 
 
-def compare(inputs: Path, folder: Path, workers: int, repeats: int) -> None:
-    """Both ways in turns, so that what else the machine does falls on both alike."""
-    alone, jobs = [], []
-    for repeat in range(repeats):
-        alone.append(predict(inputs, folder / f"faces{repeat}.csv"))
-        jobs.append(batch(inputs, folder / f"compared{repeat}", workers))
-        print(f"  mien predict: {alone[-1]}\n  mien batch:   {jobs[-1]}")
-    slow, fast = min(alone, key=lambda r: r.wall_s), min(jobs, key=lambda r: r.wall_s)
-    print(f"best of {repeats}: mien batch is {slow.wall_s / fast.wall_s:.2f} times as fast by the clock", end=", ")
-    cheap = min(r.core_s for r in jobs) / min(r.core_s for r in alone)
-    print(f"and takes {cheap:.2f} times the time of cores")
+def compare(pictures: Sequence[Path], folder: Path, workers: int, repeats: int) -> None:
+    """All ways in turns, so that what else the machine does falls on all alike."""
+    cores = os.sched_getaffinity(0)
+    ways: dict[str, Callable[[int], Reading]] = {
+        "mien predict, one core": lambda turn: predict(pictures, folder / f"{turn}.csv", [min(cores)]),
+        f"mien predict, {len(cores)} cores": lambda turn: predict(pictures, folder / f"{turn}.csv", cores),
+        "mien batch": lambda turn: batch(pictures, folder / f"compared{turn}", workers),
+    }
+    best: dict[str, Reading] = {}
+    for turn in range(repeats):
+        for name, read in ways.items():
+            reading = read(turn)
+            best[name] = min(reading, best.get(name, reading), key=lambda each: each.wall_s)
+            print(f"  {name}: {reading}", flush=True)
+    job = best.pop("mien batch")
+    for name, reading in best.items():
+        print(
+            f"best of {repeats}: mien batch is {reading.wall_s / job.wall_s:.2f} times as fast as {name} by the clock "
+            f"and takes {job.core_s / reading.core_s:.2f} times the time of cores"
+        )
 
 
 def main() -> None:
@@ -150,6 +179,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, required=True, help="folder of photographs")
     parser.add_argument("--counts", type=int, nargs="*", default=[1_000, 10_000])
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="make the pictures in this folder, and only those it lacks")
     parser.add_argument("--compare", type=int, default=0, metavar="N", help="pictures that both commands read in turns")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
@@ -157,16 +187,13 @@ def main() -> None:
     print(f"{len(sources)} photographs; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with TemporaryDirectory(prefix="mien-batch-") as name:
         folder = Path(name)
+        made = options.keep or folder / "made"
         for count in options.counts:
-            make_pictures(sources, folder / f"made{count}", count)
-            reading = batch(folder / f"made{count}", folder / f"job{count}", options.workers)
-            growth = reading.last_mib / reading.first_mib - 1
-            print(
-                f"{count:,}: {reading}; {reading.first_mib:.0f} MiB, at the end {reading.last_mib:.0f} ({growth:+.1%})"
-            )
+            inputs = make_pictures(sources, made, count)
+            reading = batch(inputs, folder / f"job{count}", options.workers)
+            print(f"{count:,}: {reading}; {reading.growth()}", flush=True)
         if options.compare:
-            make_pictures(sources, folder / "compared", options.compare)
-            compare(folder / "compared", folder, options.workers, options.repeats)
+            compare(make_pictures(sources, made, options.compare), folder, options.workers, options.repeats)
 
 
 if __name__ == "__main__":
