@@ -90,7 +90,7 @@ def read_base_rates(prior: Prior, labels: LabelSet) -> BaseRates:
         SourceError: The file cannot be read.
     """
     if isinstance(prior, BaseRates):
-        return BaseRates.of_shares(prior.to_dict(), labels)
+        return prior if prior.labels == labels else BaseRates.of_shares(prior.to_dict(), labels)
     if isinstance(prior, Mapping):
         return BaseRates.of_shares(prior, labels)
     if prior == BALANCED:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.batch.entries import Part, fingerprint, read_plan, write_plan
-from mien.batch.rows import PartRecord, read_record
+from mien.batch.rows import PartRecord, columns, read_record
 from mien.batch.settings import BatchSettings
 from mien.errors import CheckpointError, DatasetFormatError
 from mien.expressions import Expression, LabelSet
@@ -22,6 +22,8 @@ from mien.version import __version__
 
 SCHEMA = 1
 MANIFEST, _PLAN = "manifest.json", "entries.jsonl"
+#: Settings that records of earlier versions lack.
+_UNSET = BatchSettings().deciding() | {"prior": None}
 #: The plan to come while the record is replaced: whichever of the two fits the record is the plan.
 _NEXT_PLAN = "entries.next.jsonl"
 
@@ -37,7 +39,8 @@ class Manifest:
         model_sha256: Of the model file.
         detector_sha256: Of each file of the detector.
         labels: Columns of probabilities, in order.
-        settings: Those that decide rows.
+        settings: Those that decide rows, and ``prior``, the base rates that were assumed. Records of earlier versions
+            have fewer, which stood at their defaults.
         version: Of this package.
         schema: Of this layout.
     """
@@ -56,6 +59,11 @@ class Manifest:
     def label_set(self) -> LabelSet:
         return LabelSet(tuple(map(Expression, self.labels)))
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """Name and Arrow type of each column of the job's parts, in order."""
+        return columns(self.label_set, details=self.settings.get("details") is True)
+
     def difference(self, other: "Manifest") -> str | None:
         """What of the way of reading differs, in words; None where the same rows would come."""
         if self.model_sha256 != other.model_sha256:
@@ -64,7 +72,9 @@ class Manifest:
             return "another detector"
         if self.version != other.version:
             return f"another version of mien ({other.version})"
-        changed = [name for name, value in self.settings.items() if other.settings.get(name) != value]
+        before, now = (_UNSET | manifest.settings for manifest in (self, other))
+        # a model is known by its hash: its file may lie elsewhere
+        changed = [name for name in now if name != "model" and before.get(name) != now[name]]
         return f"another {changed[0]}" if changed else None
 
 
@@ -211,5 +221,5 @@ def describe(
         model_sha256=sha256_of(pipeline.recognizer.path),
         detector_sha256=dict(pipeline.detector.files),
         labels=tuple(map(str, pipeline.recognizer.labels)),
-        settings=settings.deciding(),
+        settings=settings.deciding() | {"prior": pipeline.recognizer.answers.to_dict()["prior"]},
     )

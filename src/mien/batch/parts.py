@@ -1,47 +1,67 @@
-"""From the entries of parts to their files: workers find faces, the network reads all faces of a part together.
+"""From the entries of parts to their files: workers find faces, then run the network on all faces of a part together.
 
-    tasks → workers: decode, detect, crop → crops of one part → network → rows → part file
+    tasks → workers: decode, detect, crop → crops of one part → workers: network → rows → part file
+
+While the network runs on one part, pictures of the next are decoded; this process only hands out work and writes.
 
 The rows of a part depend on its entries and the settings alone: whoever reads it, and however often it was begun, the
 same file comes.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from itertools import chain, islice, repeat
 from typing import Self
+
+import numpy as np
 
 from mien.batch.entries import Kind, Part
 from mien.batch.manifest import JobFolder
 from mien.batch.payloads import Task, tasks
 from mien.batch.progress import Tally
-from mien.batch.rows import Row, entry_rows, write_part, write_table
+from mien.batch.rows import Row, columns, entry_rows, write_part, write_table
 from mien.batch.settings import BatchSettings
-from mien.batch.worker import FindFaces, Found
+from mien.batch.worker import Found, PartWork
 from mien.errors import MienError
+from mien.geometry import FloatArray
 from mien.recognition.pipeline import ExpressionPipeline
+from mien.recognition.results import FaceExpression
 from mien.runtime.workers import WorkerPool
 
 Outcome = Found | MienError
+Pool = WorkerPool[Task | FloatArray, Found | FloatArray]
+#: Parts whose faces the network reads while later ones are decoded.
+_PARTS_AHEAD = 2
 #: Told of each picture and video that was read; its part is not written yet.
 Told = Callable[[Tally], None]
 
 
 class Readers:
-    """Worker processes for pictures and for videos, started when they are first needed; they serve part after part."""
+    """Worker processes for pictures and for videos, started when they are first needed; they serve part after part.
 
-    def __init__(self, settings: BatchSettings, workers: int) -> None:
+    Args:
+        settings: Of the job.
+        workers: Number of processes of each kind.
+        pipeline: One with these settings, which tells what the workers will run on.
+    """
+
+    def __init__(self, settings: BatchSettings, workers: int, pipeline: ExpressionPipeline) -> None:
         self._settings, self._workers = settings, workers
-        self._pools: dict[Kind, WorkerPool[Task, Found]] = {}
+        # the driver of a card reserves addresses without end
+        self._memory_bytes = settings.memory_mb << 20 if pipeline.recognizer.devices == ("cpu",) else None
+        self._pools: dict[Kind, Pool] = {}
 
-    def of(self, kind: Kind) -> "WorkerPool[Task, Found]":
+    def of(self, kind: Kind) -> Pool:
         """Those that read pictures, or videos, which may take longer."""
         if kind not in self._pools:
             settings = self._settings
             self._pools[kind] = WorkerPool(
-                FindFaces(settings),
+                PartWork(settings),
                 workers=self._workers,
                 time_s=settings.time_s if kind == "image" else settings.video_time_s,
-                memory_bytes=settings.memory_mb << 20,
+                memory_bytes=self._memory_bytes,
             )
         return self._pools[kind]
 
@@ -74,10 +94,16 @@ def process(
     kinds: tuple[Kind, ...] = ("image", "video")
     for kind in kinds:
         chosen = [part for part in parts if part.entries[0].kind == kind]
-        if chosen:
-            outcomes = _counted(readers.of(kind).map(_all_tasks(chosen, settings)), told)
-            for part in chosen:
-                _finish(part, list(islice(outcomes, len(part.entries))), folder, pipeline, settings)
+        if not chosen:
+            continue
+        pool, waiting = readers.of(kind), deque[_Unfinished]()
+        outcomes = _counted(pool.map(_all_tasks(chosen, settings)), told)
+        for part in chosen:
+            waiting.append(_Unfinished.of(part, list(islice(outcomes, len(part.entries))), pool, pipeline))
+            if len(waiting) > _PARTS_AHEAD:
+                waiting.popleft().finish(folder, pipeline, settings)
+        for unfinished in waiting:
+            unfinished.finish(folder, pipeline, settings)
 
 
 def _all_tasks(parts: Sequence[Part], settings: BatchSettings) -> Iterator[Task]:
@@ -85,36 +111,72 @@ def _all_tasks(parts: Sequence[Part], settings: BatchSettings) -> Iterator[Task]
     return tasks(entries, max_bytes=settings.max_bytes, column=settings.column, allow_urls=settings.allow_urls)
 
 
-def _counted(outcomes: Iterator[Outcome], told: Told) -> Iterator[Outcome]:
-    """The same outcomes, each told."""
+def _counted(outcomes: Iterator[Found | FloatArray | MienError], told: Told) -> Iterator[Outcome]:
+    """What was found in each picture and video, each told."""
     for outcome in outcomes:
         if isinstance(outcome, Found):
             told(Tally(1, len(outcome.faces) + sum(len(frame.faces) for frame in outcome.frames), 0))
-        else:
+            yield outcome
+        elif isinstance(outcome, MienError):
             told(Tally(1, 0, 1))
-        yield outcome
+            yield outcome
 
 
-def _finish(
-    part: Part,
-    outcomes: Sequence[Outcome],
-    folder: JobFolder,
-    pipeline: ExpressionPipeline,
-    settings: BatchSettings,
-) -> None:
-    """Ask the network for all faces of a part and write its files; the rows last, since they make the part whole."""
-    found = [outcome for outcome in outcomes if isinstance(outcome, Found)]
-    detections = [face for one in found for face in one.faces]
-    faces = iter(pipeline.read_crops(detections, [crop for one in found for crop in one.crops]))
-    rows: list[Row] = []
-    for entry, outcome in zip(part.entries, outcomes, strict=True):
-        count = len(outcome.faces) if isinstance(outcome, Found) else 0
-        rows += entry_rows(entry, outcome, list(islice(faces, count)))
-    if settings.crops:
-        _write_pictures(folder, part, outcomes, "crops")
-    if settings.thumbnails:
-        _write_pictures(folder, part, outcomes, "thumbnails")
-    write_part(folder.part(part.number), part, rows, pipeline.recognizer.labels)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Unfinished:
+    """A part whose faces are found and cropped, and whose crops are with the network.
+
+    Attributes:
+        part: The part.
+        outcomes: Of each entry.
+        batches: Crops of all faces, float32 (up to the network's batch, side, side) each, with their probabilities to
+            come.
+    """
+
+    part: Part
+    outcomes: Sequence[Outcome]
+    batches: Sequence[tuple[FloatArray, "Future[Found | FloatArray]"]]
+
+    @classmethod
+    def of(cls, part: Part, outcomes: Sequence[Outcome], pool: Pool, pipeline: ExpressionPipeline) -> Self:
+        """Hand the faces of a part to the network, in batches that depend on the part alone."""
+        crops = [crop for one in outcomes if isinstance(one, Found) for crop in one.crops]
+        size = pipeline.recognizer.batch_size
+        batches = [np.array(crops[start : start + size], np.float32) for start in range(0, len(crops), size)]
+        return cls(part, outcomes, [(batch, pool.submit(batch)) for batch in batches])
+
+    def finish(self, folder: JobFolder, pipeline: ExpressionPipeline, settings: BatchSettings) -> None:
+        """Wait for the network and write the part's files; the rows last, since they make the part whole."""
+        faces = iter(self._faces(pipeline))
+        rows: list[Row] = []
+        for entry, outcome in zip(self.part.entries, self.outcomes, strict=True):
+            count = len(outcome.faces) if isinstance(outcome, Found) else 0
+            rows += entry_rows(entry, outcome, list(islice(faces, count)))
+        if settings.crops:
+            _write_pictures(folder, self.part, self.outcomes, "crops")
+        if settings.thumbnails:
+            _write_pictures(folder, self.part, self.outcomes, "thumbnails")
+        types = columns(pipeline.recognizer.labels, details=settings.details)
+        write_part(folder.part(self.part.number), self.part, rows, types)
+
+    def _faces(self, pipeline: ExpressionPipeline) -> list[FaceExpression]:
+        """The faces of all pictures, in order."""
+        found = [outcome for outcome in self.outcomes if isinstance(outcome, Found)]
+        detections = [face for one in found for face in one.faces]
+        qualities = chain((quality for one in found for quality in one.qualities), repeat(None))  # where not measured
+        rows = [row for batch in self.batches for row in _probabilities(*batch, pipeline)]  # (labels,) each
+        faces = pipeline.named(detections, np.array(rows))
+        return [replace(face, quality=quality) for face, quality in zip(faces, qualities, strict=False)]
+
+
+def _probabilities(batch: FloatArray, asked: "Future[Found | FloatArray]", pipeline: ExpressionPipeline) -> FloatArray:
+    """The network's answer; where its worker was lost, it runs here."""
+    try:
+        answer = asked.result()
+    except MienError:
+        answer = pipeline.recognizer.predict_proba(batch)
+    assert isinstance(answer, np.ndarray)  # noqa: S101 - what PartWork returns for crops
+    return answer
 
 
 def _write_pictures(folder: JobFolder, part: Part, outcomes: Sequence[Outcome], kind: str) -> None:

@@ -4,7 +4,7 @@ Each part is written by the node that read it, by rename, so all nodes must see 
 lost is read again elsewhere and gives the same file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from mien.batch.parts import Readers, Told, process
 from mien.batch.progress import Tally
 from mien.batch.settings import BatchSettings
 from mien.errors import MienError
-from mien.recognition.pipeline import load
 from mien.runtime.optional import extra
 
 
@@ -32,13 +31,14 @@ def process_on_ray(parts: Sequence[Part], folder: JobFolder, settings: BatchSett
         return
     if not ray.is_initialized():
         ray.init(log_to_driver=False)
-    cores: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    actors = settings.workers or max(1, int(cores.get("CPU", 1)))
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    gpus = settings.gpu_share if settings.device == "cuda" else None
     records = ray.data.from_items([{"part": part} for part in parts], override_num_blocks=len(parts)).map(
         _ReadPart,  # type: ignore[arg-type]  # a class makes actors
         fn_constructor_args=(folder.path.resolve(), settings),
-        concurrency=(1, actors),
+        concurrency=(1, settings.workers or _actors(resources, gpus)),
         num_cpus=1,
+        num_gpus=gpus,
         max_restarts=-1,
         max_task_retries=-1,  # a node that is lost takes its task with it, never a row
     )
@@ -48,13 +48,20 @@ def process_on_ray(parts: Sequence[Part], folder: JobFolder, settings: BatchSett
         told(Tally(row["pictures"], row["faces"], row["failed"]))
 
 
+def _actors(resources: Mapping[str, float], gpus: float | None) -> int:
+    """As many as the cluster has cores for, and parts of graphics cards where each takes one."""
+    cores = int(resources.get("CPU", 1))
+    # 1 / 0.1 is 10 cards' parts, and not 9.99
+    return max(1, min(cores, int(resources.get("GPU", 0) / gpus + 1e-6)) if gpus else cores)
+
+
 class _ReadPart:
     """An actor on some node: loads the networks once and reads part after part in one worker process."""
 
     def __init__(self, folder: Path, settings: BatchSettings) -> None:
         self._folder, self._settings = JobFolder(folder), settings
-        self._readers = Readers(settings, workers=1)  # its one process serves all parts of this actor
-        self._pipeline = load(settings.model, settings.detector, threads=1, min_confidence=settings.min_confidence)
+        self._pipeline = settings.load()
+        self._readers = Readers(settings, 1, self._pipeline)  # its one process serves all parts of this actor
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         tallies: list[Tally] = []

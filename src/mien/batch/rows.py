@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 #: Key of a part's own record among the metadata of its Parquet file.
 _RECORD = b"mien.part"
+_POINTS = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
+#: Columns of ``details``.
+_DETAILS = {
+    "roll_deg": "double",
+    **{f"{point}_{axis}": "double" for point in _POINTS for axis in "xy"},
+    **dict.fromkeys(("size_px", "sharpness", "turn", "cut"), "double"),
+    "unreliable": "bool",
+}
 _READ_AGAIN = "delete the file and go on with --resume"
 
 
@@ -49,7 +57,7 @@ class PartRecord:
     failed: int
 
 
-def columns(labels: LabelSet) -> dict[str, str]:
+def columns(labels: LabelSet, *, details: bool = False) -> dict[str, str]:
     """Name and Arrow type of each column, in order."""
     boxes = dict.fromkeys(("left", "top", "right", "bottom", "detector_score"), "double")
     return {
@@ -64,6 +72,7 @@ def columns(labels: LabelSet) -> dict[str, str]:
         "expression": "string",
         "probability": "double",
         **dict.fromkeys(map(str, labels), "double"),
+        **(_DETAILS if details else {}),
         "error_type": "string",
         "error": "string",
     }
@@ -96,11 +105,20 @@ def _face_rows(start: Row, faces: Sequence[FaceExpression]) -> Iterator[Row]:
     if not faces:
         yield start
     for number, face in enumerate(faces, 1):
-        yield {**start, "face": number, "track_id": face.track_id, **face.to_columns()}
+        yield {**start, "face": number, "track_id": face.track_id, **face.to_columns(), **_details(face)}
 
 
-def write_part(path: Path, part: Part, rows: Sequence[Row], labels: LabelSet) -> PartRecord:
-    """Write the rows of a part, all or nothing, with its record."""
+def _details(face: FaceExpression) -> Row:
+    """Roll, key points and quality, as far as they are known; they are written where they are wanted."""
+    points = {} if face.detection.landmarks is None else face.detection.landmarks.to_dict()
+    known = {
+        f"{name}_{axis}": at for name, point in points.items() if point for axis, at in zip("xy", point, strict=True)
+    }
+    return {"roll_deg": face.detection.roll_deg, **known, **(face.quality.to_dict() if face.quality else {})}
+
+
+def write_part(path: Path, part: Part, rows: Sequence[Row], types: Mapping[str, str]) -> PartRecord:
+    """Write the rows of a part, all or nothing, with its record; ``types`` are its :func:`columns`."""
     pictures = {row["source"]: row for row in rows}
     failed = sum(row.get("error_type") is not None for row in pictures.values())
     with_face = len({row["source"] for row in rows if row.get("face") is not None})
@@ -111,7 +129,7 @@ def write_part(path: Path, part: Part, rows: Sequence[Row], labels: LabelSet) ->
         len(part.entries) - failed - with_face,
         failed,
     )
-    write_table(path, rows, columns(labels), {_RECORD: json.dumps(asdict(record)).encode()})
+    write_table(path, rows, types, {_RECORD: json.dumps(asdict(record)).encode()})
     return record
 
 

@@ -4,6 +4,7 @@ inputs → entries → parts → (local or Ray: parts whose files are missing) �
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mien.batch.entries import Entry, Part, divide
@@ -11,12 +12,12 @@ from mien.batch.inputs import list_entries
 from mien.batch.manifest import BatchStatus, JobFolder, describe
 from mien.batch.parts import Readers, process
 from mien.batch.progress import BatchProgress, ProgressTeller, Tally
-from mien.batch.rows import read_record, read_rows, write_part
+from mien.batch.rows import columns, read_record, read_rows, write_part
 from mien.batch.settings import BatchSettings, Engine
 from mien.batch.summary import write_summary
 from mien.errors import CheckpointError, ConfigError
 from mien.imaging.folders import LeftOut
-from mien.recognition.pipeline import ExpressionPipeline, load
+from mien.recognition.pipeline import ExpressionPipeline
 from mien.runtime.workers import usable_cores
 
 _DEFAULT = BatchSettings()
@@ -54,7 +55,9 @@ def run(  # noqa: PLR0913 - the front door; its options are keywords
         MissingDependencyError: An extra is not installed.
     """
     folder, names = JobFolder(Path(out)), tuple(map(str, inputs))
-    pipeline = load(settings.model, settings.detector, threads=1, min_confidence=settings.min_confidence)
+    # the driver of a cluster needs no graphics card of its own
+    pipeline = settings.load(device="cpu" if engine == "ray" else None)
+    settings = replace(settings, prior=pipeline.recognizer.answers.wanted)  # a file may change, and not be everywhere
     left_out = LeftOut()
     parts = _plan(folder, names, left_out, pipeline, settings, resume=resume, update=update)
     if note is not None:
@@ -68,7 +71,7 @@ def run(  # noqa: PLR0913 - the front door; its options are keywords
 
         process_on_ray(missing, folder, settings, told=teller.add)
     else:
-        with Readers(settings, settings.workers or usable_cores()) as readers:
+        with Readers(settings, settings.workers or usable_cores(), pipeline) as readers:
             process(missing, folder, pipeline, settings, readers=readers, told=teller.add)
     write_summary(folder, folder.read()[0], parts, teller.now)
     return folder.status(parts)
@@ -141,7 +144,7 @@ def _updated(
     )
     plan = [part for part in kept if part.entries] + new
     folder.begin(describe(names, plan, pipeline, settings), plan)
-    labels = pipeline.recognizer.labels
+    types = columns(pipeline.recognizer.labels, details=settings.details)
     for before, after in zip(parts, kept, strict=True):
         path = folder.part(before.number)
         if not after.entries:
@@ -150,5 +153,5 @@ def _updated(
         elif before != after and (record := read_record(path)) and record.fingerprint == before.fingerprint:
             names_left = {entry.name for entry in after.entries}
             rows = [row for some in read_rows(path) for row in some if row["source"] in names_left]
-            write_part(path, after, rows, labels)
+            write_part(path, after, rows, types)
     return plan

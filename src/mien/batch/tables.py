@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.batch.manifest import BatchStatus, JobFolder
-from mien.batch.rows import columns, read_part, rows_of
+from mien.batch.rows import read_part, rows_of
 from mien.errors import CheckpointError, ConfigError
 from mien.runtime.files import atomic_file
 from mien.runtime.optional import extra
@@ -53,7 +53,7 @@ def merge(folder: str | Path, out: str | Path, *, partial: bool = False, excel_s
         raise CheckpointError(
             f"{folder}: {len(whole):,} of {len(parts):,} parts are done", hint="go on with --resume, or add --partial"
         )
-    types = columns(manifest.label_set)
+    types = manifest.columns
     return _to_parquet(whole, out, types) if is_parquet else _to_csv(whole, out, list(types), excel_safe=excel_safe)
 
 

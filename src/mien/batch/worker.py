@@ -1,8 +1,9 @@
-"""What a worker process does with one entry: decode it, find its faces, crop them; or read a whole video.
+"""What a worker process does: find the faces of an entry and crop them, read a whole video, run the network on crops.
 
-    bytes → picture → detector → boxes → crops (N, 48, 48) for the network, which runs once for a whole part
+    bytes → picture → detector → boxes → crops (N, 48, 48)        crops of a whole part → network → probabilities
 
-A picture never leaves its worker; what comes back is small.
+A picture never leaves its worker; what comes back is small. The network runs on crops of many pictures, in batches that
+are the same whichever worker takes them.
 """
 
 import io
@@ -22,7 +23,8 @@ from mien.detection.base import FaceDetection
 from mien.errors import LimitError
 from mien.geometry import ByteArray, FloatArray
 from mien.imaging import load_image
-from mien.recognition.pipeline import ExpressionPipeline, load
+from mien.recognition.pipeline import ExpressionPipeline
+from mien.recognition.quality import FaceQuality, measure_quality
 from mien.recognition.results import FaceExpression
 
 #: Long side of a thumbnail in pixels, and WebP's quality of thumbnails and crops.
@@ -46,6 +48,7 @@ class Found:
         size: (width, height) in pixels, upright.
         faces: From left to right; empty for a video.
         crops: float32 (faces, side, side) in [0, 1], what the network reads.
+        qualities: Of each face, where details are wanted.
         crop_files: The same faces in WebP, where they are kept.
         thumbnail: The picture in WebP, where it is kept.
         frames: Of a video, without their pictures.
@@ -54,26 +57,32 @@ class Found:
     size: tuple[int, int]
     faces: tuple[FaceDetection, ...] = ()
     crops: FloatArray = field(default_factory=lambda: np.empty((0, 0, 0), np.float32))
+    qualities: tuple[FaceQuality, ...] = ()
     crop_files: tuple[bytes, ...] = ()
     thumbnail: bytes | None = None
     frames: tuple[FrameFaces, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class FindFaces:
-    """Reads tasks as ``settings`` say; the networks are loaded once in each process."""
+class PartWork:
+    """The steps of a part as ``settings`` say; the networks are loaded once in each process."""
 
     settings: BatchSettings
 
-    def __call__(self, task: Task) -> Found:
-        """What is in the entry of ``task``.
+    def __call__(self, item: Task | FloatArray) -> Found | FloatArray:
+        """What is in the entry of a task; of crops, float32 (N, side, side), the probabilities, (N, labels).
 
         Raises:
-            MienError: It cannot be read.
+            MienError: An entry cannot be read.
         """
+        if isinstance(item, Task):
+            return self._found(item)
+        return _pipeline(self.settings).recognizer.predict_proba(item)
+
+    def _found(self, task: Task) -> Found:
         if task.error is not None:
             raise task.error
-        pipeline = _pipeline(self.settings.model, self.settings.detector, self.settings.min_confidence)
+        pipeline = _pipeline(self.settings)
         if task.entry.kind == "video":
             return _video(task, pipeline, self.settings.fps)
         return self._picture(task, pipeline)
@@ -81,26 +90,29 @@ class FindFaces:
     def _picture(self, task: Task, pipeline: ExpressionPipeline) -> Found:
         if task.payload is None:
             path = Path(task.entry.container)
-            if (size := _size_of(path)) > self.settings.max_bytes:
-                raise LimitError(f"it has {size:,} bytes, at most {self.settings.max_bytes:,} are allowed")
-            image = load_image(path)
+            if (length := _length_of(path)) > self.settings.max_bytes:
+                raise LimitError(f"it has {length:,} bytes, at most {self.settings.max_bytes:,} are allowed")
+            image = load_image(path, max_pixels=self.settings.max_pixels)
         else:
             stream = io.BytesIO(task.payload)
             stream.name = task.entry.name  # errors call it so
-            image = load_image(stream)  # RGB uint8 (H, W, 3), upright
+            image = load_image(stream, max_pixels=self.settings.max_pixels)  # RGB uint8 (H, W, 3), upright
         faces = tuple(pipeline.detector.detect(image))
         side = pipeline.recognizer.metadata.input.size
         crops = np.array([pipeline.crop(image, face) for face in faces], np.float32).reshape(-1, side, side)
+        size = (image.shape[1], image.shape[0])
+        pairs = zip(faces, crops, strict=True) if self.settings.details else ()
         return Found(
-            (image.shape[1], image.shape[0]),
+            size,
             faces,
             crops,
+            tuple(measure_quality(face, crop, size) for face, crop in pairs),
             tuple(map(_gray_webp, crops)) if self.settings.crops else (),
             _thumbnail(image) if self.settings.thumbnails else None,
         )
 
 
-def _size_of(path: Path) -> int:
+def _length_of(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:
@@ -132,9 +144,8 @@ def _as_file(task: Task) -> Iterator[str]:
 
 
 @cache
-def _pipeline(model: str, detector: str, min_confidence: float) -> ExpressionPipeline:
-    """One thread each: the workers are what fills the cores."""
-    return load(model, detector, threads=1, min_confidence=min_confidence)
+def _pipeline(settings: BatchSettings) -> ExpressionPipeline:
+    return settings.load()
 
 
 def _gray_webp(crop: FloatArray) -> bytes:

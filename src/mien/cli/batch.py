@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from mien.batch.summary import PAGE, SUMMARY
 from mien.cli.batch_options import (
     ColumnOption,
     CropsOption,
+    DetailsOption,
     EngineName,
     EngineOption,
     FpsOption,
+    GpuShareOption,
     InputsArgument,
     JobArgument,
     JsonOption,
@@ -40,7 +43,7 @@ from mien.cli.batch_options import (
     WorkersOption,
 )
 from mien.cli.last_line import print_last_line
-from mien.cli.options import AllowUrlsOption, DetectorOption, ExcelSafeOption, ModelOption
+from mien.cli.options import AllowUrlsOption, ExcelSafeOption, MaxPixelsOption, ReadingOptions, with_reading_options
 from mien.errors import SourceError
 from mien.text import printable
 
@@ -66,6 +69,7 @@ _DEFAULT = BatchSettings()
 
 
 @app.command("run")
+@with_reading_options
 def run_job(
     inputs: InputsArgument,
     *,
@@ -73,8 +77,8 @@ def run_job(
     engine: EngineOption = EngineName.local,
     resume: ResumeOption = False,
     update: UpdateOption = False,
-    model: ModelOption = _DEFAULT.model,
-    detector: DetectorOption = _DEFAULT.detector,
+    reading: ReadingOptions,
+    max_pixels: MaxPixelsOption = _DEFAULT.max_pixels,
     min_confidence: MinConfidenceOption = _DEFAULT.min_confidence,
     fps: FpsOption = _DEFAULT.fps,
     column: ColumnOption = None,
@@ -82,7 +86,9 @@ def run_job(
     part_size: PartSizeOption = _DEFAULT.part_size,
     crops: CropsOption = False,
     thumbnails: ThumbnailsOption = False,
+    details: DetailsOption = False,
     workers: WorkersOption = _DEFAULT.workers,
+    gpu_share: GpuShareOption = _DEFAULT.gpu_share,
     time_limit: TimeLimitOption = _DEFAULT.time_s,
     strict: StrictOption = False,
     progress: ProgressOption = ProgressForm.bar,
@@ -102,8 +108,8 @@ def run_job(
     Exit code 0 even where pictures failed, which are counted and have their rows; 5 with --strict.
     """
     settings = BatchSettings(
-        model=model,
-        detector=detector,
+        **{field.name: getattr(reading, field.name) for field in fields(reading)},
+        max_pixels=max_pixels,
         min_confidence=min_confidence,
         fps=fps,
         column=column,
@@ -111,7 +117,9 @@ def run_job(
         part_size=part_size,
         crops=crops,
         thumbnails=thumbnails,
+        details=details,
         workers=workers,
+        gpu_share=gpu_share,
         time_s=time_limit,
     )
     form = ProgressForm.none if quiet else progress

@@ -40,6 +40,10 @@ ColumnOption = Annotated[str | None, typer.Option(help="Column of a table that h
 PartSizeOption = Annotated[int, typer.Option(help="Pictures of one part file.")]
 CropsOption = Annotated[bool, typer.Option("--crops", help="Keep the faces as they were cropped.")]
 ThumbnailsOption = Annotated[bool, typer.Option("--thumbnails", help="Keep small copies of the pictures.")]
+DetailsOption = Annotated[bool, typer.Option("--details", help="Add columns of key points and quality of each face.")]
+GpuShareOption = Annotated[
+    float, typer.Option(help="Part of a graphics card that each worker of ray takes, with --device cuda.")
+]
 WorkersOption = Annotated[int, typer.Option(help="Processes; 0 is one for each core.")]
 TimeLimitOption = Annotated[float, typer.Option(help="Seconds after which a picture is given up.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit code 5 where a picture failed.")]

@@ -207,12 +207,15 @@ class ExpressionPipeline:
 
     def read_crops(self, faces: Sequence[FaceDetection], crops: Sequence[FloatArray]) -> list[FaceExpression]:
         """The expressions of faces from their crops, (size, size) in [0, 1] each, in the given order."""
-        side, labels = self.recognizer.metadata.input.size, self.recognizer.labels
-        rows = self.recognizer.predict_proba(np.array(crops, np.float32).reshape(-1, side, side))  # (faces, labels)
+        side = self.recognizer.metadata.input.size
+        return self.named(faces, self.recognizer.predict_proba(np.array(crops, np.float32).reshape(-1, side, side)))
+
+    def named(self, faces: Sequence[FaceDetection], rows: FloatArray) -> list[FaceExpression]:
+        """The expressions of faces from the probabilities of the recognizer, (faces, labels), in the given order."""
         return [
             FaceExpression(
                 face,
-                ExpressionProbabilities.from_row(labels, row),
+                ExpressionProbabilities.from_row(self.recognizer.labels, row),
                 None,
                 self.min_confidence,
                 self.recognizer.decision,
