@@ -1,7 +1,7 @@
 """Jobs that are killed again and again, at random times and while files appear, and then go on to the same bytes.
 
 Five kills on this machine belong to the suite; ``pytest --soak -s tests/batch/test_kills.py`` does fifty on each engine
-from a random seed and prints what it did.
+from a random seed and prints what it did. ``MIEN_KILLS`` sets another number, ``MIEN_SEED`` a seed.
 """
 
 import contextlib
@@ -142,7 +142,9 @@ def _kill_at_some_time(process: int, whole_s: float, job: Path, random: np.rando
         return "too late"
     with contextlib.suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
-    return "at a random time" if is_timed else "while a file appeared"
+    kind = "at a random time" if is_timed else "while a file appeared"
+    is_merging = len(files(job)) * SETTINGS.part_size == PICTURES
+    return f"{kind}, all parts there" if is_merging else kind
 
 
 def _names(job: Path) -> set[str]:
@@ -203,9 +205,14 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def _test(engine: str, kills: int, seed: int, pictures: Path, whole: Path, folder: Path) -> None:
     for outcome in kill_again_and_again(engine, kills, seed, pictures, whole, folder):
-        told = ", ".join(f"{count} {kind}" for kind, count in outcome.kills.items() if count)
+        told = "; ".join(f"{count} {kind}" for kind, count in sorted(outcome.kills.items()) if count)
         sys.stdout.write(f"{engine}: {outcome.kills.total()} kills ({told}), {outcome.jobs} jobs done; seed {seed}\n")
         sys.stdout.flush()
+
+
+def _wanted() -> tuple[int, int]:
+    """Kills and seed of a long run."""
+    return int(os.environ.get("MIEN_KILLS", "50")), int(os.environ.get("MIEN_SEED", secrets.randbelow(10**9)))
 
 
 @pytest.mark.slow
@@ -213,7 +220,7 @@ def test_killed_jobs_end_with_the_bytes_of_one_that_nothing_disturbed(
     pictures: Path, whole: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     soak = request.config.getoption("--soak", default=False)
-    kills, seed = (50, secrets.randbelow(10**9)) if soak else (5, 3)
+    kills, seed = _wanted() if soak else (5, 3)
     _test("local", kills, seed, pictures, whole, tmp_path)
 
 
@@ -224,4 +231,4 @@ def test_killed_drivers_of_a_cluster_end_with_the_bytes_of_one_machine(
 ) -> None:
     if not request.config.getoption("--soak", default=False):
         pytest.skip("takes minutes; --soak kills fifty drivers")
-    _test("ray", 50, secrets.randbelow(10**9), pictures, whole, tmp_path)
+    _test("ray", *_wanted(), pictures, whole, tmp_path)

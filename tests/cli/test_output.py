@@ -14,7 +14,7 @@ from PIL import Image
 from mien.batch import merge
 from mien.batch.entries import Entry, Part
 from mien.batch.manifest import JobFolder, Manifest
-from mien.batch.rows import write_part
+from mien.batch.rows import columns, write_part
 from mien.cli.formats import chunks
 from mien.errors import ConfigError, ImageDecodeError
 from mien.expressions import FERPLUS_LABELS
@@ -142,7 +142,10 @@ def test_merged_rows_of_a_batch_job_are_guarded_when_asked(tmp_path: Path) -> No
     job, part = JobFolder(tmp_path / "job"), Part(0, entries)
     job.begin(Manifest((".",), part.fingerprint, 1, "0", {}, labels, {}), [part])
     write_part(
-        job.part(0), part, [{"source": "=cmd.png", "error_type": "E", "error": "-1: no picture"}], FERPLUS_LABELS
+        job.part(0),
+        part,
+        [{"source": "=cmd.png", "error_type": "E", "error": "-1: no picture"}],
+        columns(FERPLUS_LABELS),
     )
     for safe, mark in ((True, "'"), (False, "")):
         merge(job.path, tmp_path / "all.csv", excel_safe=safe)

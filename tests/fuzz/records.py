@@ -14,7 +14,7 @@ from mien.batch.entries import Part, divide
 from mien.batch.inputs import list_entries
 from mien.batch.manifest import JobFolder as BatchFolder
 from mien.batch.manifest import Manifest
-from mien.batch.rows import write_part
+from mien.batch.rows import columns, write_part
 from mien.batch.summary import summarize
 from mien.expressions import FERPLUS_LABELS
 from mien.imaging.folders import LeftOut
@@ -86,7 +86,7 @@ def made_batch_job(folder: Path) -> Path:
     for part in parts:
         rows = [{"source": entry.name, "width": 5, "height": 5} for entry in part.entries]
         rows[0] |= {"face": 1, "expression": "fear", "probability": 0.5}
-        write_part(job.part(part.number), part, rows, FERPLUS_LABELS)
+        write_part(job.part(part.number), part, rows, columns(FERPLUS_LABELS))
     return job.path
 
 
