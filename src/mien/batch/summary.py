@@ -123,7 +123,7 @@ def _list(lines: Sequence[str]) -> str:
 
 
 def _bars(counts: Mapping[str, int], whole: int) -> str:
-    """A row for each count with a bar as wide as its share, which comes last: a narrow screen cuts that."""
+    """A row for each count with a bar as wide as its share."""
     rows = []
     for name, count in counts.items():
         share = count / whole if whole else 0.0
