@@ -25,6 +25,7 @@ Each also derives from the built-in exception of its kind, so that callers may c
     ├── BusyError              (BlockingIOError)    exit 5   the limit of concurrent work is reached
     ├── OverdueError           (TimeoutError)       exit 5   a time limit is exceeded
     ├── WorkerError            (RuntimeError)       exit 5   a worker process crashed
+    │   └── WorkerStartError   (RuntimeError)       exit 5   a worker process does not start
     ├── UnknownDetectorError   (LookupError)        exit 2   no detector of that name
     └── MissingDependencyError (ImportError)        exit 6   an extra is not installed
 """
@@ -178,6 +179,10 @@ class WorkerError(MienError, RuntimeError):
     """A worker process crashed or failed unexpectedly; it was replaced."""
 
     exit_code = 5
+
+
+class WorkerStartError(WorkerError):
+    """A worker process does not start, which is no fault of what it was to work on."""
 
 
 class SourceError(MienError, OSError):

@@ -24,7 +24,7 @@ from mien.batch.progress import Tally
 from mien.batch.rows import Row, columns, entry_rows, write_part, write_table
 from mien.batch.settings import BatchSettings
 from mien.batch.worker import Found, PartWork
-from mien.errors import MienError
+from mien.errors import MienError, WorkerStartError
 from mien.geometry import FloatArray
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.recognition.results import FaceExpression
@@ -90,6 +90,7 @@ def process(
 
     Raises:
         StorageError: A file cannot be written; the parts before it are whole.
+        WorkerStartError: Worker processes do not start.
     """
     kinds: tuple[Kind, ...] = ("image", "video")
     for kind in kinds:
@@ -112,8 +113,14 @@ def _all_tasks(parts: Sequence[Part], settings: BatchSettings) -> Iterator[Task]
 
 
 def _counted(outcomes: Iterator[Found | FloatArray | MienError], told: Told) -> Iterator[Outcome]:
-    """What was found in each picture and video, each told."""
+    """What was found in each picture and video, each told.
+
+    Raises:
+        WorkerStartError: There is no worker to read one; its row would say so for ever.
+    """
     for outcome in outcomes:
+        if isinstance(outcome, WorkerStartError):
+            raise outcome
         if isinstance(outcome, Found):
             told(Tally(1, len(outcome.faces) + sum(len(frame.faces) for frame in outcome.frames), 0))
             yield outcome

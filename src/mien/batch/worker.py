@@ -7,7 +7,7 @@ are the same whichever worker takes them.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -79,6 +79,9 @@ class PartWork:
             return self._found(item)
         return _pipeline(self.settings).recognizer.predict_proba(item)
 
+    def __reduce__(self) -> tuple[Callable[[BatchSettings], "PartWork"], tuple[BatchSettings]]:
+        return _begin, (self.settings,)  # a worker unpickles it when it starts
+
     def _found(self, task: Task) -> Found:
         if task.error is not None:
             raise task.error
@@ -141,6 +144,12 @@ def _as_file(task: Task) -> Iterator[str]:
         file.write(task.payload)
         file.flush()
         yield file.name
+
+
+def _begin(settings: BatchSettings) -> PartWork:
+    """In a worker: load the networks before the time and the memory of the first picture are counted."""
+    _pipeline(settings)
+    return PartWork(settings)
 
 
 @cache

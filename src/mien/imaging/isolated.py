@@ -12,7 +12,15 @@ from os import PathLike, fspath
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from mien.errors import ImageDecodeError, ImageSizeError, LimitError, MienError, OverdueError, WorkerError
+from mien.errors import (
+    ImageDecodeError,
+    ImageSizeError,
+    LimitError,
+    MienError,
+    OverdueError,
+    WorkerError,
+    WorkerStartError,
+)
 from mien.geometry import ByteArray
 from mien.imaging.limits import MAX_PIXELS
 from mien.imaging.reading import ImageSource, load_image, quoted
@@ -120,6 +128,8 @@ class IsolatedReader:
                 )
             case LimitError():
                 return ImageSizeError(f"{name}: {err}", hint="make the picture smaller")
+            case WorkerStartError():
+                return err  # no fault of the picture
             case WorkerError():
                 return ImageDecodeError(f"{name}: damaged picture, its decoder crashed")
         return err

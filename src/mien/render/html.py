@@ -30,7 +30,8 @@ table {{ border-collapse: collapse; font-size: 0.88rem; margin: 0.8rem 0; }}
 th, td {{ padding: 0.25rem 0.6rem; text-align: right; border-bottom: 1px solid {FAINT}; white-space: nowrap; }}
 th:first-child, td:first-child {{ text-align: left; }}
 td img {{ width: 48px; height: 48px; display: block; border-radius: 4px; }}
-.shares {{ display: flex; width: min(9rem, 26vw); height: 1rem; border-radius: 3px; overflow: hidden; background: {FAINT}; }}
+.shares {{ display: flex; width: min(9rem, 26vw); height: 1rem; border-radius: 3px; }}
+.shares {{ overflow: hidden; background: {FAINT}; }}
 .shares span {{ display: block; height: 100%; }}
 """
 _MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import IO, Any, Generic, NamedTuple, TypeVar
 from weakref import finalize
 
-from mien.errors import ConfigError, LimitError, MienError, OverdueError, WorkerError
+from mien.errors import ConfigError, LimitError, MienError, OverdueError, WorkerError, WorkerStartError
 from mien.runtime.turns import Turns
 from mien.runtime.worker_process import Order, read_frame_size, receive, send
 
@@ -89,6 +89,7 @@ class WorkerPool(Generic[Item, Result]):
             OverdueError: It took longer than ``time_s``.
             LimitError: It took more than ``memory_bytes``.
             WorkerError: The worker crashed, or the function failed in another way.
+            WorkerStartError: There is no worker: it does not start.
         """
         return self._enqueue(item, lambda _: None).future
 
@@ -219,10 +220,10 @@ class _Worker:
                 _, failure = receive(out, read_frame_size(out))
         except (OSError, EOFError) as err:
             self.end()
-            raise WorkerError(f"a worker process did not start (exit code {process.returncode})") from err
+            raise WorkerStartError(f"a worker process did not start (exit code {process.returncode})") from err
         if failure:
             self.end()
-            raise WorkerError(
+            raise WorkerStartError(
                 f"a worker process cannot load its function: {failure}",
                 hint="define it in a module that can be imported",
             )
