@@ -3,8 +3,8 @@
 From the pictures in FOLDER it makes as many as each count says, by crops, mirroring, scale and light from a seed, and
 reads them with `mien batch`: pictures a second by the clock and by the cores' time, and memory of the parent and of its
 workers in the first tenth, once two parts are whole, and in the last. With --compare N it then reads N such pictures in
-turns with one process of `mien predict` and with `mien batch`, each --repeats times, and compares the best of each. It
-works in a folder of its own, which it removes, or in the folder --keep, where the pictures stay for the next call.
+turns in one process with one thread, with `mien predict` and with `mien batch`, each --repeats times, and compares the
+best of each. It works in a folder of its own, which it removes, or in the folder --keep, where the pictures stay.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -24,6 +24,13 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
+#: The pictures of the arguments in one process with one thread, as a script of a user's own would read them.
+_LOOP = """
+import sys, mien
+with open(sys.argv[1], "w") as out:
+    for result in mien.load(threads=1).stream(sys.argv[2:]):
+        print(result.to_json(), file=out)
+"""
 MIEN = [sys.executable, "-m", "mien"]
 #: Pictures of two parts.
 WARM = 512
@@ -139,25 +146,20 @@ def batch(pictures: Sequence[Path], out: Path, workers: int) -> Reading:
     return Reading(memory[-1].pictures, time.perf_counter() - began, children_s() - before, tuple(memory))
 
 
-def predict(pictures: Sequence[Path], out: Path, cores: Collection[int]) -> Reading:
-    """One process of `mien predict` with all its defaults, on these cores."""
+def alone(pictures: Sequence[Path], command: Sequence[str]) -> Reading:
+    """One process that is given the pictures as its last arguments."""
     before, began = children_s(), time.perf_counter()
-    done = subprocess.run(
-        [*MIEN, "predict", *map(str, pictures), "--out", str(out), "--quiet"],
-        check=False,
-        preexec_fn=lambda: os.sched_setaffinity(0, cores),
-    )
-    if done.returncode:
-        sys.exit("predict failed")
+    if subprocess.run([*command, *map(str, pictures)], check=False).returncode:
+        sys.exit(f"{command[:4]} failed")
     return Reading(len(pictures), time.perf_counter() - began, children_s() - before)
 
 
 def compare(pictures: Sequence[Path], folder: Path, workers: int, repeats: int) -> None:
     """All ways in turns, so that what else the machine does falls on all alike."""
-    cores = os.sched_getaffinity(0)
+    out = str(folder / "faces.csv")
     ways: dict[str, Callable[[int], Reading]] = {
-        "mien predict, one core": lambda turn: predict(pictures, folder / f"{turn}.csv", [min(cores)]),
-        f"mien predict, {len(cores)} cores": lambda turn: predict(pictures, folder / f"{turn}.csv", cores),
+        "one process, one thread": lambda _: alone(pictures, [sys.executable, "-c", _LOOP, out]),
+        "mien predict": lambda _: alone(pictures, [*MIEN, "predict", "--quiet", "--out", out]),
         "mien batch": lambda turn: batch(pictures, folder / f"compared{turn}", workers),
     }
     best: dict[str, Reading] = {}
