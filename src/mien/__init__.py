@@ -42,9 +42,10 @@ if TYPE_CHECKING:
     from mien.recognition.answers import AnswerOptions
     from mien.recognition.explanation import Explanation, explain
     from mien.recognition.pipeline import ExpressionPipeline, load
+    from mien.recognition.probabilities import ExpressionProbabilities
     from mien.recognition.quality import FaceQuality
     from mien.recognition.recognizer import Recognizer, load_recognizer
-    from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
+    from mien.recognition.results import FaceExpression, FailedImage, ImageResult
     from mien.render.faces import FaceMark
     from mien.runtime.devices import Device
     from mien.training.config import FurtherData, TrainingConfig
@@ -199,7 +200,7 @@ _MODULES = {
     "ExportResult": "mien.training.export.onnx_export",
     "Expression": "mien.expressions",
     "ExpressionPipeline": "mien.recognition.pipeline",
-    "ExpressionProbabilities": "mien.recognition.results",
+    "ExpressionProbabilities": "mien.recognition.probabilities",
     "FaceDetection": "mien.detection.base",
     "FaceExpression": "mien.recognition.results",
     "FaceLandmarks": "mien.geometry",

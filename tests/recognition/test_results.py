@@ -14,7 +14,8 @@ from mien.detection.base import FaceDetection
 from mien.errors import ImageDecodeError, ShapeError, StorageError
 from mien.expressions import FERPLUS_LABELS, Expression
 from mien.geometry import Box
-from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
+from mien.recognition.probabilities import ExpressionProbabilities
+from mien.recognition.results import FaceExpression, FailedImage, ImageResult
 
 FLAT = (0.125,) * 8
 SURE = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from mien.detection.base import FaceDetection
 from mien.expressions import FERPLUS_LABELS
 from mien.geometry import Box
-from mien.recognition.results import ExpressionProbabilities
+from mien.recognition.probabilities import ExpressionProbabilities
 from mien.render.faces import FaceMark, face_labels, render_boxes, track_line
 from mien.render.style import EXPRESSION_COLORS, rgb
 from mien.video.drawing import FrameRenderer

@@ -11,7 +11,7 @@ from mien.detection.base import FaceDetection
 from mien.errors import StorageError
 from mien.expressions import FERPLUS_LABELS, USE_NOTICE, Expression
 from mien.geometry import Box
-from mien.recognition.results import ExpressionProbabilities
+from mien.recognition.probabilities import ExpressionProbabilities
 from mien.video.results import FrameResult, TrackedFace
 from mien.video.sinks.report import report_html, write_report
 from mien.video.sinks.timeline import MAX_BINS, Timeline

@@ -12,8 +12,8 @@ from PIL import Image
 from mien.errors import ShapeError
 from mien.expressions import Expression
 from mien.geometry import FloatArray
+from mien.recognition.probabilities import ExpressionProbabilities
 from mien.recognition.recognizer import Recognizer
-from mien.recognition.results import ExpressionProbabilities
 from mien.render.canvas import save_picture
 from mien.render.explanation import render_explanation
 from mien.render.faces import FaceMark

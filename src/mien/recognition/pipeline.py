@@ -28,9 +28,10 @@ from mien.imaging.isolated import PICTURE_TIME_S, IsolatedReader
 from mien.metadata import PERCEIVED, LabelConvention
 from mien.preprocessing import DEFAULT_FRAMES, Framing, crop_face
 from mien.recognition.answers import AnswerOptions
+from mien.recognition.probabilities import ExpressionProbabilities
 from mien.recognition.quality import measure_quality
 from mien.recognition.recognizer import Recognizer, load_recognizer
-from mien.recognition.results import ExpressionProbabilities, FaceExpression, FailedImage, ImageResult
+from mien.recognition.results import FaceExpression, FailedImage, ImageResult
 from mien.runtime.devices import Device
 
 #: Largest number of pictures, and of their pixels, in memory while their faces share a batch; a picture with more

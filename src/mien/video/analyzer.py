@@ -15,7 +15,7 @@ from mien.detection.base import FaceDetection, FollowingDetector, in_reading_ord
 from mien.geometry import ByteArray, FloatArray, iou
 from mien.json_object import JsonObject
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.recognition.results import ExpressionProbabilities
+from mien.recognition.probabilities import ExpressionProbabilities
 from mien.video.clock import StageClock
 from mien.video.results import FrameResult, TrackedFace
 from mien.video.settings import VideoSettings

@@ -9,7 +9,8 @@ from PIL import Image
 
 from mien.expressions import LabelSet
 from mien.geometry import ByteArray
-from mien.recognition.results import ExpressionProbabilities, FaceExpression
+from mien.recognition.probabilities import ExpressionProbabilities
+from mien.recognition.results import FaceExpression
 from mien.render.canvas import save_picture
 from mien.render.faces import FaceMark
 from mien.render.html import picture_uri
