@@ -41,7 +41,7 @@ def test_files_are_named_and_many_of_a_folder_are_counted(tmp_path: Path, capsys
         ("schema", " schemas"),
         ("schema prediction", "schema prediction"),
         ("models", " networks"),
-        ("models default --card", ".onnx says of itself"),
+        ("models default --card", "metadata of the model"),
         ("doctor", " extras are installed"),
         ("card capstone", "capstone, with the results in the file"),
     ],

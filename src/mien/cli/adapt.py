@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mien.adaptation.judging import Measured
     from mien.adaptation.run import AdaptationResult
 
+#: Row titles by the names of the metrics in ``AdaptationResult.before`` and ``after``.
 _TITLES = {
     "accuracy": "accuracy",
     "mean_recall": "mean recall",
@@ -71,7 +72,7 @@ def adapt(
 
         mien adapt default --data decisions.csv --dataset data/lfw --out lfw.onnx
     """
-    from mien.adaptation.run import adapt as adapt_model
+    from mien.adaptation.run import adapt as adapt_model  # needs scipy and onnx, which --help does not
 
     result = adapt_model(
         model,
@@ -92,12 +93,13 @@ def _pair(text: str) -> tuple[str, str]:
     ours, equals, theirs = text.partition("=")
     if not (ours and equals and theirs):
         raise ConfigError(f"--map {text!r}: expected EXPRESSION=LABEL", hint="such as --map happiness=smiling")
-    return theirs, ours
+    return theirs, ours  # the option reads like an assignment; the library maps the data's labels to expressions
 
 
 def _show(result: "AdaptationResult") -> None:
     labels = ", ".join(f"{count} {label}" for label, count in result.labels.items())
     people = f" of {result.people} people" if result.people else ""
+    # print_line and warn escape control characters: label words come from the user's folders and tables
     print_line(f"{counted(sum(result.labels.values()), 'labeled face')}{people}: {labels}")
     rows = [
         (title, _cell(getattr(result.before, key)), _cell(getattr(result.after, key))) for key, title in _TITLES.items()
@@ -109,7 +111,7 @@ def _show(result: "AdaptationResult") -> None:
     if result.not_found:
         pictures = counted(result.not_found, "picture")
         warn(f"no face detected in {pictures}: the whole picture was used")
-    if not result.certain:
+    if not result.certain:  # the file was written all the same: the gain is positive, but small or of few faces
         warn("the interval of the gain includes 0: label more faces before you rely on it")
     warn(str(result.metadata.adaptation["warning"]))
     print_last_line(f"{result.metadata.name}: {counted(sum(result.labels.values()), 'face')}", [result.path])

@@ -1,7 +1,7 @@
 """The ``mien`` command: its sub-commands, and the door where errors become exit codes.
 
-A command's module is imported when the command is called or told of, so that each pays for itself alone. This one does
-not know what the commands do.
+A command's module is imported when the command is called or its help is shown, so that no command waits for the imports
+of another. This module does not know what the commands do.
 """
 
 import os
@@ -49,12 +49,13 @@ COMMANDS = {
 class LazyGroup(TyperGroup):
     """The commands of :data:`COMMANDS`, each imported when it is asked for."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer brings its own click, or not
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - newer Typers bundle their own click
         """Names in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """The command, or None where there is none of that name."""
+        # `mien --help` asks for every command, to print its first line; the others ask for one
         if cmd_name in COMMANDS and cmd_name not in self.commands:
             self.commands[cmd_name] = _built(cmd_name)
         return self.commands.get(cmd_name)
@@ -64,12 +65,13 @@ def _built(name: str) -> Any:
     module, attribute = COMMANDS[name].split(":")
     found = import_module(f"mien.cli.{module}")
     command = getattr(found, attribute)
+    # Typer turns a function into a click command only as part of an application: one for each, with a single entry
     holder = typer.Typer(add_completion=False, rich_markup_mode="rich")
     holder.callback()(lambda: None)  # a single command without a callback would have no name
     if isinstance(command, typer.Typer):
         holder.add_typer(command, name=name)
     else:
-        # its options are all that a command is registered with, but for one whose settings read them
+        # `serve` alone brings arguments of registration, since its settings parse its options
         holder.command(name, **getattr(found, "REGISTRATION", {}))(command)
     built: Any = get_command(holder)
     return built.commands[name]
@@ -87,7 +89,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from mien.version import __version__
+        from mien.version import __version__  # reads the installed metadata, which other commands do without
 
         print(f"mien {__version__}")
         raise typer.Exit
@@ -112,13 +114,13 @@ def main(arguments: list[str] | None = None) -> None:
         with guarded_streams():
             app(args=given, prog_name="mien")
     except MienError as err:
-        if "--debug" in given:
+        if "--debug" in given:  # parsed options are out of reach here
             traceback.print_exc()
         hint = f" ({printable(err.hint)})" if err.hint else ""
         print(f"mien: {err}{hint}", file=sys.stderr)
         sys.exit(err.exit_code)
-    except OSError as err:  # of a name that no file can have, or in a folder that may not be searched
-        if err.filename is None or "--debug" in given:
+    except OSError as err:  # a name that no file can have, or a folder without permission
+        if err.filename is None or "--debug" in given:  # without a file it is a fault of the program: show where
             raise
         print(f"mien: {printable(os.fsdecode(err.filename), limit=80)}: {err.strerror}", file=sys.stderr)
         sys.exit(SourceError.exit_code)

@@ -20,9 +20,9 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Runs of which medians are taken.")] = 20,
     format: Annotated[Literal["table", "json"], typer.Option(help="For people or programs.")] = "table",  # noqa: A002
 ) -> None:
-    """Measure stages, latency, throughput, cold start and memory here, and how near the machine's limit they come.
+    """Measure stages, latency, throughput, cold start and memory here, and the share of the machine's peak rate in use.
 
-    Other work on the machine shows in every figure but the shares: compare what was measured in one run.
+    Other work on the machine slows every measurement except the share: compare only measurements of one run.
 
     Examples:
         mien bench

@@ -38,8 +38,8 @@ def card(
 
     recognizer = load_recognizer(model)
     results: tuple[EvaluationResult, ...] = ()
-    name = "FER+"
-    if data is not None:
+    name = "FER+"  # the data set of the results in the shipped files
+    if data is not None:  # without it, the results that the model file carries
         dataset = open_dataset(data)
         name = str(dataset.manifest.get("name", name))
         with progress() as report:

@@ -53,6 +53,7 @@ def compare(
     from mien.evaluation.tables import comparison_table
 
     dataset = open_dataset(data)
+    # both sides are opened before either is evaluated, so that a mistyped second name fails at once
     sides = [_side(name) for name in (first, second)]
     protocols = chosen_protocols(protocol, dataset, split)
     with progress() as report:
@@ -60,6 +61,7 @@ def compare(
         one, two = (side.predictor for side in sides)
         found = compare_models(one, two, dataset, split=split, protocols=protocols, options=options)
     if json_output:
+        # file hashes, so that a stored comparison identifies what it compared
         names = {"first": sides[0].origin, "second": sides[1].origin}
         records = [{"models": names, **rounded(each.to_dict())} for each in found]
         print(json.dumps(records[0] if len(records) == 1 else records, indent=2))

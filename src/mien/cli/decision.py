@@ -29,11 +29,12 @@ def fit_decision(
     from mien.recognition.recognizer import load_recognizer
 
     recognizer, dataset = load_recognizer(model), open_dataset(data)
+    # twice: onnxruntime runs the network, and the onnx package rewrites its file
     network, metadata = open_model(recognizer.path)
     metadata = with_decisions(metadata, recognizer.predict_heads, dataset)
     write_model(network, metadata, out)
     for name, head in metadata.heads.items():
-        if head.decision is None:
+        if head.decision is None:  # cross-fitting: fitted on one half of the split, judged on the other
             print(f"{name}: no rule gains in cross-fitting; the most probable expression is named")
             continue
         fitted = head.decision.fitted

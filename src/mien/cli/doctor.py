@@ -13,8 +13,9 @@ from mien.runtime.onnx import available_devices
 from mien.version import __version__
 from mien.weights import WeightFile, list_weights
 
+#: The core dependencies, which every installation has.
 _PACKAGES = ("numpy", "Pillow", "onnxruntime", "typer", "rich")
-#: The module that shows that an extra is there.
+#: A module of each extra whose presence shows that the extra is installed.
 _EXTRAS = {
     "train": "torch",
     "plots": "matplotlib",
@@ -46,20 +47,20 @@ def doctor() -> None:
     broken = [weight.name for weight in weights if not weight.intact()]
     for weight in weights:
         print(_weight_line(weight, whole=weight.name not in broken))
-    if list_weights() and not broken:
+    if list_weights() and not broken:  # a damaged model cannot be opened
         print("runs on: " + ", ".join(load_recognizer().devices))
     print("devices: " + _devices())
     print("detectors: " + ", ".join(list_detectors()))
-    for extra, module in _EXTRAS.items():
+    for extra, module in _EXTRAS.items():  # find_spec looks without importing: torch alone takes seconds
         print(f"extra {extra}: " + ("installed" if find_spec(module) else f"absent, pip install 'mien[{extra}]'"))
-    if broken:
+    if broken:  # last, so that a report of the fault contains everything above
         raise ModelFileError(f"weights missing or changed: {', '.join(broken)}", hint="install the package again")
     there = sum(find_spec(module) is not None for module in _EXTRAS.values())
     print_last_line(f"{len(weights)} files of weights are whole, {there} of {len(_EXTRAS)} extras are installed")
 
 
 def _devices() -> str:
-    """Which are there, and what would install the others."""
+    """The available devices, and how to install the others."""
     there = available_devices()
     absent = (f"{name} absent ({hint})" for name, hint in INSTALL.items() if name not in there)
     return ", ".join([*there, *absent])

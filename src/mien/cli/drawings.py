@@ -29,6 +29,6 @@ class Drawings:
         while file_key(path) in self._used:
             count += 1
             path = self._folder / f"{stem}-{count}.png"
-        save(path)
+        save(path)  # creates the folder, and only here: no pictures, no empty folder
         self._used.add(file_key(path))
         return path

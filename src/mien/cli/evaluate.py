@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mien.evaluation.report import EvaluationReport
     from mien.expressions import LabelSet
 
+# Options without an underscore are shared with `mien compare` and `mien card`.
 DataOption = Annotated[Path, typer.Option("--data", help="Folder of a prepared data set.")]
 ProtocolsOption = Annotated[
     list[str] | None,
@@ -134,6 +135,7 @@ def load_subject(
     from mien.runtime.files import sha256_of
 
     recognizer = load_recognizer(model, labels=labels, prior=prior, decision=decision)
+    # reports name the model behind the alias, which may be another in the next version
     name = recognizer.metadata.name if model == "default" else model
     origin = {"model": recognizer.metadata.name, "model_sha256": sha256_of(recognizer.path)}
     return Subject(name, recognizer, recognizer.labels, origin)
@@ -182,6 +184,7 @@ def _judge(
     from mien.evaluation.run import evaluate as judge
 
     split = split or default_split(open_dataset(data))
+    # open_unchanged compares hashes: changed labels would be judged without a word
     dataset, name = open_unchanged(data, split), subject.name
     if decisions is not None:
         dataset, name = as_decided(dataset, read_decisions(decisions)), f"{name}, labels as decided"
@@ -195,7 +198,7 @@ def _judge(
             for rule in (protocols if named else ())
             for group in evaluate_groups(subject.predictor, dataset, named, split=split, protocol=rule, options=options)
         )
-    naive = subject.origin.get("model") == "naive"
+    naive = subject.origin.get("model") == "naive"  # the baseline is not compared with itself
     comparison = compare_with_naive(results, dataset, seed=seed, is_naive=naive)
     origin = {**subject.origin, "data_sha256": dataset.manifest_sha256}
     return EvaluationReport(name, results, comparison, origin, groups)
@@ -205,7 +208,7 @@ def chosen_protocols(names: list[str] | None, dataset: "FerDataset", split: Spli
     """The requested protocols, each once; ``all`` are those that the data set supports."""
     from mien.evaluation.run import default_protocol, usable_protocols
 
-    if "all" not in (names or []):
+    if "all" not in (names or []):  # names are checked where they are used, by mien.data.protocols.select
         return tuple(dict.fromkeys(names or [default_protocol(dataset)]))
     usable = usable_protocols(dataset, split)
     absent = [name for name in PROTOCOLS if name not in usable]
@@ -244,9 +247,10 @@ def progress() -> "Iterator[Report]":
     console = Console(stderr=True)
     columns = (TextColumn("images"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("images", total=None)
+        task = bar.add_task("images", total=None)  # the total is known with the first batch
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _note(text: str) -> None:
+    # markup off: square brackets in names of models are text, not Rich's tags
     Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)

@@ -37,6 +37,7 @@ def explain(
     """
     pipeline = reading.load(max_pixels=max_pixels)
     result = pipeline.predict(photo)
+    # index() checks the name before any face is explained, with the nearest name in its hint
     wanted = None if expression is None else pipeline.recognizer.labels[pipeline.recognizer.labels.index(expression)]
     print(f"Found {counted(len(result.faces), 'face')} in {printable(str(photo))}")
     drawings, written = Drawings(save, {file_key(photo)}), []
@@ -44,6 +45,7 @@ def explain(
         if result.image is None:
             raise AssertionError("a picture that was just read is kept in its result")
         explanation = explain_face(pipeline.recognizer, pipeline.crop(result.image, face.detection), expression=wanted)
+        # numbered as `mien predict` numbers the faces of this photo
         stem = f"{photo.stem}-{number}" if wanted is None else f"{photo.stem}-{number}-{wanted}"
         written.append(drawings.add(stem, partial(explanation.save, number=number)))
         shown = explanation.probabilities.to_dict()[str(explanation.expression)]

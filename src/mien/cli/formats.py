@@ -17,6 +17,7 @@ from mien.text import no_formula, printable
 Format = Literal["json", "jsonl", "csv", "table"]
 Outcome = ImageResult | FailedImage
 
+#: Between the columns of the picture and those of the probabilities; the same as of ``ImageResult.to_records``.
 _FACE_COLUMNS = ("face", "left", "top", "right", "bottom", "detector_score", "expression", "probability")
 
 
@@ -53,8 +54,10 @@ def chunks(
     if form == "json":
         # One list is one value, so it cannot be written before the last picture is read.
         records = [rounded(outcome.to_dict()) for outcome in outcomes]
+        # ensure_ascii=False: names of files stay readable; standard output is UTF-8 whatever the locale
         yield json.dumps(records[0] if single else records, ensure_ascii=False, indent=2) + "\n"
     elif form == "csv":
+        # the header comes from the model, so that a run without any face has the same columns
         yield csv_line(("source", "width", "height", *_FACE_COLUMNS, *map(str, labels), "error"))
         guard = _guarded if excel_safe else rounded
         yield from ("".join(csv_line(map(guard, row)) for row in _csv_rows(outcome, labels)) for outcome in outcomes)
@@ -75,7 +78,7 @@ def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:
         yield [outcome.source, "", "", *empty, str(outcome.error)]
         return
     start = [outcome.source, *outcome.size]
-    if not outcome.faces:
+    if not outcome.faces:  # each picture has at least one row, so that none is missing from the table
         yield [*start, *empty, ""]
     for record in outcome.to_records():
         yield [*record.values(), ""]
@@ -83,7 +86,7 @@ def _csv_rows(outcome: Outcome, labels: LabelSet) -> Iterator[Sequence[Any]]:
 
 def _table(outcome: Outcome) -> str:
     if isinstance(outcome, FailedImage):
-        return ""  # standard error tells it, and on a terminal it would stand there twice
+        return ""  # its error is printed on standard error; a terminal would show it twice
     lines = [f"Found {counted(len(outcome.faces), 'face')} in {printable(outcome.source or '')}"]
     for number, face in enumerate(outcome.faces, start=1):
         x, y = (round(value) for value in face.detection.box.center)
@@ -91,6 +94,7 @@ def _table(outcome: Outcome) -> str:
         others = [pair for pair in face.probabilities.ranked() if pair[0] != face.choice]
         second, likelihood = others[0] if others else ("", 0.0)
         rest = f"then {second} {percent(likelihood)}"
+        # no expression is named below --min-confidence
         name = face.expression or f"uncertain, {face.choice}"
         lines.append(f"  {number}  {name:<10} {percent(face.probability):>4}   {rest:<22} at ({x}, {y})")
     return "\n".join(lines) + "\n"

@@ -1,6 +1,6 @@
 """The line on standard error that every command ends with: what was read, and which files were written.
 
-Results go to standard output; so that line is there for people and logs, and never in what another program reads.
+Results go to standard output, so this line reaches people and logs, never the next program of a pipe.
 """
 
 import sys
@@ -11,23 +11,23 @@ from mien.imaging import readable_path
 from mien.render.text import counted
 from mien.text import printable
 
-#: So many files of one folder are named; of more there is a count and the folder.
+#: Up to this number the files of a folder are listed by name; more are counted.
 _NAMED = 4
 
 
-def print_last_line(told: str, written: Iterable[Path] = ()) -> None:
-    """Print ``told``, and the files that were written where there are some.
+def print_last_line(summary: str, written: Iterable[Path] = ()) -> None:
+    """Print ``summary``, followed by the files that were written, if any.
 
     Args:
-        told: What was read or done, such as :func:`read_in_words` gives.
-        written: In the order in which they are named; a folder stands for what is in it.
+        summary: What was read or done, as :func:`read_in_words` words it.
+        written: In the order in which they are named; a folder means its content.
     """
     files = _named(list(written))
-    print(printable(told) + (f"; wrote {', '.join(files)}" if files else ""), file=sys.stderr)
+    print(printable(summary) + (f"; wrote {', '.join(files)}" if files else ""), file=sys.stderr)
 
 
 def read_in_words(pictures: int, faces: int, without: int, failed: int) -> str:
-    """The way in which every command counts pictures.
+    """Counts of pictures and faces, worded alike in every command.
 
     Examples:
         >>> read_in_words(3, 4, 1, 0)
@@ -37,9 +37,9 @@ def read_in_words(pictures: int, faces: int, without: int, failed: int) -> str:
 
 
 def _named(files: list[Path]) -> list[str]:
-    """Each file by its path, or where a folder got more than a few, their number and the folder."""
+    """Each file by its path; of a folder with more than a few, the number of files and the folder."""
     folders: dict[Path, list[Path]] = {}
-    for file in files:
+    for file in files:  # dicts keep the order in which folders were first written to
         folders.setdefault(file.parent, []).append(file)
     names = []
     for folder, inside in folders.items():

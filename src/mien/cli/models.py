@@ -73,13 +73,13 @@ def _print_list() -> None:
         size = f"{weight_path(name).stat().st_size / 1e6:.1f} MB"
         table.add_row(name, metadata.network or "?", target, size)
     console.print(table)
-    told = counted(len(list_weights(aliases=False)), "model")
-    if find_spec("torch"):
+    total = counted(len(list_weights(aliases=False)), "model")  # an alias such as `default` is not one more
+    if find_spec("torch"):  # the networks are torch modules; listing the shipped models works without it
         from mien.networks.registry import list_networks
 
         console.print("Networks for mien train:", ", ".join(list_networks()))
-        told += f", {counted(len(list_networks()), 'network')}"
-    print_last_line(told)
+        total += f", {counted(len(list_networks()), 'network')}"
+    print_last_line(total)
 
 
 def _print_layers(summary: "NetworkSummary") -> None:
@@ -87,13 +87,14 @@ def _print_layers(summary: "NetworkSummary") -> None:
     table.add_column("parameters", justify="right")
     table.add_column("multiply-adds", justify="right")
     for layer in summary.layers:
+        # height × width × channels, as papers print it; torch has the channels first
         shape = " × ".join(str(side) for side in (*layer.output_shape[1:], layer.output_shape[0]))
         table.add_row(layer.name, layer.kind, shape, f"{layer.parameters:,}", f"{layer.multiply_adds:,}")
     table_console().print(table)
     print(f"Total parameters: {summary.total:,}")
     print(f"Trainable parameters: {summary.trainable:,}")
     print(f"Non-trainable parameters: {summary.total - summary.trainable:,}")
-    print(f"Multiply-adds a face: {summary.multiply_adds:,}")
+    print(f"Multiply-adds per face: {summary.multiply_adds:,}")
 
 
 def _print_card(name: str) -> None:
@@ -103,4 +104,4 @@ def _print_card(name: str) -> None:
     record = json.loads(recognizer.metadata.to_json())
     record["training"].pop("history", None)  # one row per epoch, too long to read: `mien report` plots it
     print(json.dumps(record, indent=2))
-    print_last_line(f"what {recognizer.path} says of itself")
+    print_last_line(f"{recognizer.path}: metadata of the model")

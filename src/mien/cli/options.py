@@ -19,6 +19,7 @@ from mien.runtime.devices import Device
 if TYPE_CHECKING:
     from mien.recognition.pipeline import ExpressionPipeline
 
+# Option names and help are written once here; commands that want another help text declare their own.
 ModelOption = Annotated[str, typer.Option(help="A name that `mien models` lists, or an .onnx file.")]
 DetectorOption = Annotated[str, typer.Option(help=f"One of {', '.join(list_detectors())}.")]
 DetectorFileOption = Annotated[Path | None, typer.Option(help="The ONNX file of yunet.")]
@@ -53,6 +54,11 @@ MaxPixelsOption = Annotated[
 ]
 
 
+ExcelSafeOption = Annotated[
+    bool, typer.Option("--excel-safe", help="Guard text in CSV that a spreadsheet would run as a formula.")
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadingOptions:
     """The options of every command that reads faces: network, detector, search, labels, device."""
@@ -80,6 +86,7 @@ class ReadingOptions:
         """The pipeline with these options and those of the command."""
         from mien.recognition.pipeline import load  # --help needs no network
 
+        # the fields are named as load() names its parameters
         own = {field.name: getattr(self, field.name) for field in fields(self)}
         return load(**own, threads=threads, min_confidence=min_confidence, max_pixels=max_pixels, allow_urls=allow_urls)
 
@@ -104,8 +111,3 @@ def with_reading_options(command: Callable[..., None]) -> Callable[..., None]:
         parameters += shared.parameters.values() if name == "reading" else [parameter]
     called.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     return called
-
-
-ExcelSafeOption = Annotated[
-    bool, typer.Option("--excel-safe", help="Guard text in CSV that a spreadsheet would run as a formula.")
-]

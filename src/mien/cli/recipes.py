@@ -30,7 +30,7 @@ def _default(context: typer.Context) -> None:
 
         mien recipes copy ferplus-cnn-fast mine.toml
     """
-    if context.invoked_subcommand is None:
+    if context.invoked_subcommand is None:  # Typer runs this callback before a subcommand too
         list_all()
 
 
@@ -49,7 +49,9 @@ def list_all() -> None:
 def show(name: Annotated[str, typer.Argument(help="A recipe.")]) -> None:
     """Print a recipe."""
     path = find_recipe(name)
-    print(path.read_text(encoding="utf-8"), end="")
+    print(
+        path.read_text(encoding="utf-8"), end=""
+    )  # as it is, comments included, so that it can be redirected to a file
     print_last_line(f"recipe {path}")
 
 
@@ -63,6 +65,7 @@ def copy(
     targets = {path: to / path.name for path in group} or {
         find_recipe(name): to / f"{name}.toml" if to.is_dir() else to
     }
+    # all are checked before the first is written: a group is copied whole or not at all
     if there := [target for target in targets.values() if target.exists()]:
         raise ConfigError(f"{there[0]}: exists already", hint="choose another name")
     for path, target in targets.items():

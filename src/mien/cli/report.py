@@ -45,7 +45,7 @@ def report(
 
         mien report --data data/ferplus --out report --model capstone --model runs/mine/model.onnx --split validation
     """
-    with learning():
+    with learning():  # the page counts and plots the layers of networks, which needs torch
         from mien.reporting.capstone_report import ReportOptions, write_report
     from mien.data.dataset import open_dataset
     from mien.evaluation.peers import load_peers
@@ -65,7 +65,7 @@ def report(
 
 
 def _photos(names: list[str], *, leave_out: Path) -> tuple[Path, ...]:
-    """The pictures that the names stand for, without those of an earlier report.
+    """The pictures that the names match, without those of an earlier report.
 
     Raises:
         SourceError: A folder or a pattern has none, or standard input is given.
@@ -73,7 +73,7 @@ def _photos(names: list[str], *, leave_out: Path) -> tuple[Path, ...]:
     found, left_out = [], LeftOut()
     for item in expand(names, left_out, leave_out=[leave_out]):
         if isinstance(item, FailedImage):
-            raise item.error
+            raise item.error  # a report without a requested photo is incomplete, unlike a row of `mien predict`
         if not isinstance(item.source, Path):
             raise SourceError(f"{item.name}: the photos of a report must be files", hint="save it and give its path")
         found.append(item.source)

@@ -23,6 +23,7 @@ def schema(
         mien schema prediction > prediction.schema.json
     """
     if name is not None:
+        # standard output holds the schema and nothing else, to be redirected to a file
         print(json.dumps(load_schema(name), indent=2, ensure_ascii=False))
         print_last_line(f"schema {name}")
         return

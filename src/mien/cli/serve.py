@@ -16,7 +16,7 @@ REGISTRATION = {
 
 def serve(context: typer.Context) -> None:
     """Serve the HTTP API and the web page; `mien serve --help` lists its settings."""
-    with extra("service"):
+    with extra("service"):  # the import of uvicorn and FastAPI, after the command is known
         from mien.service.server import serve as run
         from mien.service.settings import read_settings
     run(read_settings(context.args))

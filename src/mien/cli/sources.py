@@ -31,7 +31,7 @@ class NamedSource:
     source: ImageSource
 
 
-#: What a name stands for: a picture, or the error that there is none.
+#: What a name resolves to: a picture, or the error that there is none.
 Item = NamedSource | FailedImage
 
 
@@ -51,24 +51,25 @@ def expand(names: Sequence[str], left_out: LeftOut, *, leave_out: Collection[Pat
     """
     for name in names:
         if name == STDIN:
+            # read to the end: a pipe cannot seek, and decoders do
             yield NamedSource(STDIN, _Stdin(sys.stdin.buffer.read()))
             continue
         path = Path(name)
-        if "://" in name and not os.path.exists(path):
+        if "://" in name and not os.path.exists(path):  # passed on: load_image fetches it or refuses it
             yield NamedSource(name, name)
             continue
         if os.path.isdir(path):
             files = list(search_folder(path, left_out, without=leave_out))
-        elif has_magic(name) and not os.path.exists(path):
+        elif has_magic(name) and not os.path.exists(path):  # a file called "a[1].jpg" is itself, not a pattern
             files = match_pattern(path, without=leave_out)
         else:
             files = [path]
         yield from (NamedSource(readable_path(file), file) for file in sorted(files))
-        if not files:
+        if not files:  # an error in the results, so that the other sources are still read
             yield FailedImage(name, SourceError(f"{quoted(name)}: no pictures found"))
 
 
 class _Stdin(BytesIO):
     """Standard input, read to its end."""
 
-    name = "standard input"
+    name = "standard input"  # what messages of load_image call it

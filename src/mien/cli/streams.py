@@ -37,6 +37,7 @@ def guarded_streams() -> Iterator[None]:
         StorageError: Standard output is full or closed.
         SystemExit: The reader of a pipe has gone, which is not an error.
     """
+    # Otherwise Windows encodes pipes in the ANSI code page, and other systems in the encoding of the locale.
     if sys.stdout is sys.__stdout__:
         sys.stdout = _Output(_raw(sys.stdout, 1), line_buffering=_is_terminal(sys.stdout))
     if sys.stderr is sys.__stderr__:
@@ -71,6 +72,7 @@ class _Guarded(io.TextIOWrapper):
     """UTF-8 text whose system errors are passed to :meth:`failed`."""
 
     def __init__(self, raw: BinaryIO, *, line_buffering: bool) -> None:
+        # backslashreplace: a file name that is not valid UTF-8 arrives as surrogates, which UTF-8 cannot encode
         super().__init__(raw, encoding="utf-8", errors="backslashreplace", line_buffering=line_buffering)
 
     def write(self, text: str) -> int:
@@ -90,7 +92,7 @@ class _Guarded(io.TextIOWrapper):
         """Discard what is buffered, which would fail again when Python exits, and report the error."""
         with suppress(OSError):
             nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, self.fileno())
+            os.dup2(nothing, self.fileno())  # what is buffered now goes nowhere, without an error
             os.close(nothing)
         self.report(err)
 
@@ -103,7 +105,7 @@ class _Output(_Guarded):
 
     def report(self, err: OSError) -> None:
         if err.errno in _READER_GONE:
-            raise SystemExit(_BROKEN_PIPE) from None
+            raise SystemExit(_BROKEN_PIPE) from None  # `mien … | head` is no failure and prints no message
         raise StorageError(f"cannot write standard output: {err.strerror}") from None
 
 

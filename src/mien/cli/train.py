@@ -71,12 +71,13 @@ def train(
     """
     with learning():
         import torch
-    if threads:
+    if threads:  # before the first operation: the record of the run notes the number
         torch.set_num_threads(threads)
+    # recipe, data and initialization are all read before training starts, so that mistakes show at once
     recipes = _load_recipes(recipe, all_, start, teacher or ())
     main, sets = _open_data(data, smoke=smoke)
     changes = _Changes(epochs, settings or (), smoke=smoke)
-    kept = None if precision == "auto" else precision
+    kept = None if precision == "auto" else precision  # None: measured, or as in the run that is resumed
     if all_ is not None:
         _train_all(recipes, main, sets, out, changes, kept)
         return
@@ -110,7 +111,7 @@ def _initialization(recipe: "Recipe", out: Path, start: str | None, teachers: Se
     from mien.training.sources import find_weights
 
     if not start and not teachers:
-        return find_initialization(recipe, out.parent)
+        return find_initialization(recipe, out.parent)  # runs of the chain are neighbors of this one
     return Initialization(
         None if start is None else find_weights(start), tuple(find_weights(teacher) for teacher in teachers)
     )
@@ -127,7 +128,7 @@ class _Changes:
         from mien.training.recipes import override
         from mien.training.smoke import smoke_config
 
-        changed = override(config, self._settings)
+        changed = override(config, self._settings)  # --smoke comes last: it limits whatever --set asked for
         return smoke_config(changed) if self._smoke else changed
 
 
@@ -141,6 +142,7 @@ def _open_data(given: Sequence[str], *, smoke: bool) -> tuple["FerDataset", Mapp
     for text in given:
         name, equals, folder = text.partition("=")
         named = bool(equals) and not Path(text).exists()  # a folder's own name may contain "="
+        # hashes are compared first: hours of training on damaged data would be lost
         dataset = open_unchanged(folder if named else text, "train", "validation")
         dataset = smoke_dataset(dataset) if smoke else dataset
         if named:
@@ -196,6 +198,7 @@ def _train_all(
 ) -> None:
     from mien.training.lineage import train_chain
 
+    # One display at a time: two would overwrite each other's lines, and before 14.1 Rich refuses a second one.
     shown: list[TrainingProgress] = []
 
     def listener_for(recipe: "Recipe") -> TrainingProgress:

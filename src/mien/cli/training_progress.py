@@ -31,7 +31,7 @@ class TrainingProgress:
             TextColumn("{task.fields[status]}"),
             TimeRemainingColumn(),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=not self._console.is_terminal,  # a log gets lines instead, see stepped()
         )
         self._done = self._total = self._first = 0
         self._steps = 1
@@ -52,11 +52,11 @@ class TrainingProgress:
     def started(self, *, epochs: int, steps_per_epoch: int, done_epochs: int, precision: str) -> None:
         """Show the bar of the whole run."""
         self._steps, self._total = steps_per_epoch, epochs * steps_per_epoch
-        self._done = self._first = done_epochs * steps_per_epoch
+        self._done = self._first = done_epochs * steps_per_epoch  # of a resumed run
         self._started_s = time.monotonic()
         self._task = self._bars.add_task(self._title, total=self._total, completed=self._done, status="")
         self._console.print(
-            f"{self._title}: {precision}, {steps_per_epoch} steps an epoch, {done_epochs} of {epochs} epochs done"
+            f"{self._title}: {precision}, {steps_per_epoch} steps per epoch, {done_epochs} of {epochs} epochs done"
         )
 
     def stepped(self, *, loss: float, images_per_s: float) -> None:
@@ -64,7 +64,7 @@ class TrainingProgress:
         self._done += 1
         self._bars.update(self._task, advance=1, status=f"loss {loss:.3f}  {images_per_s:.0f} images/s")
         if not self._console.is_terminal and self._is_due():
-            epoch, step = divmod(self._done - 1, self._steps)
+            epoch, step = divmod(self._done - 1, self._steps)  # both from 0
             self._console.print(
                 f"{self._title}: epoch {epoch + 1}, step {step + 1} of {self._steps}, loss {loss:.3f}, "
                 f"{images_per_s:.0f} images/s, {self._left()} left"
@@ -80,6 +80,7 @@ class TrainingProgress:
             text += f", FER2013's labels {metrics.intended_accuracy:.4f}"
         text += "".join(f", {name} {value:.4f}" for name, value in metrics.set_accuracy.items())
         text += f", {metrics.images_per_s:.0f} images/s, augmentation {metrics.augmentation_share:.1%}"
+        # the asterisk marks a new best epoch, whose weights were saved
         self._console.print(text + ("  *" if metrics.best else ""))
 
     def _is_due(self) -> bool:
@@ -91,5 +92,5 @@ class TrainingProgress:
 
     def _left(self) -> timedelta:
         """Estimated remaining time, at the mean pace of this session."""
-        pace = (time.monotonic() - self._started_s) / (self._done - self._first)
+        pace = (time.monotonic() - self._started_s) / (self._done - self._first)  # s per step; stepped() counted one
         return timedelta(seconds=round(pace * (self._total - self._done)))

@@ -88,6 +88,7 @@ def video(
     if out is not None and not to_stdout:
         table_format(out)
     settings = VideoSettings(stride=stride, fps=fps, smoothing_s=smoothing, detect_every=detect_every)
+    # the video before the networks: a file that does not exist is reported without waiting for them
     opened = open_video(source, rate=rate, max_pixels=max_pixels)
     analyzer = FrameAnalyzer(reading.load(threads=threads, max_pixels=max_pixels), settings, StageClock())
     outputs = VideoOutputs(None if to_stdout else out, save, plot, report)
@@ -105,6 +106,7 @@ def summary_text(source: str, summary: VideoSummary) -> str:
     frames, faces = counted(summary.frames, "frame"), counted(len(summary.tracks), "face")
     lines = [f"{printable(source)}: {frames}, {summary.end_s:.1f} s, {faces} followed"]
     for track in summary.tracks:
+        # share of the track's time by expression, largest first
         shares = sorted(track.shares.items(), key=lambda pair: -pair[1])
         named = ", ".join(f"{name} {share:.0%}" for name, share in shares[:3] if share >= 0.005)  # 0 % is not shown
         span = f"{track.first_s:.1f} to {track.last_s:.1f} s"

@@ -71,7 +71,7 @@ def webcam(
     quiet: Annotated[bool, typer.Option("--quiet", help="No display in the terminal.")] = False,
 ) -> None:
     source = _open(camera)  # before the networks: an absent camera is reported at once
-    spare_source(source, save, jsonl)
+    spare_source(source, save, jsonl)  # a video that is played must not be overwritten by its results
     pipeline = reading.load(threads=threads)
     analyzer = FrameAnalyzer(pipeline, VideoSettings(smoothing_s=smoothing))
     with ExitStack() as stack:
