@@ -66,6 +66,7 @@ def remove_layer(model: "ModelProto", heads: list[HeadSpec]) -> None:
         from onnx import TensorProto, helper  # noqa: PLC0415 - an extra
 
     graph = model.graph
+    # lists are copied first: removing while iterating skips entries
     for node in [node for node in graph.node if node.name.startswith(_LAYER)]:
         graph.node.remove(node)
     for tensor in [tensor for tensor in graph.initializer if tensor.name.startswith(_LAYER)]:

@@ -72,6 +72,7 @@ def intervals(
 
 def resample_weights(n: int, *, resamples: int, seed: int) -> Iterator[DoubleArray]:
     """Yield blocks (b, n) of counts that sum to ``n`` in each row, ``resamples`` rows in all."""
+    # one generator for all metrics of a call: every metric sees the same resamples, so that their intervals compare
     rng = np.random.default_rng(seed)
     block = max(1, _BLOCK_VALUES // n)  # rows; the numbers drawn do not depend on it
     for start in range(0, resamples, block):

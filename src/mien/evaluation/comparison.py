@@ -57,6 +57,7 @@ class Difference:
         """``first`` or ``second`` where the interval excludes 0; None where it includes 0 or is not known."""
         if self.interval is None or self.interval.low <= 0 <= self.interval.high:
             return None
+        # the interval lies on one side of 0: its upper end has the sign of the difference
         return "second" if (self.interval.high < 0) == self.less_is_better else "first"
 
     def to_dict(self) -> dict[str, Any]:
@@ -125,6 +126,7 @@ def compare(
     check_kept(selections)
     rows = np.unique(np.concatenate([selection.indices for selection in selections])) if selections else np.arange(0)
     sides = [_Side.of(model, dataset, split, rows, options) for model in (first, second)]
+    # both are judged over the classes that both have, as a model with fewer classes has the easier task
     known = LabelSet(tuple(label for label in sides[0].labels if label in sides[1].labels.expressions))
     return tuple(_compare_on(selection, sides, rows, known=known, options=options) for selection in selections)
 
@@ -143,7 +145,7 @@ class _Side:
     ) -> "_Side":
         if isinstance(model, np.ndarray):
             model = rows_of_array(model, dataset, split)
-        own = getattr(model, "labels", None)
+        own = getattr(model, "labels", None)  # a Recognizer knows its labels; functions and arrays do not
         labels = own if isinstance(own, LabelSet) else options.labels
         probabilities = predict_rows(model, dataset.images, rows, options=options.of_labels(labels))  # (n, 8)
         return cls(probabilities, rule_weights(model) if options.decision == "rule" else None, labels)
@@ -161,7 +163,7 @@ def _compare_on(
     one, two = (judge_shared(selection, side.probabilities[at], side.weights, known=known) for side in sides)
     n = len(one.targets)
     spans = intervals(lambda weights: _gains(one, two, weights), n, resamples=options.resamples, seed=options.seed)
-    before, after = one.metrics(), two.metrics()
+    before, after = one.metrics(), two.metrics()  # at equal weights
     found: dict[str, Difference] = {
         str(name): Difference(float(before[name]), float(after[name]), spans.get(name), name in _LESS_IS_BETTER)
         for name in OVERALL + OF_PROBABILITIES

@@ -45,7 +45,7 @@ def fit_decision_rule(probabilities: DoubleArray, truth: IntArray, priors: BaseR
     plain = _plain_metrics(decide(probabilities), truth, probabilities.shape[1])
     crossed = _cross_fitted(probabilities, truth, priors)
     gain = crossed["macro_f1"] - plain["macro_f1"]
-    if tau == 0 or gain <= 0:
+    if tau == 0 or gain <= 0:  # the gain that counts is that on faces which did not choose tau
         return None
     weights = _weights(priors, tau)
     fitted = {
@@ -75,13 +75,14 @@ def with_decisions(metadata: ModelMetadata, predict_heads: PredictHeads, dataset
 
 def _with_decision(name: str, head: HeadSpec, predict_heads: PredictHeads, dataset: FerDataset) -> HeadSpec:
     usable = available(dataset)
+    # protocols that give base rates and truth: FER+'s votes for the first head, FER2013's own label for the second
     learned, judged = ("votes", "majority") if name == PERCEIVED else ("fer2013", "fer2013")
     judged = judged if judged in usable else "majority-v1"  # without the second vote file
     if learned not in usable:
         return head
     columns = [FERPLUS_LABELS.index(label) for label in head.labels]
     rates = select(dataset, learned, "train").targets[:, columns].sum(axis=0)  # (classes,) votes or labels
-    if not rates.all():
+    if not rates.all():  # a rate of 0 to the power of -tau is infinite
         return head
     priors = BaseRates(head.labels, tuple((rates / rates.sum()).tolist()))
     selection = select(dataset, judged, "validation")
@@ -104,7 +105,7 @@ def _best_tau(probabilities: DoubleArray, truth: IntArray, priors: BaseRates) ->
     best, highest = 0.0, -1.0
     for tau in TAUS.tolist():
         named = decide(probabilities, _weights(priors, tau))
-        if np.mean(named == truth) < plain:
+        if np.mean(named == truth) < plain:  # on the faces themselves: the mean over resamples is only for macro-F1
             continue
         matrices = metrics.confusion_matrix(truth, named, weights=resamples, classes=classes)  # (50, k, k)
         if (reached := float(metrics.macro_f1(matrices).mean())) > highest:
@@ -130,7 +131,7 @@ def _cross_fitted(probabilities: DoubleArray, truth: IntArray, priors: BaseRates
 def _halves(truth: IntArray, rng: np.random.Generator) -> IntArray:
     """A random half for each face (n,), 0 or 1, stratified by class."""
     half = np.zeros(len(truth), np.int64)
-    for label in np.unique(truth):
+    for label in np.unique(truth):  # stratified: of sixteen faces of contempt a plain half may get two
         members = rng.permutation(np.flatnonzero(truth == label))
         half[members[::2]] = 1
     return half

@@ -128,7 +128,7 @@ def evaluate_groups(
     probabilities = predict_rows(model, dataset.images, selection.indices, options=options)  # (n, 8)
     weights = rule_weights(model) if options.decision == "rule" else None
     named = decide(probabilities, weights)  # (n,)
-    # Every metric here is a mean over images: one column of the table below each, (n,).
+    # Every metric here is a mean over images: each is a column (n,) of the table in _by_value.
     per_image = {"accuracy": (named == selection.labels).astype(np.float64)}
     if dataset.found is not None:
         per_image = {"detected": np.asarray(dataset.found[selection.indices], np.float64), **per_image}
@@ -149,6 +149,7 @@ def _by_value(
 ) -> tuple[tuple[GroupMetrics, ...], tuple[LargestDifference, ...]]:
     """The metrics of each value, and the largest differences; ``members`` (n,) holds the value of each image."""
     values = sorted(set(members.tolist()))
+    # groups are resampled together, so that the interval of a difference includes the spread of both
     masks = {value: (members == value).astype(np.float64) for value in values}  # each (n,)
     table = np.stack(list(per_image.values()), axis=1)  # (n, metrics)
 

@@ -1,11 +1,11 @@
-"""Figures of other packages on the sets that we judge, measured elsewhere and kept as one JSON file.
+"""Metrics of other packages on our data sets, measured elsewhere and read from one JSON file.
 
     {"schema": 1,
      "measured": "2026-11-26, benchmarks/peers",
      "results": [{"package": "fer 22.5.1", "set": "lfw", "faces": 2768, "accuracy": 0.633, "mean_recall": 0.41}]}
 
-``set`` is the folder's name of the prepared set, ``faces`` how many were judged, of ``accuracy`` and ``mean_recall``
-(of the expressions with enough images) the latter may be absent. This module runs no package.
+``set`` is the folder name of the prepared set and ``faces`` the number of faces judged; ``mean_recall``, over the
+expressions with enough images, may be absent. This module runs no package.
 """
 
 import json
@@ -16,20 +16,20 @@ from typing import Any
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 
 SCHEMA = 1
-#: A list of some packages on some sets is a few kilobytes.
+#: Such a list has a few kilobytes.
 _MOST_BYTES = 2**20
 _MOST_FACES = 10**9
 
 
 @dataclass(frozen=True, slots=True)
 class PeerResult:
-    """What another package reached on a set.
+    """The metrics of another package on one set.
 
     Attributes:
         package: Name and version.
         set: Name of the prepared set.
-        faces: How many were judged.
-        accuracy: Share named as the set's label says, in [0, 1].
+        faces: Number of faces that were judged.
+        accuracy: Share of faces that are named by the set's label, in [0, 1].
         mean_recall: Mean recall of the expressions with enough images, in [0, 1]; None where not measured.
     """
 
@@ -50,7 +50,7 @@ def load_peers(path: str | Path) -> tuple[PeerResult, ...]:
     path = Path(path)
     try:
         with path.open("rb") as stream:
-            record = json.loads(stream.read(_MOST_BYTES))  # a longer one is cut, and then no JSON
+            record = json.loads(stream.read(_MOST_BYTES))  # longer files are cut, and then not JSON
     except OSError as err:
         raise DatasetNotFoundError(f"{path}: {err.strerror}", hint="benchmarks/peers writes such a file") from err
     except (ValueError, RecursionError) as err:
@@ -66,11 +66,13 @@ def _result(entry: Any, place: str) -> PeerResult:
     package, name, faces = entry.get("package"), entry.get("set"), entry.get("faces")
     if not (isinstance(package, str) and package.strip() and isinstance(name, str) and name.strip()):
         raise DatasetFormatError(f"{place}: expected the words package and set")
+    # bool is a subclass of int: true would count as one face
     if not isinstance(faces, int) or isinstance(faces, bool) or not 0 < faces <= _MOST_FACES:
         raise DatasetFormatError(f"{place}: faces is {str(faces)[:20]}, expected a count above 0")
     accuracy, recall = _share(entry, "accuracy", place), None
     if entry.get("mean_recall") is not None:
         recall = _share(entry, "mean_recall", place)
+    # shortened, as both become headers of a table
     return PeerResult(package.strip()[:60], name.strip()[:60], faces, accuracy, recall)
 
 

@@ -44,7 +44,7 @@ def plot_confusion_matrix(
     ax.set_yticks(range(len(names)), names)
     for row, column in np.ndindex(matrix.shape):
         text = f"{shown[row, column]:.2f}" if normalize else f"{shown[row, column]:.0f}"
-        color = PAPER if shares[row, column] > 0.5 else INK
+        color = PAPER if shares[row, column] > 0.5 else INK  # readable on dark cells
         ax.text(column, row, text, ha="center", va="center", color=color, fontsize=8)
     ax.set(xlabel="predicted", ylabel="true", title=title)
     return ax
@@ -64,7 +64,7 @@ def plot_reliability(
     ax = new_axes(ax, width=5.2, height=5.0)
     bins = len(reliability.count)
     filled = reliability.count > 0
-    left = np.arange(bins)[filled] / bins
+    left = np.arange(bins)[filled] / bins  # lower edges
     name = "share of hits" if ece is None else f"share of hits (ECE {ece:.3f})"
     ax.bar(left, reliability.hits[filled], width=1 / bins, align="edge", color=SERIES[0], edgecolor=PAPER, label=name)
     # The points are at the mean confidence of each bin, which is not its center.
@@ -87,7 +87,7 @@ def plot_risk_coverage(curve: RiskCoverage, *, title: str = "", ax: "Axes | None
     ax.plot(curve.coverage, curve.risk, label=f"mean risk {curve.area:.3f}")
     for threshold in THRESHOLDS[1:]:  # at 0 everything is answered
         coverage, accuracy = curve.at(threshold)
-        if accuracy is None:
+        if accuracy is None:  # no image is that confident
             continue
         ax.plot(coverage, 1 - accuracy, "o", color=INK, markersize=3)
         ax.annotate(f"{threshold:g}", (coverage, 1 - accuracy), textcoords="offset points", xytext=(-4, 6), fontsize=7)
@@ -106,6 +106,7 @@ def save_plots(result: EvaluationResult, folder: Path) -> tuple[tuple[Path, str]
     """
     name, title, matrix = result.protocol, f"{result.protocol}, {result.split} split", result.confusion_matrix
     labels, shares = tuple(result.per_class), f"{title}, shares of the row"
+    # one matrix for reading off counts, one for comparing rare with frequent expressions
     counted = plot_confusion_matrix(matrix, labels=labels, title=title)
     normalized = plot_confusion_matrix(matrix, normalize=True, labels=labels, title=shares)
     plots = {

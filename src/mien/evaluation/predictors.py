@@ -89,6 +89,7 @@ def predict_rows(
     columns = FERPLUS_LABELS.columns_from(options.labels)  # source column of each FER+ class, None if it has none
     for start in range(0, len(rows), options.batch_size):
         batch = rows[start : start + options.batch_size]
+        # columns are moved to FER+ order; a class that the model lacks keeps probability 0
         raw = _checked(_answers(model, images, batch), shape=(len(batch), len(options.labels)))  # (b, classes)
         for target, source in enumerate(columns):
             if source is not None:
@@ -144,7 +145,7 @@ def rows_of_array(
         )
     if len(probabilities) == len(dataset):
         return probabilities
-    spread = np.full((len(dataset), probabilities.shape[1]), np.nan)
+    spread = np.full((len(dataset), probabilities.shape[1]), np.nan)  # a row that is read by mistake is refused later
     spread[rows] = probabilities
     return spread
 

@@ -76,7 +76,7 @@ class Judged:
             "accuracy": correct,
             "macro_f1": metrics.macro_f1(matrix),
             "balanced_accuracy": metrics.balanced_accuracy(matrix),
-            "misclassification": 1 - correct,
+            "misclassification": 1 - correct,  # as the capstone's report has it
         }
         for name in CLASS_METRICS:
             columns = np.moveaxis(getattr(metrics, name)(matrix), -1, 0)  # (k, …): one class after the other
@@ -87,13 +87,14 @@ class Judged:
         found = {}
         if self.kind == "distribution":
             votes, probabilities = self.targets, self.probabilities
-            for name, per_image in (
+            for name, per_image in (  # each (n,), computed once for all resamples
                 ("kl", metrics.kl_divergence(votes, probabilities)),
                 ("js", metrics.js_divergence(votes, probabilities)),
                 ("cross_entropy", metrics.cross_entropy(votes, probabilities)),
             ):
                 found[name] = metrics.weighted_mean(per_image, weights)
         truth = self.calibration_truth
-        if truth is not None:  # a sum of absolute deviations is biased upwards by resampling, and so is its interval
+        # resampling biases a sum of absolute deviations upwards, so that the interval may lie above the value
+        if truth is not None:
             found["ece"] = metrics.expected_calibration_error(truth, self.probabilities, weights=weights)
         return found

@@ -70,6 +70,7 @@ class EvaluationReport:
             record = dict(self.origin) | rounded(result.to_dict())
             groups = [group.to_dict() for group in self.groups if group.protocol == result.protocol]
             records.append(record | ({"groups": rounded(groups)} if groups else {}))
+        # NaN is not JSON: an error here is better than a file that other readers refuse
         return json.dumps(records[0] if len(records) == 1 else records, indent=2, allow_nan=False)
 
     def to_markdown(self) -> str:
@@ -106,6 +107,7 @@ def compare_with_naive(
         seed: Of the one draw of labels.
         is_naive: Whether the results are those of the naive predictor itself, so that it is the table's only model.
     """
+    # the capstone's report has values on drawn labels alone
     drawn = next((result for result in results if result.drawn is not None), None)
     if drawn is None:
         return None

@@ -120,7 +120,7 @@ class EvaluationResult:
         named = self.confusion_matrix.sum(axis=0)  # (8,) predictions of each class: the denominator of precision
         few = []
         for label, true, predicted in zip(self.per_class, found, named, strict=True):
-            cases = {"precision": predicted, "recall": true, "f1": min(true, predicted)}
+            cases = {"precision": predicted, "recall": true, "f1": min(true, predicted)}  # images behind each ratio
             few += [class_path(label, name) for name, count in cases.items() if count < FEW_CASES]
         return (*(name for name in overall if getattr(self, name) is not None), *few)
 

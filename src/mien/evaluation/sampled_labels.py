@@ -58,6 +58,7 @@ def drawn_metrics(votes: DoubleArray, predicted: IntArray, *, seed: int = 0) -> 
     """The metrics of predictions (n,) on labels drawn from ``votes`` (n, k), whose rows sum to 1."""
     return DrawnMetrics(
         standard_deviation=standard_deviation(votes, predicted),
+        # nobody can agree with all votes: the best single answer is the most voted one
         ceiling=LabelMetrics.of(metrics.confusion_matrix(votes, votes.argmax(axis=1))),
         seed=seed,
         seeded_draw=LabelMetrics.of(metrics.confusion_matrix(draw_labels(votes, seed=seed), predicted)),

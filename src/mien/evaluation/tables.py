@@ -124,7 +124,7 @@ def comparison_table(comparison: Comparison, first: str, second: str) -> Table:
     for name, found in comparison.metrics.items():
         span = found.interval
         shown = "" if span is None else f"[{span.low:+.4f}, {span.high:+.4f}]"
-        better = {"first": first, "second": second, None: "no clear one"}[found.better]
+        better = {"first": first, "second": second, None: "no clear one"}[found.better]  # None: 0 is in the interval
         values = (_number(found.first), _number(found.second), f"{found.difference:+.4f}")
         rows.append((TITLES[name], *values, shown, better))
     title = f"{comparison.protocol}, {comparison.split} split, {comparison.n:,} images"
@@ -160,6 +160,7 @@ def across_sets_table(results: Mapping[str, Mapping[str, EvaluationResult]], pee
         peers: Of other packages, one column each after the models; sets that are not in ``results`` are left out.
     """
     models = list(next(iter(results.values())))
+    # dict.fromkeys: each package once, in the order of the file
     packages = list(dict.fromkeys(peer.package for peer in peers if peer.set in results))
     by_place = {(peer.package, peer.set): peer for peer in peers}
     rows = []
@@ -176,7 +177,7 @@ def across_sets_table(results: Mapping[str, Mapping[str, EvaluationResult]], pee
 
 
 def _of_peer(peer: PeerResult | None, faces: int) -> str:
-    """Accuracy and mean recall as measured elsewhere, with the number of faces where it was another."""
+    """Accuracy and mean recall as measured elsewhere, with the number of faces if it differs from ours."""
     if peer is None:
         return "—"
     recall = "" if peer.mean_recall is None else f"; {peer.mean_recall:.3f}"
@@ -206,8 +207,9 @@ def leaderboard_table(results: Mapping[str, EvaluationResult]) -> Table | None:
     """
     protocol, split = next((result.protocol, result.split) for result in results.values())
     published = published_for(protocol)
-    if not published or split != "test":
+    if not published or split != "test":  # published values are of the test split
         return None
+    # (accuracy, cells): sorted by the number, as published values are printed with different digits
     rows: list[tuple[float, tuple[str, ...]]] = [
         (row.accuracy, (row.method, _with_spread(row), _number(row.macro_f1), row.trained, row.reference))
         for row in published
@@ -277,9 +279,9 @@ def _note_on_rare(results: Sequence[EvaluationResult]) -> str:
     fewest: dict[str, float] = {}
     for result in results:
         for label, of_class in result.per_class.items():
-            if 0 < of_class.support < FEW_CASES:
+            if 0 < of_class.support < FEW_CASES:  # expected numbers for drawn labels, hence not whole
                 fewest[label] = min(of_class.support, fewest.get(label, FEW_CASES))
     named = ", ".join(f"{label} ({count:.0f})" for label, count in fewest.items())
-    said = f"macro-F1 includes expressions with fewer than {FEW_CASES} images: {named}" if named else ""
+    rare = f"macro-F1 includes expressions with fewer than {FEW_CASES} images: {named}" if named else ""
     few = _MARK_NOTE if any(result.n < FEW_CASES for result in results) else ""
-    return "; ".join(text for text in (few, said) if text)
+    return "; ".join(text for text in (few, rare) if text)

@@ -147,7 +147,7 @@ class _Report:
         self.page.heading("Summary")
         if self.options.split == "test":
             self.page.words(TEST_SPLIT_NOTICE)
-        if results:
+        if results:  # models may be left out: then the page shows the data and the naive predictor
             detailed = {
                 name: [result for result in judged if result.protocol in _DETAILED] for name, judged in results.items()
             }
@@ -166,7 +166,7 @@ class _Report:
                 (found,) = evaluate(pipeline.recognizer, dataset, split=split, protocols=(protocol,), options=options)
                 results[name][model] = found
         self.page.table(across_sets_table(results, self.options.peers))
-        last = list(pipelines.values())[-1]
+        last = list(pipelines.values())[-1]  # the model that reads the photos, too
         for name, dataset in self.options.across.items():
             for group in self._groups(last, dataset):
                 for table in group_tables(group):
@@ -202,7 +202,7 @@ class _Report:
         """The predictor that always says neutral: what any model has to beat."""
         self.page.heading("The naive predictor")
         self.page.words("It predicts neutral for every face.")
-        (naive,) = self._evaluate(NaiveBaseline(), ("drawn",))
+        (naive,) = self._evaluate(NaiveBaseline(), ("drawn",))  # the protocol of the capstone's own table
         self._add_result(_NAIVE, naive)
         return naive
 
@@ -244,11 +244,12 @@ class _Report:
             if isinstance(result, FailedImage):  # the page names it and goes on
                 self.page.words(f"{readable_path(Path(photo.name))}: cannot be read ({result.error})")
                 continue
+            # JPEG keeps the page small: its pictures are embedded; the number keeps equal names apart
             picture = self._picture(f"photo_{number}_{photo.stem}", ".jpg")
             result.save(picture)
-            said = ", ".join(f"{face.choice} {percent(face.probability)}" for face in result.faces)
+            answers = ", ".join(f"{face.choice} {percent(face.probability)}" for face in result.faces)
             found = counted(len(result.faces), "face")
-            self.page.pictures([(picture, f"Photo {number}, {found}{': ' if said else ''}{said}")])
+            self.page.pictures([(picture, f"Photo {number}, {found}{': ' if answers else ''}{answers}")])
 
     def _add_network(self, network: NetworkSummary, name: str) -> None:
         picture = self._picture(f"{name}_network")

@@ -20,6 +20,7 @@ _HUB_METRICS: Final[Mapping[str, tuple[str, str]]] = {
     "js": ("js_divergence", "Jensen-Shannon divergence, nats"),
     "ece": ("expected_calibration_error", "Expected calibration error"),
 }
+#: Licenses by the first part of the metadata's text, in lower case, as the hub's identifiers.
 _SPDX: Final = {"apache-2.0": "apache-2.0"}
 _OUT_OF_SCOPE: Final = (
     "Decisions about people, diagnosis, lie detection, surveillance.",
@@ -81,6 +82,7 @@ def _entry(data_name: str, protocol: str, split: str, values: Mapping[str, float
         for metric, (kind, name) in _HUB_METRICS.items()
         if (value := values.get(metric)) is not None  # a protocol does not define all metrics
     ]
+    # written like the names of the hub's own data sets, such as common_voice
     identifier = data_name.lower().replace("+", "plus").replace(" ", "-")
     return {
         "task": {"type": "image-classification", "name": "Facial expression recognition"},
@@ -111,7 +113,7 @@ def _body(metadata: ModelMetadata, results: Sequence[EvaluationResult], sha256: 
         yield from (class_table(result).to_markdown() for result in results)
     else:
         yield "Measured when the file was exported:\n"
-        yield "| split and protocol | " + "metrics |\n|---|---|"
+        yield "| split and protocol | metrics |\n|---|---|"
         for where, values in metadata.metrics.items():
             yield f"| {where} | {', '.join(f'{name} {value:g}' for name, value in values.items())} |"
     yield "\n## Limits\n"
