@@ -3,9 +3,9 @@
     python tools/adopt_checkpoint.py CHECKPOINT RECIPE DATA OUT [--set NAME=FOLDER] [--share A] [--history FILE]
 
 CHECKPOINT holds the running mean of the weights under `ema`: those of a residual network whose last layer is split in
-two, `votes` (8 columns) and `intended` (7). RECIPE says how it was trained. With --share the weights are moved only so
-far from those that the recipe starts from to the trained ones (Wortsman et al. 2022, "Robust fine-tuning"); the second
-head, which the start lacks, is the trained one's. FILE has a line of JSON an epoch with the training `loss` of each.
+two, `votes` (8 columns) and `intended` (7). RECIPE says how it was trained. With --share the weights are interpolated
+between those that the recipe starts from (0) and the trained ones (1) (Wortsman et al. 2022, "Robust fine-tuning"); the
+second head, which the start lacks, is the trained one. FILE has one line of JSON per epoch with the training `loss`.
 """
 
 import argparse
@@ -36,7 +36,7 @@ PREFIX, HEAD = "module.", "head.3."
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], int]:
     """The weights by our names, and the epoch after which they were saved."""
-    scalar: Any = np.float64(0).__reduce__()[0]  # numbers of a learning rate's schedule
+    scalar: Any = np.float64(0).__reduce__()[0]  # numbers of the learning rate's schedule are numpy scalars
     with torch.serialization.safe_globals([np.dtype, np.dtypes.Float64DType, scalar]):
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     found = {name.removeprefix(PREFIX): values for name, values in state["ema"].items() if name.startswith(PREFIX)}
@@ -54,7 +54,7 @@ def moved_from_start(
     share: float,
 ) -> dict[str, Tensor]:
     """``share`` of the way from the start to ``weights``, with the second head as it was trained."""
-    start = initialization.build_network(config, faces.sample).state_dict()
+    start = initialization.begin(config, faces.sample).network.state_dict()
     moved = {n: start[n].lerp(w, share) if w.is_floating_point() else w for n, w in weights.items()}
     for part in ("weight", "bias"):
         moved[HEAD + part][CLASSES:] = weights[HEAD + part][CLASSES:]

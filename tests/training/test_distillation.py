@@ -121,7 +121,7 @@ def test_a_larger_network_begins_where_the_smaller_one_ended(made_dataset: FerDa
     small = train(still, made_dataset, tmp_path / "small", precision="32-true")
     faces = torch.rand(4, 1, 48, 48)
     for larger in ("resnet-wide", "resnet-deep", "resnet-wide-deep"):
-        begun = Initialization(tmp_path / "small").build_network(replace(still, network=larger)).eval()
+        begun = Initialization(tmp_path / "small").begin(replace(still, network=larger)).network.eval()
         with torch.no_grad():
             assert torch.allclose(begun(faces), RunFolder(small.folder).load_network()(faces), atol=1e-5)
     with pytest.raises(CheckpointError, match="holds a resnet network, expected inception"):

@@ -140,7 +140,7 @@ def test_float_weights_are_the_networks_in_16_bit(run: Path, faces: Tensor, made
     network, again = RunFolder(run).load_network(), load_float_weights(path)
     assert np.allclose(logits_of(again, faces), logits_of(network, faces), atol=2e-2)
     assert path.stat().st_size < 0.52 * sum(4 * p.numel() for p in network.parameters()) + 100_000
-    begun = Initialization(path).build_network(RESNET)
+    begun = Initialization(path).begin(RESNET).network
     assert torch.equal(logits_of(begun.eval(), faces), logits_of(again, faces))
     assert describe_source(path).recipe_sha256 == RESNET.sha256
     assert torch.allclose(Teachers([path], CPU)(faces), logits_of(again, faces).softmax(1), atol=1e-5)

@@ -145,7 +145,7 @@ def test_the_file_has_both_outputs_each_calibrated(
 def test_one_head_grows_into_two_that_answer_alike(made_dataset: FerDataset, tmp_path: Path) -> None:
     one = replace(TINY, intended_weight=0.0)
     train(one, made_dataset, tmp_path / "one", precision="32-true")
-    grown = Initialization(tmp_path / "one").build_network(TINY).eval()
+    grown = Initialization(tmp_path / "one").begin(TINY).network.eval()
     faces = torch.rand(4, 1, 48, 48)
     with torch.no_grad():
         both, before = grown(faces), RunFolder(tmp_path / "one").load_network()(faces)

@@ -40,6 +40,7 @@ def average_runs(runs: Sequence[Path], out: Path) -> None:
     for folder in folders[1:]:
         _check_alike(folders[0], folder)
     states = [folder.load_best() for folder in folders]
+    # weights and buffers alike: batch norm statistics are averaged with the weights that they belong to
     mean = {name: _mean([state["network"][name] for state in states]) for name in states[0]["network"]}
     with atomic_folder(out) as temporary:
         written = RunFolder(temporary)

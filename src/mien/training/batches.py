@@ -13,7 +13,7 @@ from torch.nn import functional
 from mien.data.augmentation import Augmentation
 from mien.data.dataset import FerDataset
 
-_VALIDATION_BATCH = 256
+_VALIDATION_BATCH = 256  # does not affect results: networks are in evaluation mode
 #: Side in pixels of the faces that networks take.
 _SIDE = 48
 
@@ -62,6 +62,7 @@ class ImageBatches:
         for at in torch.split(torch.randperm(len(self), generator=generator), size):
             images = self._load(at)  # (b, 1, 48, 48)
             started = time.perf_counter()
+            # three stages, since consistent teachers may look at an earlier one (teacher_view)
             moved = augmentation.move(images, generator)
             unerased = augmentation.change_light(moved, generator)
             images = augmentation.erase_part(unerased, generator)

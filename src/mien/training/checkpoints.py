@@ -1,7 +1,8 @@
-"""Files of tensors: written all or nothing with a checksum, read without running anything that lies in them.
+"""Files of tensors: written all or nothing with a checksum, and read without running code that they contain.
 
-The files are PyTorch's own, ZIP archives; the checksum of all that stands before it is the archive's comment, so that
-``torch.load`` reads them too. Files of earlier versions have none; of them the archive's own checksums are compared.
+The files are PyTorch's own, which are ZIP archives. A checksum of all bytes before it is stored as the archive's
+comment, which ``torch.load`` ignores. Files of earlier versions have none; there the archive's own CRC-32 sums are
+compared.
 """
 
 import hashlib
@@ -18,10 +19,10 @@ from torch import Tensor
 from mien.errors import CheckpointError
 from mien.runtime.files import atomic_file
 
-#: Stands before the SHA-256 in the archive's comment.
+#: Precedes the SHA-256 in the archive's comment.
 _MARK = b"mien sha256 "
 _COMMENT_BYTES = len(_MARK) + 2 * hashlib.sha256().digest_size
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 20  # hashed at a time, so that memory does not grow with the file
 
 
 def save_state(state: Mapping[str, Any], path: Path) -> None:
@@ -32,7 +33,7 @@ def save_state(state: Mapping[str, Any], path: Path) -> None:
     """
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
-    # an archive ends with the length of its comment, of which PyTorch writes none
+    # a ZIP archive ends with the length of its comment (APPNOTE 4.3.16), which is 0 in PyTorch's files
     buffer.seek(-2, io.SEEK_END)
     buffer.write(_COMMENT_BYTES.to_bytes(2, "little") + _MARK)
     buffer.write(hashlib.sha256(buffer.getbuffer()).hexdigest().encode())
@@ -45,7 +46,7 @@ def load_state(path: Path, *, hint: str | None = None) -> dict[str, Any]:
 
     Args:
         path: The checkpoint.
-        hint: What to do where it is damaged.
+        hint: What to do if it is damaged.
 
     Raises:
         CheckpointError: The file is absent, damaged, cut short, or holds something else.
@@ -53,6 +54,7 @@ def load_state(path: Path, *, hint: str | None = None) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
             _compare_checksum(stream)
+            # weights_only: the restricted unpickler builds tensors and plain values, and calls nothing else
             state = torch.load(stream, map_location="cpu", weights_only=True)
     except FileNotFoundError as err:
         raise CheckpointError(f"{path}: no such file", hint="has this run finished an epoch yet?") from err
@@ -66,10 +68,10 @@ def load_state(path: Path, *, hint: str | None = None) -> dict[str, Any]:
 
 
 def _compare_checksum(stream: BinaryIO) -> None:
-    """Raise ValueError where a byte of the file has changed; leave the stream at its beginning.
+    """Compare the checksums of a file, and leave the stream at its beginning.
 
     Raises:
-        ValueError: It has.
+        ValueError: A byte has changed.
     """
     size = stream.seek(0, io.SEEK_END)
     stream.seek(max(0, size - _COMMENT_BYTES))
@@ -81,26 +83,26 @@ def _compare_checksum(stream: BinaryIO) -> None:
             digest.update(block)
             left -= len(block)
         if digest.hexdigest().encode() != comment[len(_MARK) :]:
-            raise ValueError("its checksum does not fit")
+            raise ValueError("its checksum does not match")
     else:
         with zipfile.ZipFile(stream) as archive:
-            if archive.comment:
+            if archive.comment:  # not the mark, so that its first bytes have changed
                 raise ValueError("its checksum is damaged")
             if (name := archive.testzip()) is not None:
-                raise ValueError(f"the checksum of {name} does not fit")
+                raise ValueError(f"the checksum of {name} does not match")
     stream.seek(0)
 
 
 def first_difference(found: Any, expected: Any, *, at: str = "") -> str | None:
-    """Where a value read from a file is of another kind than one that the program made; None where it is not.
+    """Where the structure of a value from a file differs from that of one that the program made; None if it does not.
 
     Tensors need the same shape and type, mappings the same keys, lists the same length; numbers may differ, and are
     finite unless they are equal.
 
     Args:
         found: From the file.
-        expected: What it is to take the place of.
-        at: What the two are called.
+        expected: The value that it replaces.
+        at: Name of the two in the answer.
     """
     alike = type(found) is type(expected)
     inside: list[tuple[str, Any, Any]] = []
@@ -116,7 +118,7 @@ def first_difference(found: Any, expected: Any, *, at: str = "") -> str | None:
         alike = _is_number(found) and (isfinite(found) or found == expected)
     if not alike:
         return f"{at} is {_kind(found)}, expected {_kind(expected)}"
-    return next((told for name, one, other in inside if (told := first_difference(one, other, at=name))), None)
+    return next((found_at for name, one, other in inside if (found_at := first_difference(one, other, at=name))), None)
 
 
 def _is_number(value: object) -> bool:

@@ -24,12 +24,12 @@ def check_batches(network: nn.Module, config: TrainingConfig, *, faces: int) -> 
     last = faces % config.batch_size or config.batch_size
     if last == 1 and any(isinstance(layer, nn.BatchNorm1d) for layer in network.modules()):
         raise ConfigError(
-            f"{faces} faces in batches of {config.batch_size} leave a last batch of one, of which {config.network} can "
-            "take no batch statistics",
+            f"{faces} faces in batches of {config.batch_size} leave a last batch of one, for which {config.network} "
+            "cannot compute batch statistics",
             hint="set another batch_size",
         )
     if config.small_epochs:
-        side = config.small_side
+        side = config.small_side  # one forward pass finds out: flattened maps fix the size of the input
         try:
             network.eval()(torch.zeros(1, 1, side, side))
         except RuntimeError as err:

@@ -42,7 +42,7 @@ def plot_history(
     for name in columns:
         ax.plot(epochs, [getattr(row, name) for row in history], label=_NAMES.get(name, name))
     ax.set(title=title, xlabel="epoch", ylabel=ylabel)
-    ax.locator_params(axis="x", integer=True)
+    ax.locator_params(axis="x", integer=True)  # no ticks between epochs
     if len(columns) > 1:
         ax.legend(frameon=False)
     return ax

@@ -111,7 +111,7 @@ class ValidationFaces:
             self._intended = intended_labels(dataset.emotions[self._targets.indices])
         self._sets: dict[str, _JudgedSet] = {}
         for name, further in sets.items():
-            if len(select(further, "votes", "validation").indices):
+            if len(select(further, "votes", "validation").indices):  # sets without such a split are not judged
                 targets = Targets(further, "validation", target="soft", panels="first", seed=0)
                 self._sets[name] = _JudgedSet(ImageBatches([(further, targets.indices)], device), targets.votes)
 
@@ -148,4 +148,4 @@ def _teacher_share(config: TrainingConfig, sizes: list[int]) -> Tensor | float:
         return config.teacher_share
     own = [config.teacher_share if e.teacher_share is None else e.teacher_share for e in config.data]
     shares = torch.tensor([config.teacher_share, *own])
-    return shares.repeat_interleave(torch.tensor(sizes))[:, None]
+    return shares.repeat_interleave(torch.tensor(sizes))[:, None]  # (n, 1), in the order of the sets

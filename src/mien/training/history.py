@@ -81,23 +81,24 @@ class EpochMetrics:
             raise TypeError(f"an epoch is {type(row).__name__}, expected named values")
         known = {name: float(row[name]) for name in (*_COLUMNS, *_OPTIONAL) if name in row and name != "epoch"}
         sets = {name.removeprefix(_OF_SET): float(value) for name, value in row.items() if name.startswith(_OF_SET)}
+        # CSV gives text, JSON and checkpoints numbers: float() takes both
         if not (epoch := float(row["epoch"])).is_integer():
             raise ValueError(f"epoch {epoch} is no whole number")
         return cls(int(epoch), **known, best=bool(float(row.get("best", 0))), set_accuracy=sets)
 
 
 def whole_history(state: Mapping[str, Any], *, most: int) -> list[EpochMetrics]:
-    """The epochs of a checkpoint, from the first on, without a gap.
+    """The epochs of a checkpoint, checked to be complete and in order.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: They are not that.
+        KeyError, TypeError, ValueError, AttributeError: They are not.
     """
     history = [EpochMetrics.from_dict(row) for row in state["history"]]
     if [metrics.epoch for metrics in history] != list(range(1, len(history) + 1)) or not 0 < len(history) <= most:
         raise ValueError(f"history holds {len(history)} epochs, expected 1 to {most} in order")
     gains = [metrics.epoch for metrics in history if metrics.best]
     if not gains or state["epochs_without_gain"] != len(history) - gains[-1]:
-        raise ValueError("history does not fit the epochs without a gain")
+        raise ValueError("history does not match the number of epochs without a gain")
     return history
 
 

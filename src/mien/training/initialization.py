@@ -58,10 +58,6 @@ class Initialization:
         """The teachers in the form of a run's record; raises as :meth:`describe_start`."""
         return tuple(describe_source(teacher) for teacher in self.teachers)
 
-    def build_network(self, config: TrainingConfig, faces: Callable[[], Tensor] | None = None) -> nn.Module:
-        """The network of :meth:`begin`, without the weights of the start."""
-        return self.begin(config, faces).network
-
     def begin(self, config: TrainingConfig, faces: Callable[[], Tensor] | None = None) -> "FirstWeights":
         """The recipe's network with its initial weights.
 
@@ -75,7 +71,7 @@ class Initialization:
             CheckpointError: The start is not a run folder, holds another network, or its weights are damaged.
             ModelFileError: It is not a model file.
         """
-        torch.manual_seed(config.seed)
+        torch.manual_seed(config.seed)  # the initial weights are part of what the seed determines
         if self.start is None:
             return FirstWeights(build_network(config.network, classes=config.classes), None)
         found = describe_source(self.start).network
@@ -84,7 +80,7 @@ class Initialization:
         network = build_network(config.network, classes=config.classes)
         if found == config.network and _same_shapes(started, network):
             return FirstWeights(started, started.state_dict())
-        if not grow(started, network):
+        if not grow(started, network):  # copies what fits; False if the start is not a smaller such network
             raise CheckpointError(
                 f"{self.start}: holds a {found} network, expected {config.network} as in the recipe",
                 hint="start from a run of the same network or of a narrower or shallower one, or without --start",

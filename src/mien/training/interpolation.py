@@ -33,6 +33,7 @@ class StartShare:
                 f"start_share is {share:g} and the start has other channels than the network ({other[0]})",
                 hint="start from the same network, or set start_share = 0",
             )
+        # copies: the network trains the very tensors that it starts with
         self._start = {name: values.detach().clone() for name, values in start.items()}
         self._share = share
 

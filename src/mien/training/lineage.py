@@ -19,6 +19,7 @@ from mien.training.run import train
 from mien.training.runs import BEST, RECORD, RunFolder
 from mien.weights import list_weights, weight_path
 
+#: Name of the file that a shipped run is exported to, in its run folder.
 MODEL = "model.onnx"
 
 
@@ -93,7 +94,7 @@ def train_chain(
     stages = []
     for recipe in recipes:
         folder, config, begun = runs / recipe.name, change(recipe.config), (runs / recipe.name / RECORD).exists()
-        if recipe.average and not begun:
+        if recipe.average and not begun:  # a mean is written at once, so that an existing one is complete
             average_runs([runs / name for name in recipe.average], folder)
         elif not recipe.average and not _is_finished(folder, config):
             train(
@@ -106,6 +107,7 @@ def train_chain(
                 precision=precision,
                 listener=listener_for(recipe),
             )
+        # exported before the next recipe, which may start from the file
         stages.append(Stage(recipe, folder, _export(recipe, folder, dataset)))
     return tuple(stages)
 

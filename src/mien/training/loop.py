@@ -57,7 +57,9 @@ class Run:
         self._answers: Tensor | None = None
         self._teachers: Teachers | None = None
         self.fabric = Fabric(accelerator="auto", devices=1, precision=record.precision)
+        # NHWC in memory: what oneDNN and cuDNN convolve without reordering
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # Fabric wraps both: .module and .optimizer are the originals, whose state is saved
         self.network, self.optimizer = self.fabric.setup(network, build_optimizer(network, config))
         self.mean = running_mean(network, config.ema_decay) if config.ema_decay else None
         self.steps = -(-len(faces) // config.batch_size)  # an epoch; the last batch may be smaller
@@ -177,7 +179,7 @@ class Run:
         self.optimizer.step()
         self.learning_rate.after_step()
         if self.mean is not None:
-            self.mean.update_parameters(self.network.module)
+            self.mean.update_parameters(self.network.module)  # after the step, so that it averages the new weights
         return each.detach(), logits.detach()
 
     def _share(self, batch: Batch) -> Tensor | float:
@@ -188,7 +190,7 @@ class Run:
     @torch.no_grad()
     def _logits(self, images: ImageBatches) -> Tensor:
         """The kept network's logits of all images, float32 (n, classes)."""
-        network = self.kept.eval()
+        network = self.kept.eval()  # _train() switches back
         with self.fabric.autocast():
             return torch.cat([network(batch).float().cpu() for batch in images.in_order()])
 
@@ -216,15 +218,15 @@ class Run:
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint.
+        """Continue from a checkpoint.
 
         Raises:
-            CheckpointError: It is not one of this run; nothing was taken from it.
+            CheckpointError: It is not one of this run; nothing has changed.
         """
         moments = moments_of(self.optimizer.optimizer)
         try:
             history = whole_history(state, most=self.config.epochs)
-            # parameters that had no gradient yet have no moments
+            # Adam has no moments for parameters that never had a gradient
             met = {at: moments[at] for at in state["optimizer"]["state"]}
             made = self._state() | {"history": state["history"]}
             difference = first_difference(state, made | {"optimizer": made["optimizer"] | {"state": met}})
@@ -234,6 +236,7 @@ class Run:
             raise CheckpointError(
                 f"{self.folder.path / LAST}: not a state of this run: {difference.lstrip('.')}", hint=WITHOUT_LAST
             )
+        # everything was compared before, so that none of these can fail halfway
         self.network.module.load_state_dict(state["network"])
         if self.mean is not None:
             self.mean.load_state_dict(state["mean"])

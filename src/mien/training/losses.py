@@ -26,7 +26,7 @@ def validation_metrics(logits: Tensor, targets: Tensor, votes: Tensor) -> dict[s
     # KL(p ‖ q) = cross-entropy(p, q) - entropy(p); xlogy counts 0 · log 0 as 0
     entropy = -torch.special.xlogy(votes, votes).sum(dim=1)  # (n,)
     return {
-        "loss": float(cross_entropy(logits, targets).sum() / targets.sum()),
+        "loss": float(cross_entropy(logits, targets).sum() / targets.sum()),  # rows sum to 1, or 0 without a target
         "accuracy": float(expected_hits(logits, votes).mean()),
         "kl": float((cross_entropy(logits, votes) - entropy).mean()),
     }

@@ -25,12 +25,11 @@ from mien.networks.mirrored import Mirrored
 from mien.networks.registry import build_network
 from mien.runtime.files import sha256_of
 from mien.runtime.onnx import open_session
+from mien.training.export.verification import INT8_TOLERANCE
 from mien.training.heads import perceived
 from mien.training.records import WeightsSource
 
-#: Largest mean total variation distance between a file and the network that is read from it: of 8-bit files, whose
-#: activations are quantized too, and of others.
-_TOLERANCE = 0.03
+#: Largest mean total variation distance between a file that is not in 8 bit and the network that is read from it.
 _FLOAT_TOLERANCE = 1e-3
 #: Suffixes that the quantizer and the float16 export add to the name of a weight.
 _SUFFIXES = ("_DequantizeLinear_Output", "_half")
@@ -246,6 +245,7 @@ def _measure(network: nn.Module, folded: list[tuple[nn.Module, _Norm]], faces: T
         count = torch.full((len(features),), features.shape[1])
         sums[norm] += torch.stack([features.sum(1), features.square().sum(1), count])  # type: ignore[index]
 
+    # one pass for all norms: each still computes x + bias, so that no input depends on another norm's statistics
     hooks = [norm.register_forward_hook(after) for _, norm in folded]
     for batch in torch.split(faces, 256):
         network(batch)
@@ -253,7 +253,7 @@ def _measure(network: nn.Module, folded: list[tuple[nn.Module, _Norm]], faces: T
         hook.remove()
     for norm, (total, squares, count) in sums.items():
         mean = total / count
-        variance = (squares / count - mean.square()).clamp(min=0)
+        variance = (squares / count - mean.square()).clamp(min=0)  # E[x²] - E[x]², which rounding may take below 0
         # (x - mean) / sqrt(var + eps) · sqrt(var + eps) + mean + bias = x + bias
         norm.weight.copy_((variance + norm.eps).sqrt())
         norm.bias.add_(mean)
@@ -269,7 +269,7 @@ def _check(network: nn.Module, path: Path, metadata: ModelMetadata, faces: Tenso
     session = open_session(path, threads=torch.get_num_threads())
     expected = session.run([OUTPUT_NAME], {INPUT_NAME: faces.numpy()})[0]
     apart = float(np.abs(answers - expected).sum(axis=1).mean() / 2)  # mean total variation distance
-    allowed = _TOLERANCE if metadata.training.get("file_precision") == "int8" else _FLOAT_TOLERANCE
+    allowed = INT8_TOLERANCE if metadata.training.get("file_precision") == "int8" else _FLOAT_TOLERANCE
     if not apart <= allowed:  # NaN is refused too
         raise CheckpointError(
             f"{path}: the network that was read differs from the file by {apart:.3f} in total variation, at most "

@@ -8,7 +8,7 @@ from torch.optim.swa_utils import AveragedModel
 from mien.errors import ConfigError
 from mien.training.config import TrainingConfig
 
-#: Fewest steps of a one-cycle schedule: one to rise, the peak, one to fall.
+#: Minimum number of steps of a one-cycle schedule: one to rise, the peak, one to fall.
 _LEAST_CYCLE = 3
 
 
@@ -19,11 +19,12 @@ def build_optimizer(network: nn.Module, config: TrainingConfig) -> optim.Optimiz
     vectors = [p for p in trained if p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     kind = optim.AdamW if config.optimizer == "adamw" else optim.Adam
-    return kind(groups, lr=config.learning_rate, eps=1e-7, fused=True)  # epsilon as in Keras, which the capstone used
+    # epsilon as in Keras, which the capstone used; fused: one kernel for all parameters of a group
+    return kind(groups, lr=config.learning_rate, eps=1e-7, fused=True)
 
 
 def moments_of(optimizer: optim.Optimizer) -> dict[int, dict[str, Tensor]]:
-    """What Adam remembers of each parameter after its first step, by the parameter's number in ``state_dict``."""
+    """Adam's state of each parameter in its initial form, by the parameter's number in ``state_dict``."""
     parameters = (parameter for group in optimizer.param_groups for parameter in group["params"])
     return {
         number: {"step": torch.tensor(0.0), "exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}

@@ -22,7 +22,7 @@ class Listener(Protocol):
 
 
 class Silent:
-    """A listener that does nothing."""
+    """A listener that does nothing; a base for listeners of a few events."""
 
     def prepared(self, what: str, *, done: int, total: int) -> None:
         """Do nothing."""

@@ -19,6 +19,7 @@ from mien.runtime.translation import reason
 from mien.training.config import TrainingConfig, config_from_dict
 from mien.training.export.onnx_export import FilePrecision
 
+#: Keys that are not settings: they say where weights and settings come from, and where the weights go.
 _LINEAGE = ("extends", "start", "teachers", "average", "ship")
 
 
@@ -113,7 +114,7 @@ def override(config: TrainingConfig, settings: Sequence[str]) -> TrainingConfig:
 
 
 def _load(path: Path, *, seen: tuple[Path, ...]) -> Recipe:
-    if path in seen:
+    if path in seen:  # seen: the recipes that led here, each extending the next
         raise ConfigError(f"{path}: extends itself through {', '.join(p.stem for p in seen[1:]) or 'its own name'}")
     record = _read(path)
     lineage = {key: record.pop(key) for key in _LINEAGE if key in record}

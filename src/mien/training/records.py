@@ -121,6 +121,7 @@ class RunRecord:
         """The part that model files keep: recipe, data and ancestors, without the metrics of the epochs."""
         kept = replace(self, threads=None, epochs=None, best=None, recipe_sha256=self.config.sha256)
         record = kept.to_dict()
+        # empty keys are left out; precision is kept, as files of all versions have it
         return {key: value for key, value in record.items() if value or key == "precision"}
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,6 +153,7 @@ class RunRecord:
             ConfigError: Its recipe has a setting that is unknown or out of range.
             KeyError, TypeError, ValueError, AttributeError, OverflowError: It is not such a record.
         """
+        # .get: keys that records of earlier versions lack
         start, best, shipped = record.get("start"), record.get("best"), record.get("float_weights_sha256")
         return cls(
             config=config_from_dict(record["config"], source=source),

@@ -17,6 +17,7 @@ from mien.training.export.temperature import as_input
 from mien.training.heads import CLASSES, INTENDED_CLASSES, INTENDED_FROM_PERCEIVED
 from mien.training.runs import RunFolder
 
+#: Of the fit; RATE is the peak of a one-cycle schedule, SMOOTHING of the labels, DROPOUT of the features.
 EPOCHS, BATCH, RATE, WEIGHT_DECAY, SMOOTHING, DROPOUT = 12, 512, 2e-3, 0.05, 0.1, 0.3
 
 
@@ -34,6 +35,7 @@ def refit_intended(run: RunFolder, dataset: FerDataset, *, seed: int = 0) -> Non
         CheckpointError: The run is damaged.
     """
     network = run.load_network()
+    # the output layer: networks define their layers in the order in which they compute
     last = [layer for layer in network.modules() if isinstance(layer, nn.Linear)][-1]
     rows, labels = labeled_faces(dataset, "train")
     layer = fit_head(_features(network, last, dataset.images, rows), labels, seed=seed)
@@ -57,9 +59,9 @@ def fit_head(features: Tensor, labels: Tensor, *, seed: int = 0) -> nn.Linear:
         labels: int64 (n,), columns of the layer's seven outputs.
         seed: Of first weights, order and dropout.
     """
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
         torch.manual_seed(seed)
-        mean, spread = features.mean(dim=0), features.std(dim=0) + 1e-3
+        mean, spread = features.mean(dim=0), features.std(dim=0) + 1e-3  # (features,); 1e-3: dead ones stay at 0
         standard = (features - mean) / spread  # (n, features)
         layer = nn.Linear(features.shape[1], INTENDED_CLASSES)
         drop = nn.Dropout(DROPOUT)
@@ -85,7 +87,7 @@ def fit_head(features: Tensor, labels: Tensor, *, seed: int = 0) -> nn.Linear:
 def _features(
     network: nn.Module, last: nn.Linear, images: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]
 ) -> Tensor:
-    """What the last layer reads of each face, the mean of the face and its mirror image, float32 (n, features)."""
+    """The inputs of the last layer for each face, averaged with those of its mirror image, float32 (n, features)."""
     seen: list[Tensor] = []
     hook = last.register_forward_pre_hook(lambda _, given: seen.append(given[0].float().cpu()))
     try:

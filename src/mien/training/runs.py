@@ -92,7 +92,7 @@ class RunFolder:
         """Write ``history.csv`` and, where matplotlib is installed, ``curves.png``."""
         write_history(self.path / HISTORY, history)
         with suppress(MissingDependencyError):
-            save_plot(history_figure(history), self.path / CURVES)
+            save_plot(history_figure(history), self.path / CURVES)  # of all epochs, drawn anew after each
 
     @property
     def begun(self) -> bool:
@@ -208,6 +208,7 @@ def open_run(folder: RunFolder, new: RunRecord, *, resume: bool) -> RunRecord:
             those of ``new``, or its record is missing.
     """
     if not (folder.path / RECORD).exists():
+        # without the record nothing says which run the weights belong to, and a new run would overwrite them
         if left := [name for name in (LAST, BEST, ANSWERS) if (folder.path / name).exists()]:
             raise CheckpointError(
                 f"{folder.path}: holds {left[0]} but no {RECORD}, so the run it belongs to is unknown",

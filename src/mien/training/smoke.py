@@ -11,7 +11,7 @@ from mien.training.config import TrainingConfig
 
 _EPOCHS = 2
 #: Maximum number of images of each split.
-_FACES = {"train": 768, "validation": 256, "test": 0}
+_FACES = {"train": 768, "validation": 256, "test": 0}  # no run reads the test split
 
 
 def smoke_config(config: TrainingConfig) -> TrainingConfig:
@@ -19,7 +19,7 @@ def smoke_config(config: TrainingConfig) -> TrainingConfig:
     return replace(
         config,
         epochs=_EPOCHS,
-        small_epochs=min(config.small_epochs, 1),
+        small_epochs=min(config.small_epochs, 1),  # one epoch with reduced faces, one without
         batch_size=min(config.batch_size, 64),
     )
 

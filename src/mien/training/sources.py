@@ -88,6 +88,7 @@ def save_float_weights(run: RunFolder, path: Path) -> str:
     weights = run.load_best()["network"]
     # integer buffers, such as the batch counts of batch norms, stay as they are
     halves = {name: (t.half() if t.is_floating_point() else t).contiguous() for name, t in weights.items()}
+    # bytes, not save_file(): they are hashed, and written all or nothing
     content = save(halves, metadata={_KEY: json.dumps(record.origin(), sort_keys=True)})
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)

@@ -58,7 +58,7 @@ class Targets:
 
 def image_weights(votes: Tensor, power: float) -> Tensor:
     """Weights of images with votes (n, 8), float32 (n,), mean 1: the mean over the votes of frequency^-power."""
-    frequency = votes.mean(dim=0).clamp(min=1e-6)  # (8,)
+    frequency = votes.mean(dim=0).clamp(min=1e-6)  # (8,); a class without votes would have an infinite weight
     weights = votes @ frequency.pow(-power)  # (n,)
     return weights / weights.mean()
 

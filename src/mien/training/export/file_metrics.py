@@ -1,4 +1,4 @@
-"""What a file records about itself from its training data: base rates, decision rules and validation metrics."""
+"""The part of a file's metadata that is measured on its data set: base rates, decision rules, validation metrics."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ from mien.geometry import FloatArray
 from mien.metadata import INTENDED, OUTPUT_NAME, ModelMetadata
 from mien.training.export.verification import FileContent
 
-#: The metric that is recorded of each protocol.
+#: The metric that is recorded for each protocol.
 _METRIC_OF = {"votes": "kl", "drawn": "accuracy", "majority": "accuracy", "majority-v1": "accuracy"}
 
 

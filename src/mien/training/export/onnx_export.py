@@ -22,7 +22,7 @@ from mien.training.export.heads import Probabilities, head_specs
 from mien.training.export.quantization import quantize
 from mien.training.export.temperature import faces_of, fit_on_validation
 from mien.training.export.tracing import store_as_half, trace
-from mien.training.export.verification import largest_difference, total_variation
+from mien.training.export.verification import INT8_TOLERANCE, largest_difference, total_variation
 from mien.training.history import EpochMetrics
 from mien.training.records import DataHashes, RunRecord
 from mien.training.runs import RunFolder
@@ -32,8 +32,6 @@ FilePrecision = Literal["float32", "float16", "int8"]
 
 #: Largest difference of a probability between the file and the network, for float32 and for float16 weights.
 TOLERANCE, HALF_TOLERANCE = 1e-5, 5e-3
-#: Largest mean total variation distance between a network and its file in 8 bit.
-INT8_TOLERANCE = 0.03
 #: Training faces from which the ranges of 8-bit activations are taken.
 _CALIBRATION_FACES = 1024
 LICENSE = "Apache-2.0; trained on FER2013 and FER+, whose images are for research"
@@ -83,6 +81,7 @@ def export_run(
         _check_same_data(run, record, dataset)
     training = _describe_training(folder, record) | {"mirrored": mirror, "file_precision": precision}
     metadata = replace(_metadata(name or record.config.network, network, record, dataset), training=training)
+    # training faces: the validation split must not influence what is measured on it
     faces = faces_of(dataset, "train", at_most=_CALIBRATION_FACES) if precision == "int8" and dataset else None
     model, difference = _convert(network, metadata, precision, faces)
     if dataset is not None:
@@ -154,6 +153,7 @@ def _describe_training(folder: RunFolder, record: RunRecord) -> dict[str, object
 
 def _rounded(history: Sequence[EpochMetrics]) -> list[dict[str, float]]:
     rows = [metrics.to_dict() for metrics in history]
+    # rounded: the curves need no more, and the file travels with the wheel
     return [{name: round(row[name], 5) for name in _HISTORY if name in row} for row in rows]
 
 

@@ -20,7 +20,7 @@ def rewrite_poolings(model: onnx.ModelProto) -> onnx.ModelProto:
     Args:
         model: Float32, feature maps as (N, channels, H, W); poolings with padding stay as they are.
     """
-    # the shapes of intermediate maps tell global means from others, and give the channels of a pooling
+    # shapes of intermediate maps distinguish global means from others, and give the channels of a pooling
     model = onnx.shape_inference.infer_shapes(model)
     graph = model.graph
     shapes = {
@@ -41,7 +41,7 @@ def rewrite_poolings(model: onnx.ModelProto) -> onnx.ModelProto:
     used = {name for node in nodes for name in node.input}
     for tensor in [tensor for tensor in graph.initializer if tensor.name not in used]:
         graph.initializer.remove(tensor)  # the axes of replaced means
-    onnx.checker.check_model(model)
+    onnx.checker.check_model(model)  # an invalid node fails here, where it was made
     return model
 
 

@@ -75,9 +75,8 @@ class _Faces:
     """A ``CalibrationDataReader`` of onnxruntime: batches of faces by the name of the input."""
 
     def __init__(self, name: str, faces: FloatArray) -> None:
-        size = min(
-            _BATCH, len(faces)
-        )  # percentile calibration needs batches of equal size; a smaller last one is left out
+        # percentile calibration needs batches of equal size; a smaller last one is left out
+        size = min(_BATCH, len(faces))
         self._batches: Iterator[dict[str, Any]] = (
             {name: faces[start : start + size]} for start in range(0, len(faces) - size + 1, size)
         )

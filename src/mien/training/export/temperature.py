@@ -62,7 +62,7 @@ def fit_on_validation(network: nn.Module, heads: Mapping[str, HeadSpec], dataset
     begin = 0
     for name, head in heads.items():
         end = begin + len(head.labels)
-        known = targets[name].sum(dim=1) > 0  # (n,)
+        known = targets[name].sum(dim=1) > 0  # (n,); faces without a FER2013 label have zeros
         temperature = fit_temperature(logits[known, begin:end], targets[name][known])
         fitted[name] = replace(head, temperature=temperature)
         begin = end
