@@ -158,7 +158,7 @@ def test_absent_and_empty_sources_and_foreign_places_are_refused(tmp_path: Path)
     with pytest.raises(DatasetNotFoundError, match=r"legend\.csv or data/legend\.csv not found"):
         import_dataset(tmp_path / "empty", "lfw", tmp_path / "out")
     root = trees.fer2013_folders(tmp_path / "in")
-    with pytest.raises(StorageError, match="holds something that is no prepared data set"):
+    with pytest.raises(StorageError, match="holds something other than a prepared data set"):
         import_dataset(root, "folder", root)
     for pattern, message in (("(", "person pattern"), ("p", "has no group")):
         with pytest.raises(ConfigError, match=message):

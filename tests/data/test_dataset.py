@@ -71,22 +71,25 @@ def manifest(**changes: object) -> Callable[[Path], object]:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (save("images", np.zeros((158, 48, 48), np.uint8)), r"images\.npy: uint8 \(158, 48, 48\) is not what images"),
-        (save("images", np.zeros((158, 48, 47, 1), np.uint8)), "is not what images"),
-        (save("votes", np.zeros((158, 8), np.uint8)), "is not what votes"),
-        (save("votes", np.zeros((158, 10), np.float64)), "is not what votes"),
-        (save("rows", np.array(3, np.int32)), "is not what rows"),
+        (
+            save("images", np.zeros((158, 48, 48), np.uint8)),
+            r"images\.npy: uint8 \(158, 48, 48\) is not the type or shape of images",
+        ),
+        (save("images", np.zeros((158, 48, 47, 1), np.uint8)), "is not the type or shape of images"),
+        (save("votes", np.zeros((158, 8), np.uint8)), "is not the type or shape of votes"),
+        (save("votes", np.zeros((158, 10), np.float64)), "is not the type or shape of votes"),
+        (save("rows", np.array(3, np.int32)), "is not the type or shape of rows"),
         (save("splits", np.full(158, 7, np.uint8)), "a split 7, expected 0 to 2"),
-        (save("groups", np.zeros(158, np.uint8)), "is not what groups"),
+        (save("groups", np.zeros(158, np.uint8)), "is not the type or shape of groups"),
         (lambda folder: np.save(folder / "names.npy", np.array([None] * 158)), r"names\.npy: cannot be read"),
         (lambda folder: (folder / "manifest.json").write_text("[" * 100_000), "not JSON"),
-        (manifest(rows="many"), "rows is not what a manifest has there"),
-        (manifest(splits={"train": 3}), "splits is not what a manifest has there"),
-        (manifest(dropped=[1]), "dropped is not what a manifest has there"),
-        (manifest(classes=["bliss"]), "classes is not what a manifest has there"),
+        (manifest(rows="many"), "rows has the wrong type"),
+        (manifest(splits={"train": 3}), "splits has the wrong type"),
+        (manifest(dropped=[1]), "dropped has the wrong type"),
+        (manifest(classes=["bliss"]), "classes has the wrong type"),
     ],
 )
-def test_arrays_and_manifests_of_strangers_are_refused(
+def test_damaged_arrays_and_manifests_are_refused(
     tmp_path: Path, prepared: Path, damage: Callable[[Path], object], message: str
 ) -> None:
     shutil.copytree(prepared, tmp_path / "copy")

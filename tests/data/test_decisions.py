@@ -97,7 +97,7 @@ def test_a_table_of_other_columns_and_rows_that_are_not_there_are_refused(
     with pytest.raises(DatasetFormatError, match="expected row,action,votes,why"):
         read_decisions(tmp_path / "a.csv")
     with pytest.raises(
-        DatasetFormatError, match="1 decisions name rows that the data set has not, the first is row 94"
+        DatasetFormatError, match="1 decisions name rows that the data set does not have, the first is row 94"
     ):
         apply_decisions(made_dataset, [Decision(94, "drop")])
 

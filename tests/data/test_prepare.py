@@ -148,14 +148,14 @@ def test_an_older_data_set_survives_a_failed_preparation(tmp_path: Path) -> None
 def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
     sources = write_fer_files(tmp_path / "sources")
     before = sorted(sources.iterdir())
-    with pytest.raises(StorageError, match="holds something that is no prepared data set"):
+    with pytest.raises(StorageError, match="holds something other than a prepared data set"):
         prepare(sources / "fer2013.csv", sources / "fer2013new.csv", out=sources)
     assert sorted(sources.iterdir()) == before
     site = tmp_path / "site"
     site.mkdir()
     for name in ("manifest.json", "index.html"):
         (site / name).write_text("{}")
-    with pytest.raises(StorageError, match="holds something that is no prepared data set"):
+    with pytest.raises(StorageError, match="holds something other than a prepared data set"):
         prepare(sources / "fer2013.csv", sources / "fer2013new.csv", out=site)
     assert sorted(path.name for path in site.iterdir()) == ["index.html", "manifest.json"]
     (tmp_path / "empty").mkdir()

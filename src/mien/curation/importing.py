@@ -84,7 +84,7 @@ def import_dataset(
         ConfigError: The layout, a mapping, the side or the crop is unknown.
         DatasetNotFoundError: The source is not there, or holds no image.
         DatasetFormatError: A row is not as the layout says; file and row are named.
-        StorageError: ``out`` cannot be written, or holds something that is no prepared data set.
+        StorageError: ``out`` cannot be written, or holds something other than a prepared data set.
     """
     source, out = Path(source), Path(out)
     found = _layout(layout, options.person_pattern)

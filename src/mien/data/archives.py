@@ -1,7 +1,7 @@
 """Opening a data file that may lie in an archive, with a bound on what it may unpack to.
 
-It does not know what the file holds. A packed file of a few megabytes can unpack to terabytes, and its decoder may
-raise anything: both end here, as an error that names the file.
+A compressed file of a few megabytes can unpack to terabytes, and its decoder may raise anything: both become an error
+that names the file.
 """
 
 import bz2
@@ -64,14 +64,14 @@ class BoundedStream(io.RawIOBase):
         Raises:
             DatasetFormatError: The archive is damaged, or holds more than the bound.
         """
-        room = self._max_bytes - self._position + 1  # one more than allowed tells a full file from a longer one
+        room = self._max_bytes - self._position + 1  # one more than allowed: shows that the file is longer
         with _translated(self._path):
             block = self._raw.read(room if size < 0 else min(size, room))
         self._moved_to(self._position + len(block))
         return block
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move; a packed stream unpacks what lies between, so the bound holds here too."""
+        """Move; a compressed stream unpacks everything up to there, so the bound applies here too."""
         if whence != io.SEEK_SET:
             raise io.UnsupportedOperation("only seeks from the start")
         self._moved_to(offset)
@@ -97,7 +97,7 @@ class BoundedStream(io.RawIOBase):
 
 
 class _TarStream(BoundedStream):
-    """What tarfile reads from: it takes blocks, and no header that is larger than any real one."""
+    """The stream that tarfile reads from; it refuses headers that are larger than any real one."""
 
     def read(self, size: int = -1) -> bytes:
         if size < 0 or size > _MAX_READ:

@@ -1,7 +1,4 @@
-"""Random changes to whole batches of faces, as tensors, from one generator.
-
-It does not know labels: every change leaves the expression as it is.
-"""
+"""Random changes to whole batches of faces, as tensors, from one generator; none changes the expression."""
 
 from dataclasses import dataclass, fields
 
@@ -21,7 +18,7 @@ class Augmentation:
         shift: Largest shift in fractions of the side.
         zoom: Largest change of scale: factors in [1 - zoom, 1 + zoom].
         warp: Largest shift of the points of a 4 by 4 lattice, in fractions of the side; the face between them is
-            stretched smoothly, into another one's proportions (Simard et al. 2003).
+            stretched smoothly, which changes its proportions (Simard et al. 2003).
         flip: Probability of a mirror image.
         gamma: Largest change of the exponent of gray values: exponents in [exp(-gamma), exp(gamma)], evenly in the log.
         shade: Largest change of gray values from the middle to a border, in [0, 1], as by light from one side.
@@ -63,13 +60,13 @@ class Augmentation:
         return self.erase_part(images, generator)
 
     def move(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """The first of all changes, those of geometry: rotation, shift, zoom, warp and mirror."""
+        """The geometric changes, which come first: rotation, shift, zoom, warp and mirror."""
         if self.rotation_deg or self.shift or self.zoom or self.warp or self.flip:
             return self._move(images, generator)
         return images
 
     def change_light(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Then those that leave each part of the face where it is: gamma, blur, exposure, shade and noise."""
+        """The changes that leave each part of the face in place: gamma, blur, exposure, shade and noise."""
         if self.gamma:
             images = self._bend(images, generator)
         if self.blur:
@@ -83,7 +80,7 @@ class Augmentation:
         return images
 
     def erase_part(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """At last the rectangle that hides a part of the face."""
+        """The rectangle that hides a part of the face, which comes last."""
         return self._erase(images, generator) if self.erase else images
 
     def _move(self, images: Tensor, generator: torch.Generator) -> Tensor:
@@ -95,7 +92,7 @@ class Augmentation:
         # a shift by one side is 2 in the grid's coordinates, which run from -1 to 1
         dx, dy = 2 * self.shift * _signed(count, generator), 2 * self.shift * _signed(count, generator)
         cos, sin = angle.cos() * scale, angle.sin() * scale
-        # one affine map a face from places in the result to places in the picture, (N, 2, 3)
+        # one affine map per face, from positions in the result to positions in the picture, (N, 2, 3)
         theta = torch.stack([cos * mirror, -sin, dx, sin * mirror, cos, dy], dim=1).view(count, 2, 3).to(images.device)
         grid = functional.affine_grid(theta, list(images.shape), align_corners=False)
         if self.warp:
@@ -107,7 +104,7 @@ class Augmentation:
 
     def _bend(self, images: Tensor, generator: torch.Generator) -> Tensor:
         exponent = (self.gamma * _signed(len(images), generator)).exp().view(-1, 1, 1, 1).to(images.device)
-        return images.clamp(1e-4, 1).pow(exponent)  # 0 would have no finite slope
+        return images.clamp(1e-4, 1).pow(exponent)  # an exponent below 1 has an infinite slope at 0
 
     def _expose(self, images: Tensor, generator: torch.Generator) -> Tensor:
         factor = 1 + self.contrast * _signed(len(images), generator).view(-1, 1, 1, 1).to(images.device)

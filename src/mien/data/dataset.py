@@ -39,7 +39,7 @@ from mien.runtime.translation import translate_errors
 
 MANIFEST_SCHEMA = 1
 _MANIFEST = "manifest.json"
-#: What an array of each file must look like. The first six are FER2013's; of these only the second panel may lack.
+#: Type and shape that each array must have. The first six are FER2013's, of which only ``panel_votes`` may be missing.
 _LAYOUT: dict[str, Callable[[npt.NDArray[Any]], bool]] = {
     "images": lambda a: a.dtype == np.uint8 and a.ndim == 4 and a.shape[1] == a.shape[2] > 0 and a.shape[3] == 1,
     "splits": lambda a: a.dtype == np.uint8 and a.ndim == 1,
@@ -56,7 +56,7 @@ _LAYOUT: dict[str, Callable[[npt.NDArray[Any]], bool]] = {
 _REQUIRED = ("images", "splits", "rows", "emotions", "votes")
 #: All that a prepared data set consists of.
 _FILES = {_MANIFEST, *(f"{name}.npy" for name in _LAYOUT)}
-#: Manifests are a few kilobytes; decisions that were applied are listed, a row each.
+#: Largest manifest that is read; real ones have a few kilobytes.
 _MAX_MANIFEST_BYTES = 64 << 20
 _PREPARE_AGAIN = "run mien data prepare or mien data import again"
 #: Rows that are hashed at a time, so that a large split is never copied whole.
@@ -72,7 +72,7 @@ class FerDataset:
         splits: uint8 (N,), index into ("train", "validation", "test").
         rows: int32 (N,), row of the source, ascending.
         emotions: uint8 (N,), FER2013's own label, 255 where unknown.
-        votes: uint8 (N, 10), the eight expressions in FER+ order, then unknown and not-a-face. A set with one label an
+        votes: uint8 (N, 10), the eight expressions in FER+ order, then unknown and not-a-face. A set with one label per
             image has one vote each; published probabilities are kept in hundredths.
         panel_votes: The same from the second vote file, or None.
         manifest: What ``manifest.json`` holds.
@@ -81,7 +81,8 @@ class FerDataset:
         names: str (N,), path of each image inside its source, or None.
         persons: str (N,), who is shown, "" where unknown; or None.
         groups: Structured (N,), one str field for each group, such as ``groups["gender"]``; or None.
-        found: bool (N,), whether a detector found the face; where not, the whole picture stands. None: not looked for.
+        found: bool (N,), whether a detector found the face, otherwise the whole picture is stored; None if no detector
+            was run.
     """
 
     images: npt.NDArray[np.uint8]
@@ -107,13 +108,13 @@ class FerDataset:
 
     @property
     def classes(self) -> LabelSet:
-        """The expressions that the source can name, in FER+ order; what it lacks is never a label of it."""
+        """The expressions that labels of the source can have, in FER+ order."""
         names = self.manifest.get("classes")
         return FERPLUS_LABELS if names is None else LabelSet(tuple(Expression(name) for name in names))
 
     @property
     def group_names(self) -> tuple[str, ...]:
-        """The groups that the source tells of each image, such as ``gender``; empty where it tells none."""
+        """Names of the groups that the source records for each image, such as ``gender``; empty if it records none."""
         return () if self.groups is None else tuple(self.groups.dtype.names or ())
 
     def split_rows(self, split: Split) -> npt.NDArray[np.int64]:
@@ -167,7 +168,7 @@ def check_replaceable(folder: Path) -> None:
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
     if found and not {_MANIFEST, "images.npy"} <= found <= _FILES:
         raise StorageError(
-            f"{folder} holds something that is no prepared data set",
+            f"{folder} holds something other than a prepared data set",
             hint="name a new folder, an empty one, or a prepared data set to replace; nothing was changed",
         )
 
@@ -191,7 +192,7 @@ def open_dataset(folder: str | Path) -> FerDataset:
 
 
 def open_unchanged(folder: str | Path, *splits: Split) -> FerDataset:
-    """As :func:`open_dataset`, after a look at every pixel and vote of ``splits``: what numbers are made from.
+    """As :func:`open_dataset`, after comparing every pixel and vote of ``splits`` with the manifest's hashes.
 
     FER2013's own labels (``emotions``) are in no hash.
 
@@ -210,11 +211,12 @@ def open_unchanged(folder: str | Path, *splits: Split) -> FerDataset:
 
 
 def split_sha256(dataset: FerDataset, split: Split) -> str:
-    """Hash of the pixels and votes of one split: two data sets with equal hashes give comparable scores."""
+    """Hash of the pixels and votes of one split: metrics on two data sets with equal hashes are comparable."""
     rows = dataset.split_rows(split)
     digest = hashlib.sha256()
     hashed = (dataset.rows, dataset.images, dataset.votes, dataset.panel_votes)
     extras = (dataset.labels, dataset.names, dataset.persons, dataset.groups, dataset.found)
+    # arrays that a set lacks add nothing, so that sets made before an array existed keep their hashes
     for array in (*hashed, *extras):
         if array is not None:
             for start in range(0, len(rows), _HASHED_ROWS):
@@ -226,7 +228,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / _MANIFEST
     try:
         with path.open("rb") as stream:
-            manifest = json.loads(stream.read(_MAX_MANIFEST_BYTES))  # a longer one is cut, and then no JSON
+            manifest = json.loads(stream.read(_MAX_MANIFEST_BYTES))  # longer files are cut, and then not JSON
     except (FileNotFoundError, NotADirectoryError) as err:
         raise DatasetNotFoundError(
             f"{folder}: no prepared data set here",
@@ -242,7 +244,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     if lacking := sorted({"rows", "splits", "dropped"} - manifest.keys()):
         raise DatasetFormatError(f"{path}: lacks {', '.join(lacking)}", hint=_PREPARE_AGAIN)
     if faults := [key for key, holds in _MANIFEST_KEYS.items() if key in manifest and not holds(manifest[key])]:
-        raise DatasetFormatError(f"{path}: {faults[0]} is not what a manifest has there", hint=_PREPARE_AGAIN)
+        raise DatasetFormatError(f"{path}: {faults[0]} has the wrong type", hint=_PREPARE_AGAIN)
     return dict(manifest)
 
 
@@ -265,12 +267,12 @@ def _open_array(folder: Path, name: str, *, rows: int) -> npt.NDArray[Any] | Non
     path = folder / f"{name}.npy"
     if name not in _REQUIRED and not path.exists():
         return None
-    # a header that is no Python raises what the parser of Python raises
+    # numpy parses the header as a Python literal, so that a damaged one raises whatever Python's parser raises
     with translate_errors(lambda why: DatasetFormatError(f"{path}: cannot be read ({why})", hint=_PREPARE_AGAIN)):
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(array, np.ndarray) or array.ndim == 0 or not _LAYOUT[name](array):
         kind = f"{getattr(array, 'dtype', type(array).__name__)} {getattr(array, 'shape', '')}"
-        raise DatasetFormatError(f"{path}: {kind[:80]} is not what {name} are kept as", hint=_PREPARE_AGAIN)
+        raise DatasetFormatError(f"{path}: {kind[:80]} is not the type or shape of {name}", hint=_PREPARE_AGAIN)
     if len(array) != rows:
         raise DatasetFormatError(f"{path}: {len(array)} rows, the manifest says {rows}", hint=_PREPARE_AGAIN)
     return array

@@ -41,7 +41,7 @@ _MOST_VOTES = 255
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to become of one image.
+    """The decision about one image.
 
     Attributes:
         row: Row of the source, as in ``rows.npy``.
@@ -105,10 +105,10 @@ def apply_decisions(dataset: FerDataset, decisions: Iterable[Decision]) -> FerDa
     publisher said, except that a published label follows its new votes.
 
     Raises:
-        DatasetFormatError: A decision names a row that the data set has not.
+        DatasetFormatError: A decision names a row that the data set does not have.
     """
     decisions = tuple(decisions)
-    # a score on labels that were mended with the model in view would be a score of the mending
+    # labels that were corrected with a model's help would make metrics on them favor that model
     changed, kept, counts = _apply(dataset, decisions, spared=frozenset({"test"}))
     changed = changed.take(np.flatnonzero(kept))
     return replace(changed, manifest=_manifest(changed, decisions, counts))
@@ -117,12 +117,12 @@ def apply_decisions(dataset: FerDataset, decisions: Iterable[Decision]) -> FerDa
 def as_decided(dataset: FerDataset, decisions: Iterable[Decision]) -> FerDataset:
     """A copy with the decisions applied to all rows, those of the test split too.
 
-    To report a score on it beside the one on ``dataset``, and for nothing else: it is not to be written or trained on.
-    What is dropped stays as a row without votes and labels, which no protocol selects, so that probabilities from
-    elsewhere still belong to their rows.
+    Only for reporting metrics on it beside those on ``dataset``; it must not be written or trained on. Dropped images
+    stay as rows without votes and labels, which no protocol selects, so that rows still match probabilities from
+    elsewhere.
 
     Raises:
-        DatasetFormatError: A decision names a row that the data set has not.
+        DatasetFormatError: A decision names a row that the data set does not have.
     """
     changed, kept, _ = _apply(dataset, tuple(decisions), spared=frozenset())
     emotions = np.where(kept, changed.emotions, UNKNOWN_EMOTION).astype(np.uint8)
@@ -138,7 +138,7 @@ def _apply(
     position = {int(row): at for at, row in enumerate(dataset.rows)}  # source row to position: earlier ones may be gone
     if absent := [d.row for d in decisions if d.row not in position]:
         raise DatasetFormatError(
-            f"{len(absent)} decisions name rows that the data set has not, the first is row {absent[0]}",
+            f"{len(absent)} decisions name rows that the data set does not have, the first is row {absent[0]}",
             hint="rows are those of the source, as in rows.npy",
         )
     votes, labels = np.array(dataset.votes), None if dataset.labels is None else np.array(dataset.labels)
@@ -159,14 +159,14 @@ def _apply(
             counts["relabel"] += 1
             votes[at] = decision.votes or 0
             if panel is not None:
-                panel[at] = votes[at]  # what people decided now stands for both panels
+                panel[at] = votes[at]  # the decision replaces the votes of both panels
             if labels is not None:
                 labels[at] = _label_of(votes[at])
     return replace(dataset, votes=votes, panel_votes=panel, labels=labels), kept, counts
 
 
 def _manifest(dataset: FerDataset, decisions: tuple[Decision, ...], counts: Counter[str]) -> dict[str, Any]:
-    # of what was decided, not of the file: the same decisions in other quotes are the same data
+    # hash of the decisions, not of the file: the same ones with other quotes or line ends give the same data
     listed = "".join(f"{d.row},{d.action},{d.votes},{d.why}\n" for d in decisions)
     manifest = dict(dataset.manifest)
     dropped = dict(manifest["dropped"])

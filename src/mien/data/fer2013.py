@@ -37,7 +37,7 @@ class Fer2013:
         images: uint8 (N, 48, 48, 1).
         splits: uint8 (N,), index into the splits.
         emotions: uint8 (N,), 0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral, 255 unknown.
-        sha256: Of the file as it lies on disk once unpacked.
+        sha256: Of the unpacked file.
     """
 
     images: npt.NDArray[np.uint8]
@@ -47,7 +47,7 @@ class Fer2013:
 
 
 def read_fer2013(path: Path) -> Fer2013:
-    """Read ``fer2013.csv``; byte-order mark, CRLF, quotes and any order of columns are understood.
+    """Read ``fer2013.csv``; byte-order mark, CRLF, quotes and any order of columns are accepted.
 
     Raises:
         DatasetNotFoundError: There is no such file.
@@ -97,12 +97,12 @@ def _parse_rows(path: Path, block: bytes, line: int, columns: dict[str, int]) ->
 
 
 def _pixels(path: Path, line: int, text: bytes) -> bytes:
-    """The 2,304 pixels of a row, one a byte."""
+    """The 2,304 pixels of a row, one byte each."""
     words = text.split()
     if len(words) != PIXELS:
         raise _fault(path, line, f"expected {PIXELS} pixels (48×48), found {len(words)}")
     if b"".join(words).isdigit() and max(map(len, words)) <= MOST_DIGITS:
-        with suppress(ValueError):  # one is larger than a byte
+        with suppress(ValueError):  # bytes() refuses numbers above 255, reported below
             return bytes(map(int, words))
     at = next(at for at, word in enumerate(words) if whole_number(word.decode("latin-1"), 255) is None)
     raise _fault(path, line, f"pixel {at} is {shown(words[at])}, expected a whole number from 0 to 255")

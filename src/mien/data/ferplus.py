@@ -22,7 +22,7 @@ LABEL_FILES = ("label_train.csv", "label_valid.csv", "label_test.csv")
 LIMITS = TableLimits(max_bytes=1 << 25, max_line_bytes=1 << 13, max_lines=200_000)
 #: Ten taggers judged each image; other panels may be larger, but a count is kept in a byte.
 _MOST_VOTES = 255
-_MOST_IMAGES = 9_999_999  # seven digits stand in a name
+_MOST_IMAGES = 9_999_999  # names have seven digits
 _NO_NAME = -1
 
 
@@ -72,7 +72,9 @@ def read_ferplus(path: Path) -> FerPlusVotes:
 
 
 def read_label_folder(folder: Path) -> FerPlusVotes:
-    """Read ``label_train.csv``, ``label_valid.csv`` and ``label_test.csv``: no header, name, box and ten counts a line.
+    """Read ``label_train.csv``, ``label_valid.csv`` and ``label_test.csv``.
+
+    They have no header; a line has name, box and ten counts.
 
     Raises:
         DatasetNotFoundError: One of the three is missing.
@@ -114,8 +116,8 @@ def read_label_file(path: Path, split: int) -> FerPlusVotes:
 def rows_of_numbers(votes: FerPlusVotes) -> dict[int, int]:
     """Row of ``fer2013new.csv`` for each image number.
 
-    Names count only the rows that are faces, so a row never lies before its number. Four names stand twice in the
-    published file; of their rows the nearest is the right one, the other is a copy of the image elsewhere.
+    Names count only the rows that are faces, so that a row is never below its number. Four names occur twice in the
+    published file; the nearer row is the right one, the other holds a copy of the image.
     """
     rows: dict[int, int] = {}
     for row, number in enumerate(votes.numbers.tolist()):
@@ -130,7 +132,7 @@ def _together(votes: list[bytes], numbers: list[int], splits: npt.NDArray[np.uin
 
 
 def _columns(path: Path, header: list[str]) -> list[int]:
-    """Where Usage, image name and the ten counts stand, in this order; names in any case."""
+    """Positions of Usage, image name and the ten counts, in this order; upper and lower case are equal."""
     names = [name.strip().lower() for name in header]
     wanted = ("Usage", "Image name", *VOTE_COLUMNS)
     missing = [name for name in wanted if name.lower() not in names]
@@ -140,7 +142,7 @@ def _columns(path: Path, header: list[str]) -> list[int]:
 
 
 def _number_of_name(path: Path, line: int, name: str) -> int:
-    """``fer0000012.png`` is 12; the rows that FER+ dropped bear no name."""
+    """``fer0000012.png`` is 12; rows that FER+ dropped have no name."""
     if not name.strip():
         return _NO_NAME
     number = whole_number(name.strip().removesuffix(".png").removeprefix("fer"), _MOST_IMAGES)
@@ -150,12 +152,12 @@ def _number_of_name(path: Path, line: int, name: str) -> int:
 
 
 def _counts(path: Path, line: int, texts: list[str]) -> bytes:
-    """Ten counts of votes, one a byte."""
+    """Ten counts of votes, one byte each."""
     counts = [whole_number(text, _MOST_VOTES) for text in texts]
     for column, text, count in zip(VOTE_COLUMNS, texts, counts, strict=True):
         if count is None:
             raise _fault(path, line, f"{column} is {shown(text)}, expected a count of votes (0 to 10)")
-    return bytes(count for count in counts if count is not None)
+    return bytes(count for count in counts if count is not None)  # none is None; the type checker cannot see it
 
 
 def _fault(path: Path, line: int, text: str) -> DatasetFormatError:

@@ -1,6 +1,6 @@
-"""The groups of people that a data set tells of: one label an image, ages in bands.
+"""The groups of people that a data set records: one label per image, ages in bands.
 
-It does not judge; it says who belongs together when somebody does.
+``mien.evaluation.groups`` computes metrics by these labels.
 """
 
 from itertools import pairwise
@@ -11,18 +11,18 @@ import numpy.typing as npt
 from mien.data.dataset import FerDataset
 from mien.errors import ProtocolError
 
-#: What an image is put under whose source says nothing.
+#: Label of images whose source records none.
 UNKNOWN = "unknown"
-#: What tables write where they do not know.
-_NOT_TOLD = frozenset({"", "na", "n/a", "nan", "null", "none", "unknown"})
-#: First years of the bands that numbers are put into: ages are published in years, and a year is no group.
+#: How tables mark unknown values.
+_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "unknown"})
+#: Lower bounds of the age bands in years; groups by single years would have too few images.
 AGE_BANDS = (0, 18, 25, 35, 45, 55, 65)
-#: More different numbers than this make a group of numbers and not of names.
+#: With more distinct numbers than this they are taken for ages, with fewer for codes of categories.
 _MOST_NUMBERS = 10
 
 
 def group_labels(dataset: FerDataset, group: str) -> npt.NDArray[np.str_]:
-    """The label of every image under ``group``, str (N,); ``unknown`` where the source says none.
+    """The label of every image under ``group``, str (N,); ``unknown`` where the source records none.
 
     Numbers become bands of :data:`AGE_BANDS` where there are more than ten different ones.
 
@@ -33,8 +33,8 @@ def group_labels(dataset: FerDataset, group: str) -> npt.NDArray[np.str_]:
         there = ", ".join(dataset.group_names) or "none"
         raise ProtocolError(f"no group {group!r} in this data set", hint=f"its groups: {there}")
     values: list[str] = [value.strip() for value in dataset.groups[group].tolist()]
-    known = {value for value in values if value.lower() not in _NOT_TOLD}
-    names = {value: value for value in known}
+    known = {value for value in values if value.lower() not in _MISSING}
+    names = {value: value for value in known}  # published value to label
     if len(known) > _MOST_NUMBERS and all(_is_number(value) for value in known):
         names = {value: _band(float(value)) for value in known}
     return np.array([names.get(value, UNKNOWN) for value in values])

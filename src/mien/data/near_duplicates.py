@@ -18,10 +18,10 @@ from mien.data.splits import SPLITS
 MAX_BITS = 6
 #: Mean absolute difference of gray values, at 32 pixels, up to which two images are the same picture.
 MAX_DISTANCE = 6.0
-#: Below this standard deviation a picture shows nothing, and all such are alike.
+#: Pictures with a lower standard deviation of gray values are blank: all are alike, so they are not compared.
 _LEAST_CONTRAST = 4.0
 _SMALL = 32
-#: Hashes that are compared with all others at a time.
+#: Hashes that are compared with all others in one step: 256 × 36,000 differences of 8 bytes are 74 MB.
 _ROWS = 256
 #: Pairs whose pixels are compared at a time.
 _PAIRS = 4096

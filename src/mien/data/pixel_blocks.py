@@ -1,7 +1,7 @@
 """The published layout of ``fer2013.csv``, parsed by arithmetic on whole blocks of bytes.
 
-It knows one layout, ``emotion,pixels,Usage`` with LF line ends, and declines everything else: whoever calls it has a
-slow parser that takes or refuses such a block row by row. The file holds 82 million numbers of one to three digits;
+It knows one layout, ``emotion,pixels,Usage`` with LF line ends, and returns None for everything else, which the
+caller parses row by row. The file holds 82 million numbers of one to three digits;
 ``int`` on each takes minutes, a dozen array operations on the bytes take seconds.
 """
 
@@ -26,7 +26,7 @@ Part = tuple[_Bytes, _Bytes, _Bytes]
 
 
 class _Rows(NamedTuple):
-    """Where the rows of a block and their fields lie, int64 (n,) each: ``emotion,pixels,Usage`` and a line end."""
+    """Positions of the rows of a block and of their fields ``emotion,pixels,Usage``, int64 (n,) each."""
 
     starts: _Positions
     first_commas: _Positions
@@ -62,13 +62,13 @@ def parse_published(block: bytes) -> Part | None:
 
 
 def _find_rows(block: bytes, codes: _Bytes) -> _Rows | None:
-    """The rows, if each has two commas and the first of them follows one letter; None else."""
+    """The rows, if each has two commas and the first of them follows a single character; otherwise None."""
     ends, commas = np.flatnonzero(codes == _NEWLINE), np.flatnonzero(codes == _COMMA)
     if not block.endswith(b"\n") or len(commas) != 2 * len(ends):
         return None
     starts = np.concatenate(([0], ends[:-1] + 1))
     rows = _Rows(starts, commas[::2], commas[1::2], ends)
-    # One row with three commas and one with one would cancel out in the count; the first commas tell.
+    # One row with three commas and one with one would cancel out in the count, but shift the first commas.
     return rows if (rows.first_commas == starts + 1).all() else None
 
 
@@ -86,18 +86,18 @@ def _only_pixels(codes: _Bytes, is_digit: _Flags, rows: _Rows) -> bool:
 
 
 def _numbers(digits: _Bytes, is_digit: _Flags) -> tuple[_Bytes | None, _Flags]:
-    """At the last digit of each number its value; and where those are, both (bytes - 1,).
+    """Each number's value at the position of its last digit, and a mask of these positions, both (bytes - 1,).
 
-    Of each number the last digit counts once, the one before it ten times, the one before that a hundred times. All
-    sums are made in a byte, for speed; None in place of the values where a number is larger than a byte holds.
+    The last digit counts once, the one before it ten times, the one before that a hundred times. All sums are computed
+    in uint8, for speed; the values are None if a number exceeds 255.
     """
-    digits = digits * is_digit  # what is no digit counts nothing
-    is_last = is_digit[:-1] > is_digit[1:]  # a digit, and then none
+    digits = digits * is_digit  # everything else counts as 0
+    is_last = is_digit[:-1] > is_digit[1:]  # a digit that no digit follows
     pairs = is_digit[:-2] & is_digit[1:-1]  # two digits in a row
     hundreds = digits[:-3] * pairs[1:]  # 0 where only two digits come before the end
     values = digits[:-1].copy()
     values[1:] += digits[:-2] * np.uint8(10)
-    # What a byte cannot hold: three hundreds; two hundreds and more than 55; a fourth digit.
+    # Above 255: a hundreds digit of 3 or more; 2 hundreds and more than 55; a fourth digit.
     too_large = ((hundreds > 2) | ((hundreds == 2) & (values[2:] > 55))) & is_last[2:]
     if too_large.any() or (pairs[:-2] & pairs[2:]).any():
         return None, is_last

@@ -1,7 +1,4 @@
-"""The data set as plots: how often each expression leads, and faces of each; needs the extra ``plots``.
-
-It does not know files of the published data.
-"""
+"""The data set as plots: how often each expression leads, and faces of each; needs the extra ``plots``."""
 
 from typing import TYPE_CHECKING
 
@@ -47,12 +44,12 @@ def plot_faces(
 ) -> "Axes":
     """Plot a row of faces for each expression, chosen at random among those it leads in.
 
-    Under each face stands the share of its votes that the expression got, in [0, 1].
+    The number under each face is the share of its votes for the expression, in [0, 1].
 
     Args:
         dataset: A prepared data set.
         split: Where the faces come from.
-        per_class: Faces in a row; fewer where there are no more.
+        per_class: Faces per row, at most.
         seed: Of the choice.
         ax: Where to plot; None makes a figure.
     """

@@ -1,6 +1,6 @@
-"""From the published files to one prepared data set: join, check, drop what nobody can use.
+"""From the published files to one prepared data set: join, check, drop unusable rows.
 
-It does not know protocols; it keeps every row with at least one vote for one of the eight expressions.
+Every row with at least one vote for one of the eight expressions is kept; protocols select among them later.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +43,7 @@ def prepare(
 
     Args:
         fer2013: ``fer2013.csv``, plain or in an archive, or the folder of PNGs that FER+'s own tool writes.
-        ferplus: ``fer2013new.csv``; may be None for the folder of PNGs, which bears its own votes.
+        ferplus: ``fer2013new.csv``; may be None for the folder of PNGs, which contains its own votes.
         out: Folder to write; replaced as a whole at the end.
         labels: Folder of ``label_train.csv``, ``label_valid.csv``, ``label_test.csv``.
         decisions: Table of rows to relabel or drop, see :mod:`mien.data.decisions`; recorded in the manifest.
@@ -51,7 +51,7 @@ def prepare(
     Raises:
         DatasetNotFoundError: A source is not there.
         DatasetFormatError: A source is not as its format says, or two disagree; file and row are named.
-        StorageError: ``out`` cannot be written, or holds something that is no prepared data set.
+        StorageError: ``out`` cannot be written, or holds something other than a prepared data set.
     """
     check_replaceable(out)  # before minutes of reading
     with ThreadPoolExecutor(1) as pool:
@@ -155,11 +155,11 @@ def _at_rows(panel: FerPlusVotes, votes: FerPlusVotes) -> npt.NDArray[np.uint8]:
 
 
 def _rows_of(panel: FerPlusVotes, votes: FerPlusVotes) -> npt.NDArray[np.int64]:
-    """The row of ``fer2013new.csv`` that bears the name of each of the panel's images."""
+    """The row of ``fer2013new.csv`` with the name of each of the panel's images."""
     rows = rows_of_numbers(votes)
     if missing := [number for number in panel.numbers.tolist() if number not in rows]:
         raise DatasetFormatError(
-            f"label files name fer{missing[0]:07d}.png, which the file of votes lacks",
+            f"label files name fer{missing[0]:07d}.png, which is not in the file of votes",
             hint=f"{len(missing)} names are unknown; take the files of one release",
         )
     chosen = np.array([rows[number] for number in panel.numbers.tolist()])

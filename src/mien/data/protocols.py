@@ -1,6 +1,6 @@
-"""The named rules that turn votes into the rows and targets a score is measured on.
+"""The protocols: named rules that turn votes into the rows and targets that metrics are computed on.
 
-A score means nothing without its protocol. This module does not know networks or metrics.
+Metrics of different protocols are not comparable. This module does not know networks or metrics.
 
     votes        rows with a vote for one of the eight; votes / their sum
     drawn        the same rows; one label drawn from the votes (the capstone's metric)
@@ -12,8 +12,8 @@ A score means nothing without its protocol. This module does not know networks o
     clean        the rows where FER2013's own label and ``argmax`` are the same expression
     labels       the published label of an imported set, over the classes that the set has
 
-Each also as ``NAME-unique``: without the images that stand byte for byte in a split that comes before; of ``all``
-splits together, without those that stand in an earlier row.
+Each also as ``NAME-unique``: without images whose pixels also occur in an earlier split; of ``all`` splits together,
+without those that occur in an earlier row.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ class Selection:
         kind: How the targets are to be compared.
         indices: Rows of the data set, int64 (n,), ascending.
         targets: float64 (n, 8) in FER+ order, each row sums to 1; one-hot where ``kind`` is ``label``.
-        classes: The expressions that targets can name under this protocol; a fair judgement compares over these.
+        classes: The expressions that targets can name under this protocol; models are compared over these.
     """
 
     protocol: str
@@ -138,16 +138,22 @@ _PROTOCOLS: dict[str, _Rule] = {
     "labels": _Rule("label", lambda data, rows: given(_present(data.labels)[rows]), "labels"),
 }
 _UNIQUE = "-unique"
-#: Every name that :func:`select` understands.
+#: Every name that :func:`select` accepts.
 PROTOCOLS: tuple[str, ...] = tuple(name + suffix for name in _PROTOCOLS for suffix in ("", _UNIQUE))
-#: What to do where a data set lacks what a protocol reads.
+#: By what a protocol reads: a name for it in errors, and what to do where a data set lacks it.
 _LACKING = {
     "panel_votes": (
         "label_train.csv, label_valid.csv and label_test.csv, which were not given",
         "run mien data prepare again with --labels FOLDER, or use the protocol majority-v1",
     ),
-    "emotions": ("FER2013's own labels, which this data set has not", "prepare it from fer2013.csv, or use votes"),
-    "labels": ("published labels, which this data set has not", "imported sets have them; use votes or majority here"),
+    "emotions": (
+        "FER2013's own labels, which this data set does not have",
+        "prepare it from fer2013.csv, or use votes",
+    ),
+    "labels": (
+        "published labels, which this data set does not have",
+        "imported sets have them; use votes or majority here",
+    ),
 }
 
 
@@ -179,9 +185,9 @@ def available(dataset: FerDataset) -> tuple[str, ...]:
 
 
 def seen_before(dataset: FerDataset, split: Split) -> npt.NDArray[np.bool_]:
-    """For each row of ``split``, whether its pixels stand byte for byte in a split that comes before it.
+    """For each row of ``split``, whether an image of an earlier split has the same pixels.
 
-    Of ``all`` splits together: whether they stand in an earlier row.
+    Of ``all`` splits together: whether an earlier row has them.
     """
     if split == "all":
         first: dict[bytes, int] = {}
@@ -194,7 +200,7 @@ def seen_before(dataset: FerDataset, split: Split) -> npt.NDArray[np.bool_]:
 def missing_rows(dataset: FerDataset) -> npt.NDArray[np.int64]:
     """Rows of the source that no protocol can judge, because they were left out when the data set was prepared.
 
-    FER2013's own labels cover these as well, so a score by ``fer2013`` is over fewer images than the challenge's.
+    FER2013's own labels cover these as well, so metrics by ``fer2013`` are over fewer images than the challenge's.
     """
     total = len(dataset) + sum(dataset.manifest["dropped"].values())
     return np.setdiff1d(np.arange(total), dataset.rows)
@@ -207,7 +213,7 @@ def _holds(dataset: FerDataset, rule: _Rule) -> bool:
 
 
 def _present(array: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.uint8]:
-    """An optional array that :func:`_holds` has found to be there."""
+    """An optional array whose presence :func:`_holds` has checked."""
     if array is None:
         raise ProtocolError("the data set lacks the labels of this protocol")
     return array

@@ -1,7 +1,4 @@
-"""What a prepared data set holds: counts, duplicates, and whether it is still what its manifest says.
-
-It does not draw or print.
-"""
+"""Summaries of a prepared data set: counts, duplicates, and whether it still matches its manifest."""
 
 import hashlib
 from collections import defaultdict
@@ -19,7 +16,7 @@ from mien.expressions import FERPLUS_LABELS
 
 @dataclass(frozen=True, slots=True)
 class ProtocolCount:
-    """Rows of one protocol and split, and how many of each expression lead."""
+    """Number of rows of one protocol and split, and of those in which each expression has most votes."""
 
     protocol: str
     split: str
@@ -40,10 +37,10 @@ def count_protocols(dataset: FerDataset) -> tuple[ProtocolCount, ...]:
 
 
 def label_agreement(dataset: FerDataset) -> dict[str, tuple[int, int]]:
-    """For each of FER2013's own labels how many images have it, and of how many it is FER+'s most voted too.
+    """For each of FER2013's own labels: the number of images with it, and of those where FER+'s votes agree.
 
-    Over all splits; empty where the data set has no such labels. An image whose most votes are for unknown or not a
-    face counts as one where they disagree.
+    Over all splits; empty if the data set has no such labels. Images whose most voted column is unknown or not-a-face
+    count as disagreement.
     """
     if "fer2013" not in available(dataset):
         return {}
@@ -75,10 +72,10 @@ class Check:
     Attributes:
         damaged_splits: Splits whose pixels or votes are no longer those of the manifest.
         duplicates: Groups of equal images, in order of their first row.
-        inside: Images of each split that stand earlier in the same split.
-        leaked: Images of each split that stand in a split before it.
+        inside: Images of each split that also occur earlier in the same split.
+        leaked: Images of each split that also occur in an earlier split.
         dropped: Rows that could not be used, by reason, from the manifest.
-        black: Usable rows without any picture: one gray value all over.
+        black: Usable rows without a picture, all pixels being equal.
     """
 
     damaged_splits: tuple[str, ...]
@@ -90,7 +87,7 @@ class Check:
 
     @property
     def sound(self) -> bool:
-        """Whether the data are what the manifest says; duplicates are in the published data and no fault."""
+        """Whether the data match the manifest; duplicates are part of the published data and not a fault."""
         return not self.damaged_splits
 
     def to_dict(self) -> dict[str, Any]:
@@ -124,7 +121,7 @@ def check_dataset(dataset: FerDataset) -> Check:
 
 
 def duplicate_groups(images: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.int64]]:
-    """Positions of images that are equal byte for byte, a group of at least two each, in order of the first."""
+    """Positions of images that are equal byte for byte, in groups of at least two, ordered by their first."""
     groups: dict[bytes, list[int]] = defaultdict(list)
     for position, image in enumerate(images):
         groups[hashlib.sha256(image.tobytes()).digest()].append(position)  # 32 bytes an image, not its pixels

@@ -1,6 +1,7 @@
-"""Tables of strangers, read line by line: bytes, lines and numbers are bounded before anything is converted.
+"""Untrusted tables, read line by line: bytes, lines and numbers are bounded before anything is converted.
 
-It does not know columns. Published tables keep a row on a line, so a quote that is not closed ends with its line.
+Published tables have one row per line, so that an unclosed quote ends with its line. What the columns mean is for the
+callers.
 """
 
 import csv
@@ -16,7 +17,7 @@ from mien.errors import DatasetFormatError
 _BLOCK = 1 << 19
 #: Letters of a value that an error message shows.
 _SHOWN = 20
-#: Zeros may stand before a number, but not thousands of them.
+#: Numbers may have leading zeros, but not thousands of them.
 MOST_DIGITS = 10
 
 
@@ -87,7 +88,7 @@ def read_rows(
 
     Raises:
         DatasetNotFoundError: There is no such file.
-        DatasetFormatError: A bound is passed, a line is no UTF-8, or a quote is not closed on its line.
+        DatasetFormatError: A bound is passed, a line is not UTF-8, or a quote is not closed on its line.
     """
     for number, text in read_lines(path, limits, digest):
         yield number, fields_of(path, number, text, delimiter=delimiter)
@@ -97,7 +98,7 @@ def fields_of(path: Path, number: int, text: str, *, delimiter: str = ",") -> li
     """The fields of one line of a CSV file.
 
     Raises:
-        DatasetFormatError: A quote is not closed, or a carriage return stands inside the line.
+        DatasetFormatError: A quote is not closed, or the line contains a carriage return.
     """
     try:
         return next(csv.reader([text], strict=True, delimiter=delimiter))
@@ -113,7 +114,7 @@ def read_lines(path: Path, limits: TableLimits, digest: "hashlib._Hash | None" =
 
     Raises:
         DatasetNotFoundError: There is no such file.
-        DatasetFormatError: A bound is passed, or a line is no UTF-8.
+        DatasetFormatError: A bound is passed, or a line is not UTF-8.
     """
     with open_bytes(path, max_bytes=limits.max_bytes) as stream:
         for block, first in read_blocks(stream, digest or hashlib.sha256(), path, limits):
@@ -131,9 +132,9 @@ def read_lines(path: Path, limits: TableLimits, digest: "hashlib._Hash | None" =
 
 
 def whole_number(text: str, most: int) -> int | None:
-    """The number that ``text`` is, written in ASCII digits alone and at most ``most``; None for anything else.
+    """The value of ``text`` if it consists of ASCII digits and is at most ``most``; otherwise None.
 
-    ``int`` takes signs, underscores and other scripts' digits, and refuses 5,000 digits with an error of its own.
+    ``int`` alone accepts signs, underscores and digits of other scripts, and raises ValueError beyond 4,300 digits.
     """
     text = text.strip()
     if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
