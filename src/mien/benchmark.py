@@ -1,8 +1,8 @@
-"""What reading faces costs on this machine: stages, latency, throughput, cold start, and how near the limit it comes.
+"""Speed of inference on this machine: stages, latency, throughput, cold start, and the share of its peak rate.
 
-    photo → its largest face → made pictures of 1, 5 and 20 such faces → timed → BenchResult
+    photo → its largest face → synthetic pictures of 1, 5 and 20 such faces → timed → BenchResult
 
-It judges no answer.
+It does not check predictions.
 """
 
 import os
@@ -29,29 +29,29 @@ from mien.render.tables import Table
 from mien.runtime.devices import Device
 from mien.runtime.multiply_adds import machine_multiply_adds, multiply_adds
 
-#: Faces in made pictures, in batches of the network, and threads that are compared.
+#: Faces in synthetic pictures, faces in batches of the network, and threads that are compared.
 FACES, BATCHES, THREADS = (1, 5, 20), (1, 8, 64), (1, 2)
-#: Of made pictures: their size, and the size of the part that shows a face.
+#: Synthetic pictures, in pixels: (width, height), and the side of the square with a face. Twenty fit in rows of five.
 _SIZE, _PART = (1280, 960), 220
 _COLUMNS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class BenchResult:
-    """Measured figures; seconds are of the clock unless they say otherwise.
+    """Measurements; seconds are wall-clock time unless stated otherwise.
 
     Attributes:
         model: File of the network.
-        devices: What it ran on, first choice first.
-        stages_ms: Median milliseconds of each stage for one picture of one face.
-        face_ms: Of one picture of one face from bytes to answer: ``p50`` and ``p99``.
-        faces_per_s: Faces a second of the network by batch size, on one thread.
-        images_per_s: Pictures a second by ``FACES faces, THREADS threads``.
-        cold_start_s: Processor time of ``mien predict`` in a new process; of the clock where the system does not say.
-        peak_mb: Most memory of that process; None where the system does not say.
-        multiply_adds: Of one face.
-        network_rate: Multiply-adds a second of the network at the largest batch, on one thread.
-        machine_rate: The same of a matrix product of the same type.
+        devices: Where it ran, in order of preference.
+        stages_ms: Median milliseconds of each stage for a picture of one face.
+        face_ms: Milliseconds from encoded picture to result for a picture of one face: ``p50`` and ``p99``.
+        faces_per_s: Faces per second of the network by batch size, on one thread.
+        images_per_s: Pictures per second by ``FACES faces, THREADS threads``.
+        cold_start_s: Processor time of ``mien predict`` in a new process; wall-clock time on Windows.
+        peak_mb: Peak memory of that process; None on Windows.
+        multiply_adds: Of the network for one face.
+        network_rate: Multiply-adds per second of the network at the largest batch, on one thread.
+        machine_rate: The same of a matrix product of the same number type: the peak that this machine reaches.
         in_8_bit: Whether that type is 8-bit integers.
     """
 
@@ -73,38 +73,38 @@ class BenchResult:
         return asdict(self)
 
     def tables(self) -> list[Table]:
-        """For people: what a picture costs, and how much goes through."""
+        """For people: time per picture, and throughput."""
         costs = [(f"stage {name}", f"{ms:.2f} ms") for name, ms in self.stages_ms.items()]
         costs += [(f"one face, {name}", f"{ms:.2f} ms") for name, ms in self.face_ms.items()]
         costs.append(("cold start of mien predict", f"{self.cold_start_s:.2f} s"))
         if self.peak_mb is not None:
-            costs.append(("its peak memory", f"{self.peak_mb:.0f} MB"))
+            costs.append(("peak memory of mien predict", f"{self.peak_mb:.0f} MB"))
         rates = [(f"faces/s, batch {batch}", f"{rate:.0f}") for batch, rate in self.faces_per_s.items()]
         rates += [(f"pictures/s, {what}", f"{rate:.1f}") for what, rate in self.images_per_s.items()]
         kind = "8-bit integers" if self.in_8_bit else "float32"
         rates += [
-            ("multiply-adds a face", f"{self.multiply_adds / 1e6:.1f} million"),
+            ("multiply-adds per face", f"{self.multiply_adds / 1e6:.1f} million"),
             ("multiply-adds/s, network", f"{self.network_rate / 1e9:.1f} billion"),
             (f"multiply-adds/s, matrix product of {kind}", f"{self.machine_rate / 1e9:.1f} billion"),
-            ("share of it", f"{self.network_rate / self.machine_rate:.0%}"),
+            ("share that the network reaches", f"{self.network_rate / self.machine_rate:.0%}"),
         ]
         on = f"{self.model} on {', '.join(self.devices)}"
         return [
-            Table(f"What a picture costs: {on}", ("", "median"), tuple(costs)),
-            Table("How much goes through", ("", "rate"), tuple(rates)),
+            Table(f"Time per picture: {on}", ("", "median"), tuple(costs)),
+            Table("Throughput", ("", "rate"), tuple(rates)),
         ]
 
 
 def run_benchmark(
     photo: Path | None = None, *, model: str = "default", device: Device = "auto", rounds: int = 20
 ) -> BenchResult:
-    """Measure on this machine; it takes a minute or less.
+    """Measure on this machine, which takes up to a minute.
 
     Args:
-        photo: One with a face; None takes scikit-image's public-domain portrait.
+        photo: A picture with a face; None takes scikit-image's public-domain portrait.
         model: A shipped name or a model file.
-        device: What networks run on.
-        rounds: Runs of which medians are taken; large batches and pictures have a fifth of them.
+        device: Where networks run.
+        rounds: Runs per median; large batches and pictures are run a fifth as often.
 
     Raises:
         ConfigError: No face is found in the photo, none is given and scikit-image is not installed, or ``rounds`` is
@@ -113,10 +113,11 @@ def run_benchmark(
     if rounds < 1:
         raise ConfigError(f"rounds is {rounds}, expected at least 1")
     few = max(1, rounds // 5)
+    # one thread: rates of a single core compare across machines, and with machine_rate below
     pipeline = load(model, threads=1, device=device)
     part = _face_of(_portrait() if photo is None else load_image(photo), pipeline)
     pictures = {count: _encoded(_scene(part, count)) for count in FACES}
-    latencies = _times(lambda: pipeline.predict(pictures[1]), 5 * rounds)
+    latencies = _times(lambda: pipeline.predict(pictures[1]), 5 * rounds)  # more, as p99 is of the tail
     faces_per_s = {str(size): size / np.median(_network(pipeline, size, few)) for size in BATCHES}
     images_per_s = {}
     for threads in THREADS:
@@ -144,8 +145,8 @@ def run_benchmark(
 
 
 def _times(work: Callable[[], object], rounds: int) -> list[float]:
-    """Seconds of each run after a first one that does not count."""
-    work()
+    """Seconds of each run."""
+    work()  # warms caches and lets onnxruntime allocate its buffers; not counted
     times = []
     for _ in range(rounds):
         start = perf_counter()
@@ -156,16 +157,18 @@ def _times(work: Callable[[], object], rounds: int) -> list[float]:
 
 def _network(pipeline: ExpressionPipeline, size: int, rounds: int) -> list[float]:
     side = pipeline.recognizer.metadata.input.size
+    # noise: the time of a convolution does not depend on its values
     faces = np.random.default_rng(0).integers(0, 256, (size, side, side), np.uint8)
     return _times(lambda: pipeline.recognizer.predict_proba(faces), rounds)
 
 
 def _stages(pipeline: ExpressionPipeline, content: bytes, rounds: int) -> dict[str, float]:
+    # every stage starts from the finished result of the one before, so that none is counted twice
     image = load_image(content)
     result = pipeline.predict(image)
-    (face, *_) = (found.detection for found in result.faces)
+    face = result.faces[0].detection
     crop = pipeline.crop(image, face)
-    drawn = result.plot()
+    rendered = result.plot()
     with tempfile.TemporaryDirectory() as folder:
         work: dict[str, Callable[[], object]] = {
             "decode": lambda: load_image(content),
@@ -173,13 +176,13 @@ def _stages(pipeline: ExpressionPipeline, content: bytes, rounds: int) -> dict[s
             "crop": lambda: pipeline.crop(image, face),
             "recognize": lambda: pipeline.read_crops([face], [crop]),
             "render": result.plot,
-            "write": lambda: save_picture(drawn, Path(folder) / "drawn.png"),
+            "write": lambda: save_picture(rendered, Path(folder) / "rendered.png"),
         }
         return {name: float(np.median(_times(stage, rounds))) * 1000 for name, stage in work.items()}
 
 
 def _cold_start(content: bytes, model: str, device: Device) -> tuple[float, float | None]:
-    """Seconds and peak megabytes of the command in a process of its own; the median and the largest of three."""
+    """Seconds and peak megabytes of ``mien predict`` in a new process: the median and the largest of three runs."""
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.jpg"
         photo.write_bytes(content)
@@ -197,8 +200,9 @@ def _cost(command: list[str]) -> tuple[float, float | None]:
     if sys.platform == "win32":
         process.wait()
         return perf_counter() - start, None
+    # wait4 and not resource.getrusage(RUSAGE_CHILDREN), which adds up the children and keeps the peak of the largest
     _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    process.returncode = os.waitstatus_to_exitcode(status)  # or Popen warns that it still runs
     kilobytes = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)  # macOS counts bytes
     return usage.ru_utime + usage.ru_stime, kilobytes / 1024
 
@@ -214,12 +218,12 @@ def _portrait() -> ByteArray:
 
 
 def _face_of(image: ByteArray, pipeline: ExpressionPipeline) -> Image.Image:
-    """The largest face with its surroundings, as a square part of made pictures."""
+    """The largest face with its surroundings, as a square of ``_PART`` pixels."""
     found = pipeline.detector.detect(image)
     if not found:
         raise ConfigError("no face is found in the photo", hint="give a photo with a face")
     box = max(found, key=lambda face: face.box.area).box
-    reach, (x, y) = max(box.width, box.height), box.center
+    reach, (x, y) = max(box.width, box.height), box.center  # twice the box: detectors need the surroundings
     return (
         Image.fromarray(image)
         .crop((round(x - reach), round(y - reach), round(x + reach), round(y + reach)))
@@ -228,7 +232,7 @@ def _face_of(image: ByteArray, pipeline: ExpressionPipeline) -> Image.Image:
 
 
 def _scene(part: Image.Image, count: int) -> Image.Image:
-    """So many copies of a face on gray."""
+    """A gray picture with ``count`` copies of a face."""
     canvas = Image.new("RGB", _SIZE, (118, 122, 125))
     for at in range(count):
         canvas.paste(part, (20 + at % _COLUMNS * (_PART + 28), 10 + at // _COLUMNS * (_PART + 15)))

@@ -34,7 +34,7 @@ from typing import ClassVar
 
 from mien.text import printable
 
-#: Longer errors lose their middle: they quote what a stranger wrote.
+#: Longer texts lose their middle: they may quote a name or a line of an untrusted file.
 _LONGEST = 1000
 
 
@@ -46,17 +46,18 @@ class MienError(Exception):
         hint: What to do next.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: ClassVar[int] = 1  # as of any uncaught exception; every subclass says more
 
     def __init__(self, text: str, *, hint: str | None = None) -> None:
         super().__init__(printable(text, limit=_LONGEST))
+        # kept apart from the text: the command line prints it in brackets, the service as a field of its own
         self.hint = hint
 
 
 class ConfigError(MienError, ValueError):
     """A setting is unknown, of the wrong type, or out of its range."""
 
-    exit_code = 2
+    exit_code = 2  # as Typer exits for an option that it refuses itself
 
 
 class UnknownDetectorError(MienError, LookupError):
@@ -149,6 +150,7 @@ class ImageDecodeError(MienError, ValueError):
     exit_code = 5
 
 
+# Subclasses of ImageDecodeError exist for the service, which answers each with another status (415, 413).
 class ImageFormatError(ImageDecodeError):
     """The content is of an unknown format, or of one that is not allowed here."""
 

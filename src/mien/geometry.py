@@ -1,6 +1,6 @@
 """Boxes, facial key points and crop frames, in pixels with the origin at the top left.
 
-Pixel *centers* are at half integers: pixel (0, 0) covers [0, 1) × [0, 1).
+Pixel *centers* are at half integers: pixel (0, 0) covers [0, 1) × [0, 1). Angles are clockwise, as y points down.
 """
 
 from dataclasses import astuple, dataclass, fields
@@ -82,6 +82,7 @@ def iou(first: Box, second: Box) -> float:
 def overlap_share(first: Box, second: Box) -> float:
     """Their intersection as a share of the smaller one, in [0, 1]; 0 where one is empty."""
     smaller = min(first.area, second.area)
+    # clamped, as rounding can lift the quotient of two nearly equal areas above 1
     return min(max(intersection(first, second) / smaller, 0.0), 1.0) if smaller > 0 else 0.0
 
 
@@ -95,10 +96,11 @@ def corner_ious(corners: "FloatArray", others: "FloatArray") -> "FloatArray":
     Returns:
         float32 (N,).
     """
+    # (N, 2) widths and heights, below 0 where boxes do not overlap; their product is the area, (N,)
     inside = np.maximum(0, np.minimum(corners[1], others[:, 1]) - np.maximum(corners[0], others[:, 0])).prod(axis=1)
     areas = np.maximum(0, others[:, 1] - others[:, 0]).prod(axis=1)
     union = np.maximum(0, corners[1] - corners[0]).prod() + areas - inside
-    return np.asarray(inside / np.maximum(union, 1e-9), np.float32)
+    return np.asarray(inside / np.maximum(union, 1e-9), np.float32)  # 0 for two empty boxes, as iou()
 
 
 def upright_sampling(
@@ -115,6 +117,7 @@ def upright_sampling(
     Returns:
         (a, b, c, d, e, f): (x, y) of the result is (a·x + b·y + c, d·x + e·y + f) of the picture.
     """
+    # the map goes from the result to the picture, so it rotates by +roll: [a b; d e] = rotation · diag(step)
     turn_cos, turn_sin = cos(radians(roll_deg)), sin(radians(roll_deg))
     a, b = step[0] * turn_cos, -step[1] * turn_sin
     d, e = step[0] * turn_sin, step[1] * turn_cos
@@ -165,7 +168,9 @@ class CropFrame:
 
     def crop_box(self, face: Box) -> Box:
         """The square crop around ``face``; its side is the geometric mean of those implied by width and height."""
+        # a box with another aspect than the frame's implies two sides; negative ones come from inverted boxes
         side = float(np.sqrt(max(face.width, 0) / self.width * max(face.height, 0) / self.height))
+        # the center of the box stays at its place in the frame; its edges need not, where the aspect differs
         center_x, center_y = face.center
         left = center_x - (self.x + self.width / 2) * side
         top = center_y - (self.y + self.height / 2) * side
@@ -175,5 +180,6 @@ class CropFrame:
 #: The detected box is the crop: for the detector ``whole``, and for detectors whose frame was not measured.
 WHOLE_FRAME = CropFrame(0.0, 0.0, 1.0, 1.0)
 
+#: Gray faces in [0, 1] and probabilities; and the pixels of pictures.
 FloatArray = npt.NDArray[np.float32]
 ByteArray = npt.NDArray[np.uint8]

@@ -24,7 +24,7 @@ PERCEIVED: LabelConvention = "perceived"
 INTENDED: LabelConvention = "intended"
 #: Version of the record's layout.
 METADATA_SCHEMA = 2
-#: Keys of the first layout that have other names now.
+#: Renamed keys: in the first layout, and now.
 _RENAMED = {"licence": "license", "scores": "metrics"}
 
 
@@ -68,6 +68,7 @@ class HeadSpec:
     decision: DecisionRule | None = None
 
     def __post_init__(self) -> None:
+        # base rates divide (Bayes' rule in mien.base_rates), so none may be 0
         if self.priors is not None and (self.priors.labels != self.labels or not all(self.priors.rates)):
             raise ConfigError(f"the base rates of {self.output} must be above 0, one for each of its labels")
         if self.decision is not None and self.decision.labels != self.labels:
@@ -133,6 +134,7 @@ class ModelMetadata:
     adaptation: JsonObject = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # commands write files named after the model, so a name from an untrusted file must not lead elsewhere
         if self.name in {"", ".", ".."} or any(sign in self.name for sign in "/\\\0"):
             raise ConfigError(f"a model cannot be called {self.name!r}", hint="use a name that is valid as a file name")
         if unknown := sorted(self.heads.keys() - set(get_args(LabelConvention))):
@@ -163,11 +165,12 @@ class ModelMetadata:
     @property
     def network(self) -> str | None:
         """Name of the architecture, None if the file does not name it; ``model`` in files of earlier versions."""
-        config = self.training.get("config", {})
+        config = self.training.get("config", {})  # the recipe, as the run recorded it
         name: str | None = config.get("network", config.get("model"))
         return name
 
     def to_json(self) -> str:
+        # not asdict(): it would turn labels and frames into nested records of their own attributes
         record = {item.name: getattr(self, item.name) for item in fields(self)}
         record |= {
             "schema": METADATA_SCHEMA,
@@ -181,7 +184,7 @@ class ModelMetadata:
             "decision": None if self.decision is None else self.decision.to_dict(),
             "adaptation": dict(self.adaptation),
         }
-        return json.dumps(record, sort_keys=True)
+        return json.dumps(record, sort_keys=True)  # sorted, so that equal records are equal bytes in the file
 
     @classmethod
     def from_json(cls, text: str, *, source: str = "model file") -> "ModelMetadata":
@@ -193,7 +196,7 @@ class ModelMetadata:
         try:
             record = json.loads(text)
             schema = record.pop("schema")
-            if schema == 1:
+            if schema == 1:  # only key names changed; keys that were added since have defaults
                 record = {_RENAMED.get(key, key): value for key, value in record.items()}
             elif schema != METADATA_SCHEMA:
                 found = printable(str(schema), limit=40)
@@ -208,7 +211,7 @@ class ModelMetadata:
             record["frames"] = {name: CropFrame(**frame) for name, frame in record["frames"].items()}
             return cls(**record)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as err:
-            if isinstance(err, ModelFileError):
+            if isinstance(err, ModelFileError):  # it is a ValueError too
                 raise
             raise ModelFileError(
                 f"{source}: its metadata is not a record of mien ({reason(err)})",

@@ -32,18 +32,10 @@ def open_model(path: Path) -> "tuple[ModelProto, ModelMetadata]":
         raise ModelFileError(f"{path}: cannot be read: {err.strerror or err}") from err
     except DecodeError as err:
         raise ModelFileError(f"{path}: not a readable ONNX network ({reason(err)})") from err
-    records = {entry.key: entry.value for entry in model.metadata_props}
+    records = {entry.key: entry.value for entry in model.metadata_props}  # of the file, not of its nodes
     if METADATA_KEY not in records:
         raise ModelFileError(f"{path}: carries no metadata of this package", hint="export the model with mien export")
     return model, ModelMetadata.from_json(records[METADATA_KEY], source=str(path))
-
-
-def _forget_origin(model: "ModelProto") -> None:
-    """Remove the stack traces that torch's exporter notes at each node: paths of the machine, a tenth of a megabyte."""
-    parts = (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output)
-    for part in (model.graph, *parts, *model.graph.initializer):
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
 
 
 def write_model(model: "ModelProto", metadata: ModelMetadata, path: Path) -> int:
@@ -57,8 +49,16 @@ def write_model(model: "ModelProto", metadata: ModelMetadata, path: Path) -> int
         import onnx  # noqa: PLC0415 - an extra
 
     onnx.helper.set_model_props(model, {METADATA_KEY: metadata.to_json()})
-    _forget_origin(model)
+    _remove_stack_traces(model)
     content: bytes = model.SerializeToString()
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
     return len(content)
+
+
+def _remove_stack_traces(model: "ModelProto") -> None:
+    """Remove the stack traces that torch's exporter notes at each node: paths of its machine, a tenth of a megabyte."""
+    parts = (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output)
+    for part in (model.graph, *parts, *model.graph.initializer):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")

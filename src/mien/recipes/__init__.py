@@ -49,7 +49,7 @@ def find_recipe(name: str) -> Path:
     Raises:
         ConfigError: No recipe of the package has that name; similar names are in the hint.
     """
-    if name.endswith(".toml") or Path(name).exists():
+    if name.endswith(".toml") or Path(name).exists():  # whether it can be read is found out by the reader
         return Path(name)
     recipes = list_recipes()
     if name not in recipes:
@@ -61,5 +61,6 @@ def find_recipe(name: str) -> Path:
 
 
 def _read(path: Path, group: str) -> RecipeFile:
+    # the first line of every recipe is a comment that describes it
     first = path.read_text(encoding="utf-8").partition("\n")[0]
     return RecipeFile(path.stem, path, group, first.removeprefix("#").strip())

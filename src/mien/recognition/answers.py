@@ -85,6 +85,7 @@ class Answers:
         """Probabilities float32 (N, classes) from the outputs (N, …) of the file by name."""
         rows = outputs[self.head.output]  # (N, labels of the head)
         if self.wanted is not None and self.head.priors is not None:
+            # Bayes' rule on calibrated probabilities; the file's temperature is applied before
             rows = reweighted(rows, learned=self.head.priors, wanted=self.wanted)
         if self.head.labels == self.labels:
             return rows

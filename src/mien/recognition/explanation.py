@@ -84,7 +84,7 @@ def explain(
     corners = _corners(size, patch, stride)
     covered = np.repeat(crop[None], len(corners), axis=0)  # (patches, H, W), one copy of the face per patch
     for face, (top, left) in zip(covered, corners, strict=True):
-        face[top : top + patch, left : left + patch] = crop.mean()
+        face[top : top + patch, left : left + patch] = crop.mean()  # black would add a dark object to the face
     # row 0 is the uncovered face; all go through the network in batches, (1 + patches, classes)
     probabilities = recognizer.predict_proba(np.concatenate([crop[None], covered]).astype(np.float32))
     face = ExpressionProbabilities.from_row(recognizer.labels, probabilities[0])
@@ -106,5 +106,5 @@ def _mean_over_patches(falls: FloatArray, corners: list[tuple[int, int]], size: 
 
 def _corners(size: int, patch: int, stride: int) -> list[tuple[int, int]]:
     """Top left corners of squares that cover everything; the last ones touch the far edges."""
-    starts = sorted({*range(0, size - patch, stride), size - patch})
+    starts = sorted({*range(0, size - patch, stride), size - patch})  # 14 per axis by default, so 196 squares
     return [(top, left) for top in starts for left in starts]

@@ -58,6 +58,7 @@ def _fields(metadata: ModelMetadata) -> Iterator[tuple[str, object, str, bool]]:
         yield field, head.temperature, "a finite number above 0", _is_number(head.temperature) and head.temperature > 0
     for detector, frame in metadata.frames.items():
         sides = (frame.x, frame.y, frame.width, frame.height)
+        # crop_box divides by width and height: the bounds keep the crop below 20 times the box
         fits = all(_is_number(side) and abs(side) <= 10 for side in sides) and min(frame.width, frame.height) >= 0.05
         yield f"frames.{detector}", sides, "x, y, width and height as parts of the frame's side", fits
 
@@ -102,7 +103,7 @@ def check_probabilities(rows: npt.NDArray[Any], faces: int, head: HeadSpec, path
     expected = (faces, len(head.labels))
     if rows.shape != expected:
         raise _wrong(path, f"output {head.output}", f"an array of shape {rows.shape}", f"{expected} for {faces} faces")
-    if not np.isfinite(rows).all():
+    if not np.isfinite(rows).all():  # first, since comparisons with NaN below are all False
         raise _wrong(path, f"output {head.output}", "values that are not finite", "probabilities")
     if rows.size and (rows.min() < -_TOLERANCE or rows.max() > 1 + _TOLERANCE):
         raise _wrong(path, f"output {head.output}", f"values in [{rows.min():g}, {rows.max():g}]", "[0, 1]")
@@ -116,7 +117,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool)  # JSON's true is Python's 1
 
 
 def _wrong(path: Path, field: str, value: object, wanted: str) -> ModelFileError:

@@ -61,7 +61,7 @@ class ExpressionPipeline:
             raise ConfigError(f"max_pixels is {max_pixels}, expected at least 1")
         self.detector, self.recognizer = detector, recognizer
         self.min_confidence, self.max_pixels, self.allow_urls = min_confidence, max_pixels, allow_urls
-        # a model file may bring a frame for a detector that this version does not know
+        # the frame in the model file comes first: it was measured on the images that the model was trained on
         frame = recognizer.metadata.frames.get(detector.name) or DEFAULT_FRAMES.get(detector.name, WHOLE_FRAME)
         self._framing = Framing(frame, recognizer.metadata.upright_from_deg)
 
@@ -128,48 +128,47 @@ class ExpressionPipeline:
 
         Args:
             sources: Pictures.
-            workers: So many processes decode them, which are ended where a picture hangs, takes too much memory or
-                crashes its decoder; 0 decodes in this process.
-            time_s: Longest time for a picture in a worker, in seconds.
+            workers: Number of processes that decode, each of which is replaced if a picture hangs, needs too much
+                memory or crashes the decoder; 0 decodes in this process.
+            time_s: Time limit per picture in a worker, in seconds.
         """
         held: list[tuple[str | None, ByteArray | FailedImage]] = []
         for picture in self._loaded(sources, workers, time_s):
             held.append(picture)
             pixels = sum(item.shape[0] * item.shape[1] for _, item in held if isinstance(item, np.ndarray))
+            # batches fill the network; the bound on pixels keeps a folder of large photos from filling memory
             if len(held) == PICTURES_AT_A_TIME or pixels >= PIXELS_AT_A_TIME:
-                yield from self._read_and_let_go(held)
-        yield from self._read_and_let_go(held)
+                yield from self._flush(held)
+        yield from self._flush(held)
 
     def _loaded(
         self, sources: Iterable[ImageSource], workers: int, time_s: float
     ) -> Iterator[tuple[str | None, ByteArray | FailedImage]]:
-        """Name and pixels of each picture, or what became of it."""
+        """Name and pixels of each picture, or its failure."""
         if not workers:
             for source in sources:
                 yield describe_source(source), self._load_or_fail(source)
             return
         names: deque[str | None] = deque()
 
-        def noted() -> Iterator[ImageSource]:
+        def named() -> Iterator[ImageSource]:
             for source in sources:
-                names.append(describe_source(source))
+                names.append(describe_source(source))  # taken ahead of the outcomes, by at most the reader's lead
                 yield source
 
         with IsolatedReader(
             workers=workers, time_s=time_s, max_pixels=self.max_pixels, allow_urls=self.allow_urls
         ) as reader:
-            for outcome in reader.read_all(noted()):
+            for outcome in reader.read_all(named()):
                 name = names.popleft()
                 yield name, FailedImage(name, outcome) if isinstance(outcome, MienError) else outcome
 
-    def _read_and_let_go(
-        self, held: list[tuple[str | None, ByteArray | FailedImage]]
-    ) -> Iterator[ImageResult | FailedImage]:
-        """The results of the held pictures, without keeping a reference to a picture that was yielded."""
+    def _flush(self, held: list[tuple[str | None, ByteArray | FailedImage]]) -> Iterator[ImageResult | FailedImage]:
+        """Yield the results of the held pictures and empty the list; no yielded picture stays referenced."""
         results = self._read_pictures([(name, item) for name, item in held if isinstance(item, np.ndarray)])
         failures = [item if isinstance(item, FailedImage) else None for _, item in held]
         held.clear()  # the results hold the pictures now, and popping them lets the caller free each one
-        results.reverse()
+        results.reverse()  # so that pop() takes them in order
         for failure in failures:
             yield failure or results.pop()
 
@@ -280,7 +279,7 @@ def load(  # noqa: PLR0913 - all but the first two are keywords
         ModelFileError: A model file cannot be used.
         MissingDependencyError: The detector needs an extra that is not installed.
     """
-    named = model if isinstance(model, str) else Path(model)
+    named = model if isinstance(model, str) else Path(model)  # a string may be a shipped name, a path never is
     wanted = SearchSettings(search, min_face, max_faces, min_detector_score)
     with ThreadPoolExecutor(1) as beside:  # opens both sessions at the same time
         finder = beside.submit(
@@ -297,4 +296,4 @@ def load(  # noqa: PLR0913 - all but the first two are keywords
 
 def _parts(sources: Iterable[ImageSource]) -> Iterator[list[ImageSource]]:
     waiting = iter(sources)
-    return iter(lambda: list(islice(waiting, PICTURES_AT_A_TIME)), [])
+    return iter(lambda: list(islice(waiting, PICTURES_AT_A_TIME)), [])  # until a part is empty

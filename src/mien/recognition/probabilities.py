@@ -16,7 +16,7 @@ class ExpressionProbabilities(Mapping[Expression, float]):
     """The probability of each expression on one face, a mapping in label order.
 
     Attributes:
-        labels: What the probabilities stand for, in order.
+        labels: What the probabilities are of, in order.
         row: The probabilities in the order of ``labels``, in [0, 1], unrounded; they sum to one.
 
     Raises:
@@ -42,6 +42,7 @@ class ExpressionProbabilities(Mapping[Expression, float]):
         return cls(labels, tuple(float(value) for value in row))
 
     def __getitem__(self, label: Expression | str) -> float:
+        # by comparison, since an Expression equals its name as a string; eight entries need no dict
         for known, value in zip(self.labels, self.row, strict=True):
             if known == label:
                 return value
@@ -65,12 +66,13 @@ class ExpressionProbabilities(Mapping[Expression, float]):
     @property
     def entropy(self) -> float:
         """Shannon entropy in nats: 0 for certainty, ``log(8)`` = 2.08 for equal probabilities."""
-        shares = np.array([p for p in self.row if p > 0])
+        shares = np.array([p for p in self.row if p > 0])  # 0 · log 0 counts as 0
+        # certainty gives -0.0, and 8-bit networks may exceed 1 by rounding
         return float(max(0.0, -(shares * np.log(shares)).sum()))
 
     def ranked(self) -> tuple[tuple[Expression, float], ...]:
         """Expressions with their probabilities, most probable first."""
-        return tuple(sorted(self.items(), key=lambda pair: -pair[1]))
+        return tuple(sorted(self.items(), key=lambda pair: -pair[1]))  # stable: equal ones stay in label order
 
     def to_dict(self) -> dict[str, float]:
         """Probability by name, in label order."""

@@ -49,7 +49,9 @@ def measure_quality(face: FaceDetection, crop: FloatArray, size: tuple[int, int]
         size: (width, height) of the picture.
     """
     width, sharpness, turn = face.box.width, _sharpness(crop), _turn(face)
+    # detectors place boxes partly outside where a face is truncated
     cut = 1 - intersection(face.box, Box(0, 0, *size)) / face.box.area if face.box.area > 0 else 1.0
+    # a turn that is unknown counts as frontal
     is_unclear = width < LEAST_SIZE_PX or sharpness < LEAST_SHARPNESS
     unreliable = is_unclear or (turn or 0.0) > MOST_TURN or cut > MOST_CUT
     return FaceQuality(width, sharpness, turn, max(0.0, cut), unreliable)
@@ -57,7 +59,7 @@ def measure_quality(face: FaceDetection, crop: FloatArray, size: tuple[int, int]
 
 def _sharpness(crop: FloatArray) -> float:
     neighbors = (crop[:-2, 1:-1] + crop[2:, 1:-1] + crop[1:-1, :-2] + crop[1:-1, 2:]) / 4  # (side - 2, side - 2)
-    spread = float(crop.std())
+    spread = float(crop.std())  # in units of it, so that low contrast is not taken for blur
     return float(np.abs(crop[1:-1, 1:-1] - neighbors).mean() / spread) if spread > 0 else 0.0
 
 

@@ -59,7 +59,7 @@ class Recognizer:
         self.metadata = _read_metadata(self._session.strings, path)
         check_metadata(self.metadata, path)
         check_network(self._session, self.metadata, path)
-        # a file may have a valid graph that fails, does not end or returns no probabilities
+        # run once: an untrusted file may have a valid graph that fails, never ends or returns no probabilities
         self._run_network(np.full((1, *self.metadata.input.shape), 0.5, np.float32), time_s=_FIRST_RUN_S)
         #: The resolved options.
         self.answers = Answers.of(self.metadata, options)
@@ -81,6 +81,7 @@ class Recognizer:
             ConfigError: The model does not support the options.
             SourceError: A file of base rates cannot be read.
         """
+        # past __init__, which would open the file again; type(self), as the service has a subclass
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__ | {"answers": Answers.of(self.metadata, options)})
         return other
@@ -129,6 +130,7 @@ class Recognizer:
     def _through_network(self, tensor: FloatArray) -> dict[str, FloatArray]:
         """The same, batch by batch in this thread."""
         heads = list(self.metadata.heads.values())
+        # bounded batches: memory of a picture with hundreds of faces stays that of batch_size
         batches = (tensor[start : start + self.batch_size] for start in range(0, len(tensor), self.batch_size))
         parts = [[np.empty((0, len(head.labels)), np.float32) for head in heads]]  # without faces: (0, labels)
         parts += [self._run_network(batch) for batch in batches]
@@ -182,6 +184,7 @@ def model_path(model: str | Path) -> Path:
         ModelFileError: The shipped file is missing or damaged.
     """
     path = Path(model)
+    # shipped names have neither an ending nor a folder; Path("./default") drops the dot, so pass a Path for such files
     is_file = isinstance(model, Path) or bool(path.suffix) or len(path.parts) > 1
     return path if is_file else weight_path(str(model))
 

@@ -64,6 +64,7 @@ class FaceExpression:
     def expression(self) -> Expression | None:
         """The named expression: :attr:`choice`, or None if its probability is below ``min_confidence``."""
         choice = self.choice
+        # the probability of the choice, not the largest one: a decision rule may name another expression
         return choice if self.probabilities[choice] >= self.min_confidence else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -78,6 +79,7 @@ class FaceExpression:
             "roll_deg": self.detection.roll_deg,
             "quality": None if self.quality is None else self.quality.to_dict(),
         }
+        # first, as in the columns of the table of a video
         return record if self.track_id is None else {"track_id": self.track_id, **record}
 
     def to_columns(self) -> dict[str, Any]:
@@ -102,7 +104,7 @@ class FaceExpression:
             self.detection.box,
             self.probabilities.to_dict(),
             named=self.expression is not None,
-            expression=str(self.choice),
+            expression=str(self.choice),  # also of an uncertain face, which is rendered as such
         )
 
 
@@ -137,7 +139,7 @@ class ImageResult:
 
     def to_json(self) -> str:
         """One line of JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False)
+        return json.dumps(self.to_dict(), ensure_ascii=False)  # unrounded; commands round to six digits
 
     def to_records(self) -> list[dict[str, Any]]:
         """One flat dict per face, with the columns of the CSV; an empty list if there is no face."""
@@ -175,7 +177,7 @@ class ImageResult:
         """For notebooks: the picture with boxes and bars, or the probabilities as a table if it was not kept."""
         from mien.render.html import html_table, picture_uri  # noqa: PLC0415 - tables are Rich's, which takes a while
 
-        if self.image is not None:
+        if self.image is not None:  # the alternative text is escaped: labels come from the model file
             return f'<img alt="{escape(repr(self))}" style="max-width:100%" src="{picture_uri(self.plot())}">'
         labels = [] if not self.faces else [str(label) for label in self.faces[0].probabilities.labels]
         rows = [
@@ -192,6 +194,7 @@ class ImageResult:
         """
         if self.image is None or self.framing is None:
             raise ShapeError("this result holds no picture to crop faces from", hint="pipeline.predict gives one")
+        # the network's framing at a larger size: the same part of the picture, from the original pixels
         places = [self.framing.place(face.detection.box, face.detection.roll_deg) for face in self.faces]
         return tuple(crop_face_color(self.image, box, roll_deg=roll, size=size) for box, roll in places)
 

@@ -1,7 +1,4 @@
-"""The ONNX files that ship in the package: their names, where they lie, and whether they are whole.
-
-It does not know what a file computes; ``manifest.json`` beside it is the one list of names and hashes.
-"""
+"""The ONNX files in the package: their names, paths and hashes, as listed in ``manifest.json`` beside this module."""
 
 import json
 from collections.abc import Mapping
@@ -21,11 +18,11 @@ class WeightFile:
     """One entry of the manifest.
 
     Attributes:
-        name: What users call it.
-        path: Where it lies.
-        sha256: Of the file as it was shipped.
+        name: Name for users.
+        path: Of the file.
+        sha256: Of the shipped file.
         kind: ``model`` reads expressions, ``detector`` finds faces.
-        alias: The entry that this name stands for, None for an entry of its own.
+        alias: The entry that this name refers to; None for an entry of its own.
     """
 
     name: str
@@ -35,18 +32,18 @@ class WeightFile:
     alias: str | None = None
 
     def intact(self) -> bool:
-        """Whether the file is there and its bytes are the shipped ones."""
+        """Whether the file exists and has the hash of the shipped one."""
         return self.path.is_file() and sha256_of(self.path) == self.sha256
 
 
 def read_manifest(folder: Path) -> Mapping[str, WeightFile]:
-    """The weights that ``folder/manifest.json`` lists, by name; an alias has the file of what it stands for."""
+    """The weights that ``folder/manifest.json`` lists, by name; an alias has the file of its target."""
     entries: dict[str, dict[str, str]] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     weights = {}
     for name, entry in sorted(entries.items()):
         alias = entry.get("alias")
         target = entries.get(alias, {}) if alias else entry
-        if target:
+        if target:  # an alias of nothing is left out: no name without a file
             kind = target.get("kind", "model")
             weights[name] = WeightFile(name, folder / target["file"], target["sha256"], kind, alias)
     return weights
@@ -61,8 +58,8 @@ def weight_path(name: str, *, kind: str = "model") -> Path:
     """Path of the shipped file called ``name``, after its hash was checked.
 
     Raises:
-        UnknownModelError: Nothing of that kind ships under that name; near names are given.
-        ModelFileError: The file is not there, or is not the one that was shipped.
+        UnknownModelError: There is no such name; similar names are in the hint.
+        ModelFileError: The file is missing, or is not the shipped one.
     """
     return checked_path(name, list_weights(kind))
 
@@ -76,12 +73,13 @@ def checked_path(name: str, weights: Mapping[str, WeightFile]) -> Path:
     """Path of ``name`` among ``weights``, after its hash was checked.
 
     Raises:
-        UnknownModelError: There is no such name; near names are given.
-        ModelFileError: The file is not there, or is not the one that was shipped.
+        UnknownModelError: There is no such name; similar names are in the hint.
+        ModelFileError: The file is missing, or is not the shipped one.
     """
     if name not in weights:
         near = name_hint(name, sorted(weights)) if weights else "none ships"
         raise UnknownModelError(f"no model {name!r}; {near}", hint="a file is given by its path")
+    # before every use: a truncated or edited file may still load, and give other probabilities
     if not weights[name].intact():
         raise ModelFileError(
             f"{weights[name].path.name} of model {name!r} is missing or is not the file that was shipped "
