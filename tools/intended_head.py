@@ -75,7 +75,7 @@ def graft(model: onnx.ModelProto, layer: nn.Linear, temperature: float) -> None:
 
 
 def main() -> None:
-    """Read the arguments, fit, write, and print the figures on the validation split."""
+    """Read the arguments, fit, write, and print the metrics on the validation split."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("model")

@@ -19,7 +19,7 @@ def candidates() -> Iterator[Path]:
 
 
 def works(python: Path) -> bool:
-    """Whether it runs and can make environments: pyenv leaves stubs on the path that do neither."""
+    """Whether it runs and can create environments; pyenv puts stubs on the path that do neither."""
     return subprocess.run([python, "-c", "import venv, ssl"], capture_output=True, check=False).returncode == 0
 
 

@@ -7,7 +7,7 @@ The first takes one run; FILE is RUN/model.onnx where it is not given, and --def
 The second takes every run that a recipe of `shipped` ships, as `mien train --all shipped --out RUNS` left them.
 
 The weights before they were rounded to 8 bit go as 16-bit safetensors into weights_float/, outside of the wheel, for
-`mien train --start`; their hash stands in the run record.
+`mien train --start`; the run record holds their hash.
 """
 
 import argparse

@@ -45,7 +45,7 @@ def _answers(engine: str) -> bool:
 
 
 def run_steps(folder: Path) -> None:
-    """Carry out the instructions in ``folder``, which stands for the root of the image."""
+    """Carry out the instructions in ``folder``, which takes the place of the image's root."""
     work, environment = folder / "build", dict(os.environ)
     for line in instructions(FILE.read_text(encoding="utf-8")):
         word, _, rest = line.partition(" ")
