@@ -58,7 +58,7 @@ def test_files_of_earlier_versions_are_read_and_flipped_weights_in_them_refused(
     content = path.read_bytes()
     at = content.index(torch.arange(64.0).numpy().tobytes()) + 100
     path.write_bytes(content[:at] + b"\xff" + content[at + 1 :])
-    with pytest.raises(CheckpointError, match=r"checksum of .* does not fit"):
+    with pytest.raises(CheckpointError, match=r"checksum of .* does not match"):
         load_state(path)
 
 
@@ -112,7 +112,7 @@ CHANGES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "a history that is a tensor": (lambda s: s.update(history=torch.zeros(2, 2)), "an epoch is Tensor"),
     "a count that is a tensor": (lambda s: s.update(epochs_without_gain=torch.zeros(3)), "RuntimeError"),
     "an endless epoch": (lambda s: s["history"][0].update(epoch=float("inf")), "epoch inf is no whole number"),
-    "a count of gains in words": (lambda s: s.update(epochs_without_gain="0"), "history does not fit"),
+    "a count of gains in words": (lambda s: s.update(epochs_without_gain="0"), "history does not match"),
 }
 
 

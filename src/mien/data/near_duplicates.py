@@ -25,6 +25,7 @@ _SMALL = 32
 _ROWS = 256
 #: Pairs whose pixels are compared at a time.
 _PAIRS = 4096
+#: Number of set bits of every 16-bit value, for NumPy 1, which lacks ``bitwise_count``.
 _BIT_COUNTS = np.array([value.bit_count() for value in range(1 << 16)], np.uint8)
 
 
