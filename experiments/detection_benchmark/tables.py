@@ -7,7 +7,7 @@ Recall and pictures with false faces come with Wilson's 95 % intervals. It runs 
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -41,9 +41,27 @@ def tables(results: Results) -> list[str]:
     with_faces = {name: rows for name, rows in results.items() if _row(rows, "all")["faces"]}
     if with_faces:
         made.append(_table("faces found", with_faces, recall))
-    made.append(_table("pictures with a false face", results, false_faces))
-    made.append(_table("ms a picture", {name: _only_all(rows) for name, rows in results.items()}, milliseconds))
+    brief = {name: rows if name == "faceless" else _only_all(rows) for name, rows in results.items()}
+    made.append(_table("pictures with a false face", brief, false_faces))
+    made.append(_table("ms a picture", brief, milliseconds))
     return made
+
+
+def targets_table(results: Results) -> str:
+    """What was aimed at, and what each detector reaches; empty where a target's pictures were not run."""
+    detectors = list(dict.fromkeys(name for rows in results.values() for name in rows))
+    lines = ["| target | " + " | ".join(f"`{name}`" for name in detectors) + " |", "|---|" + "---|" * len(detectors)]
+    for text, condition, groups, cell in TARGETS:
+        by_detector = results.get(condition, {})
+        cells = [cell(_pooled(by_detector[name], groups)) if name in by_detector else "" for name in detectors]
+        lines.append(f"| {text} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _pooled(rows: Mapping[str, Row], groups: tuple[str, ...]) -> Row:
+    """The sums of the groups whose names start so."""
+    chosen = [row for group, row in rows.items() if group.strip().startswith(groups)]
+    return {key: sum(row[key] for row in chosen) for key in chosen[0]}
 
 
 def recall(row: Row) -> str:
@@ -60,17 +78,48 @@ def milliseconds(row: Row) -> str:
     return f"{1000 * row['seconds'] / row['pictures']:.0f}"
 
 
+def false_in_100(row: Row) -> str:
+    return f"{100 * row['false'] / row['pictures']:.1f}"
+
+
+def ms_a_megapixel(row: Row) -> str:
+    return f"{1000 * row['seconds'] / row['megapixels']:.0f}"
+
+
+def doubles(row: Row) -> str:
+    return f"{int(row['double'])} in {int(row['faces'])}"
+
+
+#: What is aimed at, the pictures that show it (condition, starts of group names), and what is told of them.
+TARGETS: tuple[tuple[str, str, tuple[str, ...], Callable[[Row], str]], ...] = (
+    ("upright, 24 to 600 px: at least .98", "sizes", ("24 ", "32 ", "48 ", "96 ", "200 ", "400 ", "600 "), recall),
+    ("cut by up to 40 %: at least .95", "cuts", ("10%", "20%", "30%", "40%"), recall),
+    ("at any turn, from 48 px: at least .95", "turns", ("64 ", "160 ", "320 "), recall),
+    ("at any turn, 32 px: at least .95", "turns", ("32 ",), recall),
+    ("a face fills the picture: at least .995", "tight", ("all",), recall),
+    ("false faces in 100 pictures without people: at most 2", "faceless", ("all",), false_in_100),
+    ("boxes on a face that has one: none", "crowds", ("all",), doubles),
+    ("ms a megapixel without a face: at most 100", "faceless", ("photo",), ms_a_megapixel),
+    ("ms of a portrait (600 px): at most 1.2 times `blazeface/default`", "sizes", ("600 ",), milliseconds),
+)
+
+
 def _table(title: str, results: Results, cell: Any) -> str:
     detectors = list(dict.fromkeys(name for rows in results.values() for name in rows))
     lines = [f"| {title} | | pictures | faces | " + " | ".join(f"`{name}`" for name in detectors) + " |"]
     lines.append("|---|---|---:|---:|" + "---|" * len(detectors))
     for condition, by_detector in results.items():
         first = next(iter(by_detector.values()))
-        for group in sorted(first, key=_order):
+        for group in sorted(_telling(first), key=_order):
             cells = [cell(by_detector[name][group]) if name in by_detector else "" for name in detectors]
             counts = f"{int(first[group]['pictures'])} | {int(first[group]['faces'])}"
             lines.append(f"| {condition} | {group} | {counts} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _telling(rows: Mapping[str, Row]) -> list[str]:
+    """Without the groups that hold the same pictures as a shorter one."""
+    return [group for group in rows if "px, on" not in group or rows[group] != rows.get(group.partition("px, ")[2])]
 
 
 def _order(group: str) -> tuple[int, str]:
@@ -88,4 +137,5 @@ def _only_all(by_detector: Mapping[str, Mapping[str, Row]]) -> dict[str, dict[st
 
 
 if __name__ == "__main__":
-    print("\n\n".join(tables(merged(map(Path, sys.argv[1:])))))
+    found = merged(map(Path, sys.argv[1:]))
+    print(targets_table(found), *tables(found), sep="\n\n")

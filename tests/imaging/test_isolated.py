@@ -10,7 +10,8 @@ from PIL import Image
 
 from mien.errors import ImageDecodeError, ImageSizeError, MienError, SourceError
 from mien.imaging import ImageSource, load_image
-from mien.imaging.isolated import Encoded, IsolatedReader
+from mien.imaging.headers import stated_pixels
+from mien.imaging.isolated import LARGE_PIXELS, Encoded, IsolatedReader
 
 
 def write(path: Path, seed: int) -> Path:
@@ -75,3 +76,27 @@ def test_memory_is_bounded_by_the_pixels_that_are_allowed(tmp_path: Path) -> Non
         pytest.raises(ImageSizeError, match="expected at most"),
     ):
         reader.read(Encoded("large", str(tmp_path / "large.png")))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_pixels_are_known_from_the_header_of_any_size_and_metadata(form: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "described at length " * 900
+    for size, options in (((1, 1), {}), ((313, 41), {"exif": exif, "icc_profile": bytes(90_000)}), ((41, 313), {})):
+        stream = BytesIO()
+        Image.new("RGB", size).save(stream, form, progressive=size[0] > 1, **options)
+        assert stated_pixels(BytesIO(stream.getvalue())) == size[0] * size[1]
+        for cut in (0, 1, 2, 7, 20):
+            assert stated_pixels(BytesIO(stream.getvalue()[:cut])) is None
+    assert stated_pixels(BytesIO(b"GIF89a" + bytes(50))) is None
+
+
+def test_large_pictures_come_alone_and_in_their_places(tmp_path: Path) -> None:
+    small, large = write(tmp_path / "small.png", 1), tmp_path / "large.png"
+    Image.new("L", (LARGE_PIXELS // 1000 + 1, 1000), 7).save(large)
+    sources: list[ImageSource] = [large, small, large.read_bytes(), tmp_path / "none.png", small]
+    with IsolatedReader(workers=2) as reader:
+        found = list(reader.read_all(sources))
+    shapes = [outcome.shape if isinstance(outcome, np.ndarray) else type(outcome) for outcome in found]
+    whole, part = (1000, LARGE_PIXELS // 1000 + 1, 3), (40, 60, 3)
+    assert shapes == [whole, part, whole, SourceError, part]

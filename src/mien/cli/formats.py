@@ -4,7 +4,8 @@ Numbers have six significant digits, in the table fewer; those of the library ar
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,20 +52,33 @@ def chunks(
         single: A single picture was named: JSON is an object instead of a list.
         excel_safe: In CSV, prefix text that a spreadsheet would run as a formula with an apostrophe.
     """
+    # map() lets go of a picture before it asks for the next one; a loop's variable would hold it
     if form == "json":
         # One list is one value, so it cannot be written before the last picture is read.
-        records = [rounded(outcome.to_dict()) for outcome in outcomes]
+        records = list(map(_record, outcomes))
         # ensure_ascii=False: names of files stay readable; standard output is UTF-8 whatever the locale
         yield json.dumps(records[0] if single else records, ensure_ascii=False, indent=2) + "\n"
     elif form == "csv":
         # the header comes from the model, so that a run without any face has the same columns
         yield csv_line(("source", "width", "height", *_FACE_COLUMNS, *map(str, labels), "error"))
-        guard = _guarded if excel_safe else rounded
-        yield from ("".join(csv_line(map(guard, row)) for row in _csv_rows(outcome, labels)) for outcome in outcomes)
+        yield from map(partial(_csv_text, labels=labels, guard=_guarded if excel_safe else rounded), outcomes)
     elif form == "jsonl":
-        yield from (json.dumps(rounded(outcome.to_dict()), ensure_ascii=False) + "\n" for outcome in outcomes)
+        yield from map(_json_line, outcomes)
     else:
-        yield from (_table(outcome) for outcome in outcomes)
+        yield from map(_table, outcomes)
+
+
+def _record(outcome: Outcome) -> dict[str, Any]:
+    record: dict[str, Any] = rounded(outcome.to_dict())
+    return record
+
+
+def _json_line(outcome: Outcome) -> str:
+    return json.dumps(_record(outcome), ensure_ascii=False) + "\n"
+
+
+def _csv_text(outcome: Outcome, labels: LabelSet, guard: Callable[[Any], Any]) -> str:
+    return "".join(csv_line(map(guard, row)) for row in _csv_rows(outcome, labels))
 
 
 def _guarded(value: Any) -> Any:

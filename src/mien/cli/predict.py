@@ -161,6 +161,7 @@ def _saved(outcomes: Iterable[Outcome], drawings: Drawings, tally: "_Tally") -> 
         if isinstance(outcome, ImageResult):
             tally.written.append(drawings.add(_stem(outcome), outcome.save))
         yield outcome
+        del outcome  # its picture would be held while the next one is read
 
 
 def _cropped(outcomes: Iterable[Outcome], drawings: Drawings, tally: "_Tally") -> Iterator[Outcome]:
@@ -171,6 +172,7 @@ def _cropped(outcomes: Iterable[Outcome], drawings: Drawings, tally: "_Tally") -
                 picture = Image.fromarray(crop)
                 tally.written.append(drawings.add(f"{_stem(outcome)}-{number}", partial(save_picture, picture)))
         yield outcome
+        del outcome
 
 
 def _stem(result: ImageResult) -> str:
@@ -199,6 +201,7 @@ class _Tally:
                 self.faces += len(outcome.faces)
                 self.without += not outcome.faces
             yield outcome
+            del outcome
 
 
 predict.__doc__ = HELP

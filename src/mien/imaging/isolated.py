@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from io import BytesIO
 from os import PathLike, fspath
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -22,6 +23,7 @@ from mien.errors import (
     WorkerStartError,
 )
 from mien.geometry import ByteArray
+from mien.imaging.headers import stated_pixels
 from mien.imaging.limits import MAX_PIXELS
 from mien.imaging.reading import ImageSource, load_image, quoted
 from mien.runtime.workers import WorkerPool
@@ -32,6 +34,8 @@ PICTURE_TIME_S = 30.0
 _BYTES_A_PIXEL, _BASE_BYTES = 24, 2**28
 #: Decoded pictures that wait for their turn, in bytes.
 _HELD_BYTES = 2**27
+#: Pictures of more pixels, as far as JPEG and PNG state them, are decoded one at a time: seven bytes each, and a copy.
+LARGE_PIXELS = 24_000_000
 #: The smallest picture there is to start a worker with: one white pixel, as PPM.
 _WARM_UP = b"P6 1 1 255 \xff\xff\xff"
 
@@ -92,19 +96,38 @@ class IsolatedReader:
     def read_all(self, sources: Iterable[ImageSource]) -> Iterator[ByteArray | MienError]:
         """The pictures in order, errors in their places; few of them are held at a time.
 
-        Files and bytes are decoded by the workers; arrays, PIL images and open files are read here.
+        Files and bytes are decoded by the workers; arrays, PIL images and open files are read here. A picture of more
+        than :data:`LARGE_PIXELS` is decoded alone, when the one before it has been taken and let go.
         """
+        waiting, large = iter(sources), deque[Encoded]()
         names: deque[str] = deque()
 
         def orders() -> Iterator[_Order]:
-            for source in sources:
+            for source in waiting:
                 picture = _for_worker(source, self._max_pixels)
+                if _is_large(picture):
+                    large.append(picture)
+                    return
                 names.append(picture.name)
-                yield _Order(picture, self._max_pixels, self._allow_urls)
+                yield self._order(picture)
 
-        for outcome in self._pool.map(orders()):
-            name = names.popleft()
-            yield self._told(name, outcome) if isinstance(outcome, MienError) else outcome
+        while True:
+            for outcome in self._pool.map(orders()):
+                name = names.popleft()
+                yield self._told(name, outcome) if isinstance(outcome, MienError) else outcome
+                del outcome  # or it would be held while the next is decoded
+            if not large:
+                return
+            yield self._alone(large.popleft())
+
+    def _alone(self, picture: Encoded) -> ByteArray | MienError:
+        try:
+            return self._pool.submit(self._order(picture)).result()
+        except MienError as err:
+            return self._told(picture.name, err)
+
+    def _order(self, picture: Encoded) -> _Order:
+        return _Order(picture, self._max_pixels, self._allow_urls)
 
     def close(self) -> None:
         """End the workers."""
@@ -147,6 +170,21 @@ def _for_worker(source: ImageSource, max_pixels: int) -> Encoded:
         return Encoded(name, load_image(source, max_pixels=max_pixels))
     except MienError as err:
         return Encoded(name, err)
+
+
+def _is_large(picture: Encoded) -> bool:
+    content = picture.content
+    try:
+        if isinstance(content, bytes):
+            pixels = stated_pixels(BytesIO(content))
+        elif isinstance(content, str) and Path(content).is_file():  # a pipe would keep who opens it waiting
+            with Path(content).open("rb") as stream:
+                pixels = stated_pixels(stream)
+        else:
+            return False
+    except (OSError, ValueError):
+        return False  # whoever decodes it says what is wrong
+    return pixels is not None and pixels > LARGE_PIXELS
 
 
 def _decode(order: _Order) -> ByteArray:

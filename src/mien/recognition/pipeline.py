@@ -24,7 +24,7 @@ from mien.detection.settings import SearchMode, SearchSettings
 from mien.errors import ConfigError, ImageDecodeError, LimitError, MienError, OverdueError, SourceError
 from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
 from mien.imaging import MAX_PIXELS, ColorOrder, ImageSource, describe_source, load_image
-from mien.imaging.isolated import PICTURE_TIME_S, IsolatedReader
+from mien.imaging.isolated import LARGE_PIXELS, PICTURE_TIME_S, IsolatedReader
 from mien.metadata import PERCEIVED, LabelConvention
 from mien.preprocessing import DEFAULT_FRAMES, Framing, crop_face
 from mien.recognition.answers import AnswerOptions
@@ -36,7 +36,7 @@ from mien.runtime.devices import Device
 
 #: Largest number of pictures, and of their pixels, in memory while their faces share a batch; a picture with more
 #: pixels is processed alone.
-PICTURES_AT_A_TIME, PIXELS_AT_A_TIME = 8, 24_000_000
+PICTURES_AT_A_TIME, PIXELS_AT_A_TIME = 8, LARGE_PIXELS
 
 
 class ExpressionPipeline:
@@ -135,6 +135,7 @@ class ExpressionPipeline:
         held: list[tuple[str | None, ByteArray | FailedImage]] = []
         for picture in self._loaded(sources, workers, time_s):
             held.append(picture)
+            del picture  # a large one would be held while the next is decoded
             pixels = sum(item.shape[0] * item.shape[1] for _, item in held if isinstance(item, np.ndarray))
             # batches fill the network; the bound on pixels keeps a folder of large photos from filling memory
             if len(held) == PICTURES_AT_A_TIME or pixels >= PIXELS_AT_A_TIME:
@@ -162,6 +163,7 @@ class ExpressionPipeline:
             for outcome in reader.read_all(named()):
                 name = names.popleft()
                 yield name, FailedImage(name, outcome) if isinstance(outcome, MienError) else outcome
+                del outcome
 
     def _flush(self, held: list[tuple[str | None, ByteArray | FailedImage]]) -> Iterator[ImageResult | FailedImage]:
         """Yield the results of the held pictures and empty the list; no yielded picture stays referenced."""

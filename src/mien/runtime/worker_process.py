@@ -2,16 +2,16 @@
 
     parent → child   order, item, item, …          child → parent   loaded, outcome, outcome, …
 
-Each frame is its size in eight bytes and a pickle.
+A frame is a pickle and the buffers that it refers to (pickle protocol 5), so that a decoded picture is written from
+its own memory and read into that of its copy. In bytes: size of all that follows, number of parts, their sizes, parts.
 """
 
 import os
 import pickle
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from io import BytesIO
 from typing import IO, Any, NamedTuple
 
 from mien.errors import MienError
@@ -27,10 +27,25 @@ class Order(NamedTuple):
     memory_bytes: int | None
 
 
-def send(pipe: IO[bytes], payload: bytes) -> None:
+#: The bytes of a frame's parts: the pickle, then buffers.
+Parts = Sequence[bytes | memoryview]
+
+
+def pickled(value: object) -> Parts:
+    """The parts of a frame: large arrays of ``value`` are not copied."""
+    buffers: list[pickle.PickleBuffer] = []
+    head = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL, buffer_callback=buffers.append)
+    return [head, *(buffer.raw() for buffer in buffers)]
+
+
+def send(pipe: IO[bytes], parts: Parts) -> None:
     """Write one frame."""
-    pipe.write(len(payload).to_bytes(_SIZE_BYTES, "little"))
-    pipe.write(payload)
+    sizes = [memoryview(part).nbytes for part in parts]
+    index = [len(parts), *sizes]
+    for number in (sum(sizes) + _SIZE_BYTES * len(index), *index):
+        pipe.write(number.to_bytes(_SIZE_BYTES, "little"))
+    for part in parts:
+        pipe.write(part)
     pipe.flush()
 
 
@@ -40,10 +55,7 @@ def read_frame_size(pipe: IO[bytes]) -> int:
     Raises:
         EOFError: The other side is gone.
     """
-    head = pipe.read(_SIZE_BYTES)
-    if len(head) < _SIZE_BYTES:
-        raise EOFError
-    return int.from_bytes(head, "little")
+    return _number(pipe)
 
 
 def receive(pipe: IO[bytes], size: int) -> Any:
@@ -52,10 +64,22 @@ def receive(pipe: IO[bytes], size: int) -> Any:
     Raises:
         EOFError: The other side is gone.
     """
-    payload = pipe.read(size)
-    if len(payload) < size:
+    count = _number(pipe)
+    if _SIZE_BYTES * (count + 1) > size:
         raise EOFError
-    return pickle.load(BytesIO(payload))  # noqa: S301 - from our own process
+    parts = [bytearray(_number(pipe)) for _ in range(count)]
+    for part in parts:
+        if pipe.readinto(part) < len(part):  # type: ignore[attr-defined]  # a buffered reader
+            raise EOFError
+    head, *buffers = parts
+    return pickle.loads(head, buffers=buffers)  # noqa: S301 - from our own process
+
+
+def _number(pipe: IO[bytes]) -> int:
+    head = pipe.read(_SIZE_BYTES)
+    if len(head) < _SIZE_BYTES:
+        raise EOFError
+    return int.from_bytes(head, "little")
 
 
 def main() -> None:
@@ -67,9 +91,9 @@ def main() -> None:
     try:
         order: Order = receive(into, read_frame_size(into))
     except Exception as err:  # noqa: BLE001 - reported to the parent, whatever it is
-        send(out, pickle.dumps(("loaded", f"{type(err).__name__}: {err}")))
+        send(out, pickled(("loaded", f"{type(err).__name__}: {err}")))
         return
-    send(out, pickle.dumps(("loaded", "")))
+    send(out, pickled(("loaded", "")))
     _limit_memory(order.memory_bytes)
     with suppress(EOFError, BrokenPipeError):
         while True:
@@ -78,18 +102,19 @@ def main() -> None:
             outcome = _outcome(order.function, receive(into, size))
             _end_after(0)
             send(out, outcome)
+            del outcome  # a picture would be held while the next one is decoded
 
 
-def _outcome(function: Callable[[Any], Any], item: Any) -> bytes:
+def _outcome(function: Callable[[Any], Any], item: Any) -> Parts:
     """The pickled pair of what came (result, error, memory) and its value."""
     try:
-        return pickle.dumps(("result", function(item)), protocol=pickle.HIGHEST_PROTOCOL)
+        return pickled(("result", function(item)))
     except MemoryError:
-        return pickle.dumps(("memory", None))
+        return pickled(("memory", None))
     except MienError as err:
-        return pickle.dumps(("error", err))
+        return pickled(("error", err))
     except Exception as err:  # noqa: BLE001 - a bad item must not end the worker
-        return pickle.dumps(("error", f"{type(err).__name__}: {err}"))
+        return pickled(("error", f"{type(err).__name__}: {err}"))
 
 
 def _limit_memory(extra_bytes: int | None) -> None:

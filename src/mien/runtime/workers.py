@@ -176,7 +176,7 @@ class _Worker:
         """Send an item, receive its outcome; the clock stands still while the outcome waits for room."""
         into, out = _pipes(process)
         with self._killed_after(self._time_s, process):
-            send(into, payload)
+            send(into, [payload])
             size = read_frame_size(out)
         admit(size)
         with self._killed_after(self._time_s, process):
@@ -216,7 +216,7 @@ class _Worker:
         into, out = _pipes(process)
         try:
             with self._killed_after(_START_S, process):
-                send(into, self._order)
+                send(into, [self._order])
                 _, failure = receive(out, read_frame_size(out))
         except (OSError, EOFError) as err:
             self.end()
