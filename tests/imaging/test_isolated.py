@@ -11,7 +11,8 @@ from PIL import Image
 from mien.errors import ImageDecodeError, ImageSizeError, MienError, SourceError
 from mien.imaging import ImageSource, load_image
 from mien.imaging.headers import stated_pixels
-from mien.imaging.isolated import LARGE_PIXELS, Encoded, IsolatedReader
+from mien.imaging.isolated import Encoded, IsolatedReader
+from mien.imaging.limits import LARGE_PIXELS
 
 
 def write(path: Path, seed: int) -> Path:

@@ -24,7 +24,7 @@ from mien.errors import ConfigError, SourceError
 from mien.expressions import USE_NOTICE
 from mien.imaging import MAX_PIXELS
 from mien.imaging.folders import LeftOut
-from mien.imaging.isolated import PICTURE_TIME_S
+from mien.imaging.limits import PICTURE_TIME_S
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.recognition.results import FailedImage, ImageResult
 from mien.render.canvas import save_picture

@@ -24,18 +24,14 @@ from mien.errors import (
 )
 from mien.geometry import ByteArray
 from mien.imaging.headers import stated_pixels
-from mien.imaging.limits import MAX_PIXELS
+from mien.imaging.limits import LARGE_PIXELS, MAX_PIXELS, PICTURE_TIME_S
 from mien.imaging.reading import ImageSource, load_image, quoted
 from mien.runtime.workers import WorkerPool
 
-#: Longest time for a picture, in seconds; those of 100 million pixels take some 3.
-PICTURE_TIME_S = 30.0
 #: Bytes for each allowed pixel (17 in WebP, the costliest format, and a copy for the answer), and for the libraries.
 _BYTES_A_PIXEL, _BASE_BYTES = 24, 2**28
 #: Decoded pictures that wait for their turn, in bytes.
 _HELD_BYTES = 2**27
-#: Pictures of more pixels, as far as JPEG and PNG state them, are decoded one at a time: seven bytes each, and a copy.
-LARGE_PIXELS = 24_000_000
 #: The smallest picture there is to start a worker with: one white pixel, as PPM.
 _WARM_UP = b"P6 1 1 255 \xff\xff\xff"
 
@@ -97,7 +93,8 @@ class IsolatedReader:
         """The pictures in order, errors in their places; few of them are held at a time.
 
         Files and bytes are decoded by the workers; arrays, PIL images and open files are read here. A picture of more
-        than :data:`LARGE_PIXELS` is decoded alone, when the one before it has been taken and let go.
+        than :data:`~mien.imaging.limits.LARGE_PIXELS`, as far as JPEG and PNG state them, is decoded alone, when the
+        one before it has been taken and let go.
         """
         waiting, large = iter(sources), deque[Encoded]()
         names: deque[str] = deque()

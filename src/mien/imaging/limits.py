@@ -15,6 +15,10 @@ from mien.imaging.tiff import PART_TABLES, TILE_HEIGHT, TILE_WIDTH, pages
 
 #: A picture with more pixels is refused before it is decoded (134 million; 400 MB as RGB).
 MAX_PIXELS = 2**27
+#: Pictures of more pixels are decoded and searched one at a time: decoding takes seven bytes a pixel.
+LARGE_PIXELS = 24_000_000
+#: Longest time for a picture that is decoded in a process of its own, in seconds; 100 million pixels take some 3.
+PICTURE_TIME_S = 30.0
 #: The longest side, in pixels: every row and column costs something of its own.
 MAX_SIDE = 100_000
 #: Scans of a progressive JPEG; encoders write about ten. Each goes over all pixels.

@@ -24,7 +24,7 @@ from mien.detection.settings import SearchMode, SearchSettings
 from mien.errors import ConfigError, ImageDecodeError, LimitError, MienError, OverdueError, SourceError
 from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
 from mien.imaging import MAX_PIXELS, ColorOrder, ImageSource, describe_source, load_image
-from mien.imaging.isolated import LARGE_PIXELS, PICTURE_TIME_S, IsolatedReader
+from mien.imaging.limits import LARGE_PIXELS, PICTURE_TIME_S
 from mien.metadata import PERCEIVED, LabelConvention
 from mien.preprocessing import DEFAULT_FRAMES, Framing, crop_face
 from mien.recognition.answers import AnswerOptions
@@ -150,6 +150,8 @@ class ExpressionPipeline:
             for source in sources:
                 yield describe_source(source), self._load_or_fail(source)
             return
+        from mien.imaging.isolated import IsolatedReader  # noqa: PLC0415 - one picture needs no processes
+
         names: deque[str | None] = deque()
 
         def named() -> Iterator[ImageSource]:

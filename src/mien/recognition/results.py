@@ -16,15 +16,14 @@ from mien.geometry import ByteArray
 from mien.preprocessing import Framing, crop_face_color
 from mien.recognition.probabilities import ExpressionProbabilities
 from mien.recognition.quality import FaceQuality
-from mien.render.canvas import save_picture
-from mien.render.faces import FaceMark
-from mien.render.panels import render_panels
 from mien.render.text import percent
 from mien.runtime.optional import extra
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
+
+    from mien.render.faces import FaceMark
 
 #: Version of the JSON layout.
 RESULT_SCHEMA = 2
@@ -98,8 +97,10 @@ class FaceExpression:
         at = f"({box.left:.0f}, {box.top:.0f}, {box.right:.0f}, {box.bottom:.0f})"
         return f"<{type(self).__name__}{track} {self.mark().title} at {at}>"
 
-    def mark(self) -> FaceMark:
+    def mark(self) -> "FaceMark":
         """The data for rendering this face."""
+        from mien.render.faces import FaceMark  # noqa: PLC0415 - a prediction that is not drawn does without
+
         return FaceMark(
             self.detection.box,
             self.probabilities.to_dict(),
@@ -206,6 +207,8 @@ class ImageResult:
         """
         if self.image is None:
             raise ShapeError("this result holds no picture to render")
+        from mien.render.panels import render_panels  # noqa: PLC0415
+
         return render_panels(self.image, [face.mark() for face in self.faces])
 
     def save(self, path: str | Path) -> None:
@@ -215,6 +218,8 @@ class ImageResult:
             ShapeError: The result holds no picture.
             StorageError: The file cannot be written.
         """
+        from mien.render.canvas import save_picture  # noqa: PLC0415
+
         save_picture(self.plot(), Path(path))
 
 
