@@ -16,14 +16,13 @@ from mien.geometry import ByteArray
 from mien.preprocessing import Framing, crop_face_color
 from mien.recognition.probabilities import ExpressionProbabilities
 from mien.recognition.quality import FaceQuality
+from mien.render.faces import FaceMark
 from mien.render.text import percent
 from mien.runtime.optional import extra
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
-
-    from mien.render.faces import FaceMark
 
 #: Version of the JSON layout.
 RESULT_SCHEMA = 2
@@ -97,10 +96,8 @@ class FaceExpression:
         at = f"({box.left:.0f}, {box.top:.0f}, {box.right:.0f}, {box.bottom:.0f})"
         return f"<{type(self).__name__}{track} {self.mark().title} at {at}>"
 
-    def mark(self) -> "FaceMark":
+    def mark(self) -> FaceMark:
         """The data for rendering this face."""
-        from mien.render.faces import FaceMark  # noqa: PLC0415 - a prediction that is not drawn does without
-
         return FaceMark(
             self.detection.box,
             self.probabilities.to_dict(),
@@ -207,7 +204,7 @@ class ImageResult:
         """
         if self.image is None:
             raise ShapeError("this result holds no picture to render")
-        from mien.render.panels import render_panels  # noqa: PLC0415
+        from mien.render.panels import render_panels  # noqa: PLC0415 - most predictions are not drawn
 
         return render_panels(self.image, [face.mark() for face in self.faces])
 
