@@ -109,7 +109,8 @@ def scores_of(shares: Floats, answers: Floats) -> dict[str, Floats]:
     rivals = answers.copy()
     rivals[each, labels] = 0  # the highest of the rest is the next expression
     return {
-        "self-confidence (the audit's)": mislabeled(shares, answers),
+        "the audit's score": mislabeled(shares, answers),
+        "self-confidence": 1 - answers[each, labels],
         "margin to the next expression": rivals.max(axis=1) - answers[each, labels],
         "Jensen-Shannon divergence to the votes": js_divergence(shares, answers),
         "Kullback-Leibler divergence to the votes": kl_divergence(shares, answers),

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from mien.curation.audit import KINDS, audit_labels, mislabeled
+from mien.curation.audit import KINDS, audit_labels, class_noise, mislabeled
 from mien.curation.audit_table import automatic_decisions, random_decisions, write_table
 from mien.curation.folds import assign_folds, load_probabilities, mean_of_models, out_of_fold, save_probabilities
 from mien.curation.framing import misframed
@@ -86,6 +86,29 @@ def test_planted_errors_rank_first() -> None:
     given[planted] = (truth[planted] + rng.integers(1, 8, 40)) % 8
     scores = mislabeled(np.eye(8)[given], answers.astype(np.float32))
     assert set(np.argsort(-scores)[:40]) == set(planted)
+
+
+def test_of_a_single_label_the_score_is_cleanlabs_and_votes_count_by_their_number() -> None:
+    from cleanlab.rank import get_label_quality_scores
+
+    rng = np.random.default_rng(1)
+    answers = rng.dirichlet(np.ones(8), 50)
+    labels = rng.integers(0, 8, 50)
+    expected = 1 - get_label_quality_scores(labels, answers, method="self_confidence")
+    assert mislabeled(np.eye(8)[labels], answers) == pytest.approx(expected)
+    half = np.array([[0.5, 0.5, *[0] * 6], [0] * 8])  # as people see it, and no votes
+    said = np.array([[0.5, 0.5, *[0] * 6]] * 2)
+    assert mislabeled(half, said) == pytest.approx([1 - 0.5**0.5, 0])  # half of the entropy stays
+
+
+def test_noise_by_class_is_that_of_the_labels_that_were_swapped() -> None:
+    truth = np.repeat(np.arange(8), 100)
+    labels = truth.copy()
+    labels[:20] = 3  # a fifth of the neutral faces is called sad
+    noise = class_noise(np.eye(8)[labels], 0.9 * np.eye(8)[truth] + 0.1 / 8)
+    assert noise["neutral"] == pytest.approx((0, 0.2), abs=0.01)
+    assert noise["sadness"] == pytest.approx((20 / 120, 0), abs=0.01)
+    assert noise["fear"] == (0, 0)
 
 
 def test_the_rule_drops_pools_and_softens_and_leaves_the_test_split(doubtful: FerDataset) -> None:

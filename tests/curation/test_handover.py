@@ -108,6 +108,7 @@ def test_the_commands_audit_and_select(tmp_path: Path, prepared: Path) -> None:
     assert done.exit_code == 0, done.output
     assert {path.name for path in out.iterdir()} == {
         "automatic.csv",
+        "classes.csv",
         "findings.csv",
         "gallery.html",
         "probabilities.npy",

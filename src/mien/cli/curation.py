@@ -85,7 +85,7 @@ def _pairs(texts: list[str] | None) -> dict[str, str]:
 def audit(  # noqa: PLR0917 - options of a command
     data: Annotated[Path, typer.Argument(help="The prepared data set.")],
     out: Annotated[
-        Path, typer.Option(help="Folder for findings.csv, gallery.html, probabilities.npy and decisions.csv.")
+        Path, typer.Option(help="Folder for findings.csv, classes.csv, gallery.html, automatic.csv, probabilities.npy.")
     ],
     recipe: Annotated[
         str | None,
@@ -124,12 +124,13 @@ def audit(  # noqa: PLR0917 - options of a command
 
 def _write_audit(dataset: "FerDataset", result: "Audit", out: Path, *, parquet: bool) -> None:
     """The table, the page and the decisions by rule, and a line for each kind of finding."""
-    from mien.curation.audit_table import automatic_decisions, write_table
+    from mien.curation.audit_table import automatic_decisions, write_classes, write_table
     from mien.curation.gallery import write_gallery
     from mien.data.decisions import write_decisions
 
     for ending in ("csv", "parquet")[: 1 + parquet]:
         write_table(dataset, result, out / f"findings.{ending}")
+    write_classes(dataset, result, out / "classes.csv")
     write_gallery(dataset, result, out / "gallery.html")
     automatic = automatic_decisions(dataset, result)
     write_decisions(automatic, out / "automatic.csv")
@@ -137,7 +138,7 @@ def _write_audit(dataset: "FerDataset", result: "Audit", out: Path, *, parquet: 
     for kind, count in Counter(finding.kind for finding in result.findings).most_common():
         print(f"  {kind}: {count:,}")
     print(f"decided by rule: {len(automatic):,}")
-    names = ("findings.csv", "gallery.html", "automatic.csv", "probabilities.npy")
+    names = ("findings.csv", "classes.csv", "gallery.html", "automatic.csv", "probabilities.npy")
     print_last_line(f"{len(dataset):,} images: {len(result.findings):,} findings", [out / name for name in names])
 
 

@@ -2,8 +2,11 @@
 
 It reads votes and out-of-fold probabilities, see :mod:`mien.curation.folds`. The figures:
 
-    mislabeled        one minus cleanlab's label quality (self-confidence: probability of the most voted expression);
-                      its normalized margin and its confident-learning filter found fewer planted errors
+    mislabeled        one minus the probability of what people voted; of one vote that is cleanlab's self-confidence, of
+                      many the mean of log probabilities by votes, with half of the votes' own entropy taken away: all
+                      of it would hide wrong labels that few agree on, none of it would rank ambiguous faces first.
+                      Self-confidence in the most voted expression alone, cleanlab's normalized margin and its noise
+                      model found fewer planted errors (experiments/planted_label_errors.py)
     ambiguous         entropy of the votes over that of eight equal ones
     panels disagree   total variation distance of the two panels' votes
     copies differ     largest distance between the votes of images that show the same picture, equal byte for byte or
@@ -48,6 +51,8 @@ _LEAST: dict[FindingKind, float] = {
 }
 #: Standard deviation of gray values below which a picture shows next to nothing.
 _LITTLE_CONTRAST = 8.0
+#: Below it a network's doubt says no more.
+_LEAST_PROBABILITY = 1e-6
 _ROWS = 1024
 _Scores = npt.NDArray[np.float64]
 
@@ -101,7 +106,6 @@ def audit_labels(
 
     Raises:
         ShapeError: There is not a row of eight probabilities for each image, or not a value of ``framing``.
-        MissingDependencyError: cleanlab is not installed.
     """
     if probabilities.shape != (len(dataset), _CLASSES):
         raise ShapeError(f"probabilities of shape {probabilities.shape}, expected ({len(dataset)}, {_CLASSES})")
@@ -121,23 +125,47 @@ def audit_labels(
 
 
 def mislabeled(shares: _Scores, probabilities: npt.NDArray[np.floating]) -> _Scores:
-    """How likely the most voted expression of each image is wrong, float64 (N,) in [0, 1].
+    """How likely the votes for each image are wrong, float64 (N,) in [0, 1].
+
+    Args:
+        shares: Of the votes, (N, 8), each row summing to 1, or 0 for an image without votes, which has no score.
+        probabilities: What networks say, (N, 8).
+    """
+    given = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
+    surprise = -(shares * np.log(np.maximum(given, _LEAST_PROBABILITY))).sum(axis=1)  # cross-entropy, at least _entropy
+    return np.asarray(-np.expm1(_entropy(shares) / 2 - surprise))
+
+
+def class_noise(shares: _Scores, probabilities: npt.NDArray[np.floating]) -> dict[str, tuple[float, float]]:
+    """Wrong labels by expression as cleanlab estimates them: confident learning on the most voted one (Northcutt 2021).
+
+    Returns:
+        For each expression that is most voted somewhere: the share of the images labeled so that show another, and the
+        share of the images that show it and are labeled as another.
 
     Raises:
         MissingDependencyError: cleanlab is not installed.
     """
     with extra("audit"):
-        from cleanlab.rank import get_label_quality_scores  # noqa: PLC0415 - an optional package
-    given = probabilities.astype(np.float64)
-    given /= given.sum(axis=1, keepdims=True)
-    quality = get_label_quality_scores(shares.argmax(axis=1), given, method="self_confidence")
-    return np.asarray(1 - quality)
+        from cleanlab.dataset import rank_classes_by_label_quality  # noqa: PLC0415 - an optional package
+    voted = np.any(shares, axis=1)
+    given = probabilities[voted] / probabilities[voted].sum(axis=1, keepdims=True, dtype=np.float64)
+    names = [str(label) for label in FERPLUS_LABELS]
+    table = rank_classes_by_label_quality(shares[voted].argmax(axis=1), given, class_names=names)
+    rows = {
+        r["Class Name"]: (float(r["Label Noise"]), float(r["Inverse Label Noise"])) for r in table.to_dict("records")
+    }
+    return {name: rows[name] for name in names if name in rows}
 
 
 def _ambiguity(shares: _Scores) -> _Scores:
     """Entropy of the votes over that of eight equal ones, in [0, 1]."""
-    entropy = -(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=1)
-    return np.asarray(entropy / np.log(_CLASSES))
+    return np.asarray(_entropy(shares) / np.log(_CLASSES))
+
+
+def _entropy(shares: _Scores) -> _Scores:
+    """Of the votes for each image, float64 (N,), in nats."""
+    return np.asarray(-(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=1))
 
 
 def _panel_distance(dataset: FerDataset, shares: _Scores) -> _Scores:

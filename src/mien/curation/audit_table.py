@@ -14,14 +14,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mien.curation.audit import KINDS, Audit
+from mien.curation.audit import KINDS, Audit, class_noise
 from mien.data.dataset import FerDataset
 from mien.data.decisions import Decision
 from mien.data.ferplus import VOTE_COLUMNS
 from mien.data.protocols import distribution
 from mien.data.splits import SPLITS
 from mien.expressions import FERPLUS_LABELS
-from mien.runtime.files import atomic_file
+from mien.runtime.files import atomic_file, write_text
 from mien.runtime.optional import extra
 
 _DROP_FROM, _POOL_FROM, _SOFTEN_FROM = 0.5, 0.5, 0.9
@@ -55,6 +55,23 @@ def write_table(dataset: FerDataset, audit: Audit, path: Path) -> None:
         writer.writerow(_COLUMNS)
         for row in _table_rows(dataset, audit):
             writer.writerow(f"{value:.4f}" if isinstance(value, float) else value for value in row)
+
+
+def write_classes(dataset: FerDataset, audit: Audit, path: Path) -> None:
+    """Write cleanlab's estimate of wrong labels by expression as CSV, see :func:`mien.curation.audit.class_noise`.
+
+    Raises:
+        StorageError: The place cannot be written.
+        MissingDependencyError: cleanlab is not installed.
+    """
+    shares = distribution(np.asarray(dataset.votes))
+    noise = class_noise(shares, audit.probabilities)
+    images = np.bincount(shares[np.any(shares, axis=1)].argmax(axis=1), minlength=len(_LABELS))
+    lines = ["expression,images,labeled so but another,so but labeled another"]
+    lines += [
+        f"{name},{images[_LABELS.index(name)]},{wrong:.4f},{missed:.4f}" for name, (wrong, missed) in noise.items()
+    ]
+    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def _write_parquet(dataset: FerDataset, audit: Audit, path: Path) -> None:
