@@ -70,6 +70,27 @@ def test_decisions_by_keyboard_survive_a_reload_and_are_saved(
     driver.execute_script("localStorage.clear()")
 
 
+def test_a_finding_of_two_kinds_is_listed_under_both_each_with_its_score(
+    chromium: Browser, tmp_path: Path, made_dataset: FerDataset
+) -> None:
+    driver = chromium.driver
+    findings = (
+        Finding(0, "mislabeled", 0.9, {"mislabeled": 0.9, "ambiguous": 0.7}),
+        Finding(1, "ambiguous", 0.8, {"ambiguous": 0.8}),
+    )
+    audit = Audit(findings, {}, np.tile(np.eye(8, dtype=np.float32)[2], (2, 1)))
+    write_gallery(grown(made_dataset, 2), audit, tmp_path / "gallery.html")
+    driver.get((tmp_path / "gallery.html").as_uri())
+    for kind, expected in (
+        ("", ["mislabeled 0.90", "ambiguous 0.80"]),
+        ("ambiguous", ["ambiguous 0.80", "ambiguous 0.70"]),
+    ):
+        driver.execute_script(
+            "const kind = document.getElementById('kind'); kind.value = arguments[0]; kind.onchange()", kind
+        )
+        assert [row.text for row in chromium.all(".row .kind")] == expected
+
+
 def test_a_phone_decides_by_buttons_and_nothing_is_wider_than_its_screen(
     chromium: Browser, tmp_path: Path, made_dataset: FerDataset
 ) -> None:

@@ -63,6 +63,7 @@ def _rows(dataset: FerDataset, audit: Audit) -> dict[str, object]:
                 int(dataset.splits[finding.position]),
                 dataset.votes[finding.position].tolist(),
                 percent[finding.position].tolist(),
+                {KINDS.index(kind): round(score, 4) for kind, score in finding.kinds.items()},
             ]
             for number, finding in enumerate(audit.findings)
         ],
