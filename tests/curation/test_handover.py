@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from mien.cli.app import app
 from mien.curation.handover import read_label_studio, write_fiftyone, write_label_studio
-from mien.data.dataset import FerDataset
+from mien.data.dataset import FerDataset, open_dataset
 from mien.data.decisions import read_decisions
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 
@@ -121,3 +121,26 @@ def test_the_commands_audit_and_select(tmp_path: Path, prepared: Path) -> None:
     assert done.exit_code == 0, done.output
     assert len(json.loads((tmp_path / "s" / "tasks.json").read_text())) == 5
     assert (tmp_path / "s" / "fiftyone" / "labels.json").exists()
+
+
+def test_what_people_label_in_label_studio_comes_back_into_the_prepared_data(
+    tmp_path: Path, prepared: Path, fer_files: Path
+) -> None:
+    run = CliRunner().invoke
+    asked = tmp_path / "to_label"
+    arguments = ["data", "select", str(prepared), "--n", "6", "--model", "resnet", "--split", "train"]
+    assert run(app, [*arguments, "--out", str(asked)]).exit_code == 0
+    tasks = json.loads((asked / "tasks.json").read_text())
+    # as Label Studio exports the tasks that it was given: two people agree, and the last picture shows no face
+    answers = [("fear", "fear")] * 5 + [("not a face", "not a face")]
+    export = [task | {"id": at, "annotations": [annotation(c) for c in answers[at]]} for at, task in enumerate(tasks)]
+    (tmp_path / "export.json").write_text(json.dumps(export))
+    table = tmp_path / "decisions.csv"
+    assert run(app, ["data", "decide", str(tmp_path / "export.json"), "--out", str(table)]).exit_code == 0
+    sources = ["--fer2013", str(fer_files / "fer2013.csv"), "--ferplus", str(fer_files / "fer2013new.csv")]
+    done = run(app, ["data", "prepare", *sources, "--decisions", str(table), "--out", str(tmp_path / "mended")])
+    assert done.exit_code == 0, done.output
+    mended, rows = open_dataset(tmp_path / "mended"), [task["data"]["row"] for task in tasks]
+    assert mended.votes[np.isin(mended.rows, rows[:5])].tolist() == [[0] * 6 + [2, 0, 0, 0]] * 5
+    assert rows[5] not in mended.rows
+    assert mended.manifest["decisions"]["counts"] == {"drop": 1, "relabel": 5}
