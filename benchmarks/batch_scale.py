@@ -32,8 +32,8 @@ with open(sys.argv[1], "w") as out:
         print(result.to_json(), file=out)
 """
 MIEN = [sys.executable, "-m", "mien"]
-#: Pictures of two parts.
-WARM = 512
+#: Pictures of four parts, of which two are written by then.
+WARM = 1024
 
 
 class Memory(NamedTuple):
@@ -66,7 +66,7 @@ class Reading:
         )
 
     def growth(self) -> str:
-        """Medians over the first tenth of the pictures, once libraries are loaded (two parts), and over the last."""
+        """Medians over the first tenth of the pictures, once libraries are loaded (four parts), and over the last."""
         samples = self.memory[:-1] or self.memory  # workers end with the last picture
         first = [at for at in samples if WARM < at.pictures <= max(2 * WARM, 0.1 * self.pictures)] or samples[:1]
         last = [at for at in samples if at.pictures > 0.9 * self.pictures] or samples[-1:]

@@ -32,8 +32,8 @@ from mien.runtime.workers import WorkerPool
 
 Outcome = Found | MienError
 Pool = WorkerPool[Task | FloatArray, Found | FloatArray]
-#: Parts whose faces the network reads while later ones are decoded.
-_PARTS_AHEAD = 2
+#: Parts whose faces the network reads while the next one is decoded: its batches wait behind a few pictures alone.
+_PARTS_AHEAD = 1
 #: Told of each picture and video that was read; its part is not written yet.
 Told = Callable[[Tally], None]
 

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from functools import partial
 from queue import SimpleQueue
-from threading import Lock, Thread, Timer
+from threading import Lock, Thread
 from time import monotonic
 from types import TracebackType
 from typing import IO, Any, Generic, NamedTuple, TypeVar
@@ -22,6 +22,7 @@ from weakref import finalize
 
 from mien.errors import ConfigError, LimitError, MienError, OverdueError, WorkerError, WorkerStartError
 from mien.runtime.turns import Turns
+from mien.runtime.watchdog import Watchdog
 from mien.runtime.worker_process import Order, read_frame_size, receive, send
 
 Item = TypeVar("Item")
@@ -150,6 +151,7 @@ class _Worker:
         self._order, self._time_s, self._memory_bytes = order, time_s, memory_bytes
         self._process: subprocess.Popen[bytes] | None = None
         self._lock, self._closed = Lock(), False
+        self._watchdog = Watchdog()
 
     def run(self, payload: bytes, admit: Admission) -> object:
         """The function's result for a pickled item; ``admit`` waits until there is room for its size."""
@@ -195,6 +197,7 @@ class _Worker:
 
     def stop(self) -> None:
         """From any thread: kill the process and start no other; the thread whose worker this is clears up."""
+        self._watchdog.close()
         with self._lock:
             self._closed = True
             if self._process:
@@ -236,10 +239,8 @@ class _Worker:
         Raises:
             TimeoutError: It did.
         """
-        timer = Timer(seconds, process.kill)
-        timer.daemon = True
         began = monotonic()
-        timer.start()
+        self._watchdog.watch(process, seconds)
         try:
             yield
         except (EOFError, OSError) as err:
@@ -247,7 +248,7 @@ class _Worker:
                 raise
             raise TimeoutError from err
         finally:
-            timer.cancel()
+            self._watchdog.leave()
 
     def _what_happened(self, process: "subprocess.Popen[bytes]", err: Exception) -> MienError:
         if isinstance(err, TimeoutError):
