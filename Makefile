@@ -1,7 +1,7 @@
 # make demo         environment, install, the expressions on a photo     make test    the whole suite, on the newest versions
 # make test-lowest  inference on the lowest declared versions            make lint    style, types, import contracts
 # make test-newest  inference on the newest Python that is found         make docs    the site, every link checked
-# make soak         long runs of the fuzz and kill tests, random seeds   make wheel   wheel and sdist, tried in an empty environment
+# make soak         long runs of the fuzz and kill tests, random seeds   make wheel   wheel, sdist and container, tried
 # make weights      train the shipped models anew (many hours)           make clean   remove what these made
 # The three suites print the versions they ran with.
 
@@ -76,6 +76,7 @@ wheel: $(VENV)/bin/python
 	rm -rf dist
 	$(VENV)/bin/python -m build > /dev/null
 	$(VENV)/bin/python tools/try_wheel.py dist
+	$(PYTHON) tools/try_container.py
 
 weights: $(VENV)/bin/python
 	$(PIP) $(TORCH) -e '.[train]'

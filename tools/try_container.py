@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "deploy" / "Containerfile"
 _PICTURE = ROOT / "docs" / "images" / "astronaut.png"  # one face
-_PORT = "8000"
+_PORT = "8000"  # of the container; here any free one takes its place
 _PATIENCE_S = 120
 
 
@@ -29,9 +30,10 @@ def main() -> None:
     engine = next((name for name in ("docker", "podman") if _answers(name)), None)
     if engine is not None:
         subprocess.run([engine, "build", "-t", "mien-try", "-f", FILE, ROOT], check=True)
-        command = [engine, "run", "--rm", "--init", "-p", f"127.0.0.1:{_PORT}:{_PORT}", "mien-try"]
-        check = [sys.executable, "-c", f"import urllib.request as r; r.urlopen('http://127.0.0.1:{_PORT}/readyz')"]
-        _serve(command, check, dict(os.environ))
+        port = _free_port()
+        command = [engine, "run", "--rm", "--init", "-p", f"127.0.0.1:{port}:{_PORT}", "mien-try"]
+        check = [sys.executable, "-c", f"import urllib.request as r; r.urlopen('http://127.0.0.1:{port}/readyz')"]
+        _serve(command, check, dict(os.environ), port)
         return
     print("no engine answers here: the steps are run one by one")
     with tempfile.TemporaryDirectory() as folder:
@@ -60,7 +62,10 @@ def run_steps(folder: Path) -> None:
             environment[word] = _moved(rest[rest.index("[") :], folder)
         else:
             print(f"left out: {line}")
-    _serve(json.loads(environment["ENTRYPOINT"]), json.loads(environment["HEALTHCHECK"]), environment)
+    port = _free_port()
+    check = json.loads(environment["HEALTHCHECK"].replace(f":{_PORT}/", f":{port}/"))
+    environment |= {"MIEN_HOST": "127.0.0.1", "MIEN_PORT": str(port)}
+    _serve(json.loads(environment["ENTRYPOINT"]), check, environment, port)
 
 
 def instructions(text: str) -> list[str]:
@@ -89,14 +94,20 @@ def _moved(command: str, folder: Path) -> str:
     return command.replace("/opt/mien", f"{folder}/opt/mien")
 
 
-def _serve(command: list[str], check: list[str], environment: dict[str, str]) -> None:
-    environment = environment | {"MIEN_HOST": "127.0.0.1", "MIEN_PORT": _PORT}
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def _serve(command: list[str], check: list[str], environment: dict[str, str], port: int) -> None:
     process = subprocess.Popen(command, env=environment)
     try:
         for _ in range(_PATIENCE_S):
             time.sleep(1)
             if subprocess.run(check, check=False, stderr=subprocess.DEVNULL).returncode == 0:
-                print(f"the service is healthy and finds {_faces()} face")
+                print(f"the service is healthy and finds {_faces(port)} face")
                 return
             if process.poll() is not None:
                 raise SystemExit(f"the service ended with exit code {process.returncode}")
@@ -106,9 +117,9 @@ def _serve(command: list[str], check: list[str], environment: dict[str, str]) ->
         process.wait(60)
 
 
-def _faces() -> int:
+def _faces(port: int) -> int:
     """How many faces the service finds in a picture with one; SystemExit for another number."""
-    request = urllib.request.Request(f"http://127.0.0.1:{_PORT}/v1/predict", _PICTURE.read_bytes())
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/predict", _PICTURE.read_bytes())
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - http, to this machine
         faces = len(json.load(answer)["results"][0]["faces"])
     if faces != 1:

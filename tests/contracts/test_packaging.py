@@ -1,6 +1,7 @@
 """What is packaged in other ways says what pyproject.toml says: the conda recipe, the container, Compose."""
 
 import re
+import subprocess
 import tomllib
 from typing import Any
 
@@ -62,3 +63,16 @@ def test_the_container_copies_files_that_are_there_and_installs_an_extra_that_ex
             assert (REPOSITORY / name).exists(), name
     extras = re.findall(r"^ARG EXTRAS=(\S+)$", CONTAINER, re.MULTILINE)[0]
     assert set(extras.split(",")) <= set(PROJECT["project"]["optional-dependencies"])
+
+
+def test_the_sdist_holds_what_readme_links_to() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if tracked.returncode != 0:
+        pytest.skip("no git here, or no clone; `make wheel` looks into the sdist itself")
+    left_out = tuple(PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["exclude"])
+    packed = [name for name in tracked.stdout.splitlines() if not name.startswith(left_out)]
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    linked = {target for target in re.findall(r"\]\(([^)#]+)", readme) if not target.startswith("http")}
+    assert len(linked) > 10
+    for target in linked:
+        assert any(name == target or name.startswith(target.rstrip("/") + "/") for name in packed), target
