@@ -76,6 +76,29 @@ def test_no_pictures_and_no_faces_are_empty(pipeline: ExpressionPipeline) -> Non
     assert pipeline.predict(np.zeros((5, 5, 3), np.uint8)).faces == ()
 
 
+def test_an_array_of_four_dimensions_is_as_many_pictures(pipeline: ExpressionPipeline) -> None:
+    batch = np.stack([portrait(), portrait()[:, ::-1]])
+    read: object = pipeline.predict(batch)
+    assert read == pipeline.predict(list(batch))
+    empty: object = pipeline.predict(batch[:0])
+    assert empty == []
+
+
+def test_a_folder_is_streamed_and_predict_names_the_way(pipeline: ExpressionPipeline, photo: Path) -> None:
+    deep = photo.parent / "deep"
+    deep.mkdir()
+    (deep / "bad.jpg").write_bytes(b"none")
+    (photo.parent / "Thumbs.db").write_bytes(b"x")
+    for folder in (photo.parent, str(photo.parent)):
+        failed, read = pipeline.stream(folder)
+        assert isinstance(failed, FailedImage)
+        assert read == pipeline.predict(photo)
+    assert [*pipeline.stream(str(photo))] == [pipeline.predict(photo)]
+    with pytest.raises(SourceError, match="is a folder, expected a picture") as caught:
+        pipeline.predict(photo.parent)
+    assert "pipeline.stream(FOLDER)" in str(caught.value.hint)
+
+
 def test_a_stream_goes_on_after_a_bad_picture(pipeline: ExpressionPipeline, photo: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_text("no picture")
     outcomes = list(pipeline.stream([photo, tmp_path / "bad.jpg", tmp_path / "nowhere.jpg", photo] * 5))

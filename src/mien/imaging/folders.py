@@ -90,6 +90,11 @@ def search_folder(
                 yield Path(folder, name)
 
 
+def pictures_at(path: Path) -> list[Path]:
+    """The pictures in a folder and those inside it, sorted by name; a path of no folder stands for itself."""
+    return sorted(search_folder(path, LeftOut())) if path.is_dir() else [path]
+
+
 def match_pattern(pattern: Path, *, without: Collection[Path] = ()) -> list[Path]:
     """The files that match, sorted, without what other systems leave below the first wildcard.
 

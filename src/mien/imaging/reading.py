@@ -115,7 +115,8 @@ def _from_path(source: str | os.PathLike[str], max_pixels: int, formats: tuple[s
     try:
         stream = path.open("rb")
     except IsADirectoryError as err:
-        raise SourceError(f"{name}: is a folder, expected a picture") from err
+        hint = "pipeline.stream(FOLDER) and mien predict FOLDER read all of its pictures"
+        raise SourceError(f"{name}: is a folder, expected a picture", hint=hint) from err
     except (OSError, ValueError) as err:
         raise SourceError(f"{name}: {reason(err)}") from err
     with stream:

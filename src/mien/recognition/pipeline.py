@@ -24,6 +24,7 @@ from mien.detection.settings import SearchMode, SearchSettings
 from mien.errors import ConfigError, ImageDecodeError, LimitError, MienError, OverdueError, SourceError
 from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
 from mien.imaging import MAX_PIXELS, ColorOrder, ImageSource, describe_source, load_image
+from mien.imaging.folders import pictures_at
 from mien.imaging.limits import LARGE_PIXELS, PICTURE_TIME_S
 from mien.metadata import PERCEIVED, LabelConvention
 from mien.preprocessing import DEFAULT_FRAMES, Framing, crop_face
@@ -93,10 +94,14 @@ class ExpressionPipeline:
     ) -> ImageResult | list[ImageResult]:
         """The faces of a picture and their expressions; a list gives a list. ``color`` is the order of arrays.
 
+        An array (N, H, W, C) is a list of N pictures; type checkers know that of ``list(array)``, which is the same.
+
         Raises:
             SourceError: A file does not exist or may not be read.
             ImageDecodeError: A picture cannot be read.
         """
+        if isinstance(source, np.ndarray) and source.ndim == 4:
+            source = list(source)
         if not isinstance(source, list):
             return self._read_together([source], color)[0]
         return [result for part in _parts(source) for result in self._read_together(part, color)]
@@ -120,19 +125,21 @@ class ExpressionPipeline:
         return self._read_faces([(describe_source(source), image)], [tuple(faces)])[0]
 
     def stream(
-        self, sources: Iterable[ImageSource], *, workers: int = 0, time_s: float = PICTURE_TIME_S
+        self, sources: Iterable[ImageSource] | str | Path, *, workers: int = 0, time_s: float = PICTURE_TIME_S
     ) -> Iterator[ImageResult | FailedImage]:
         """Results one after the other; a picture that cannot be read gives its error instead.
 
         Memory does not grow with the number of pictures: few are held at a time, and of large ones a single one.
 
         Args:
-            sources: Pictures.
+            sources: Pictures; or the path of a folder, which is searched through, or of one picture.
             workers: Number of processes that decode, each of which is replaced if a picture hangs, needs too much
                 memory or crashes the decoder; 0 decodes in this process.
             time_s: Time limit per picture in a worker, in seconds.
         """
         held: list[tuple[str | None, ByteArray | FailedImage]] = []
+        if isinstance(sources, str | Path):
+            sources = pictures_at(Path(sources))
         for picture in self._loaded(sources, workers, time_s):
             held.append(picture)
             del picture  # a large one would be held while the next is decoded
