@@ -1,5 +1,6 @@
 """The same rows from a Ray cluster of several nodes, one of which is lost in the middle."""
 
+import json
 import os
 import subprocess
 import sys
@@ -52,3 +53,18 @@ def test_a_cluster_that_loses_a_node_gives_the_bytes_of_one_machine(tmp_path: Pa
     assert "nodes lost 1 done True" in done.stdout, done.stderr[-3000:]
     assert files(tmp_path / "ray") == files(tmp_path / "local")
     assert status(tmp_path / "ray").done
+
+
+@pytest.mark.slow
+def test_standard_error_is_left_to_our_own_progress(tmp_path: Path) -> None:
+    pictures = write_pictures(tmp_path / "pictures", 3)
+    command = [sys.executable, "-m", "mien", "batch", str(pictures), "--out", str(tmp_path / "job"), "--engine", "ray"]
+    told = subprocess.run(
+        [*command, "--workers", "1", "--progress", "json"], capture_output=True, text=True, check=True, timeout=280
+    )
+    *progress, summary = told.stderr.splitlines()
+    assert json.loads([line for line in progress if line.startswith("{")][-1])["pictures"] == 3
+    # Ray's core, in C++, has a line of its own for each actor, which no setting keeps back without another line
+    assert [line for line in progress if not line.startswith("{") and "core_worker.cc" not in line] == []
+    assert summary.startswith("3 pictures, 2 faces")
+    assert told.stdout == ""

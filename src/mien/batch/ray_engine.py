@@ -4,6 +4,7 @@ Each part is written by the node that read it, by rename, so all nodes must see 
 lost is read again elsewhere and gives the same file.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ def process_on_ray(parts: Sequence[Part], folder: JobFolder, settings: BatchSett
     if not parts:
         return
     if not ray.is_initialized():
-        ray.init(log_to_driver=False)
+        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    _silence_ray_data()
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     gpus = settings.gpu_share if settings.device == "cuda" else None
     records = ray.data.from_items([{"part": part} for part in parts], override_num_blocks=len(parts)).map(
@@ -39,13 +41,21 @@ def process_on_ray(parts: Sequence[Part], folder: JobFolder, settings: BatchSett
         concurrency=(1, settings.workers or _actors(resources, gpus)),
         num_cpus=1,
         num_gpus=gpus,
-        max_restarts=-1,
-        max_task_retries=-1,  # a node that is lost takes its task with it, never a row
-    )
+    )  # Ray Data restarts actors and their tasks without end: a node that is lost takes its task with it, never a row
     for row in records.iter_rows():
         if row["error"]:
             raise MienError(row["error"])
         told(Tally(row["pictures"], row["faces"], row["failed"]))
+
+
+def _silence_ray_data() -> None:
+    """Leave standard error to our own progress; Ray's files of logs keep everything."""
+    from ray.data import DataContext  # noqa: PLC0415 - an extra
+
+    DataContext.get_current().enable_progress_bars = False
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(logging.ERROR)
 
 
 def _actors(resources: Mapping[str, float], gpus: float | None) -> int:
