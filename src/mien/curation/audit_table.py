@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mien.curation.audit import KINDS, Audit, class_noise
 from mien.data.dataset import FerDataset
 from mien.data.decisions import Decision
-from mien.data.ferplus import VOTE_COLUMNS
+from mien.data.ferplus import MOST_VOTES, VOTE_COLUMNS
 from mien.data.protocols import distribution
 from mien.data.splits import SPLITS
 from mien.expressions import FERPLUS_LABELS
@@ -34,7 +34,6 @@ _COLUMNS = (
     *(f"networks_{label}" for label in _LABELS),
 )
 _VOTES = 10
-_MOST_VOTES = 255
 
 
 def write_table(dataset: FerDataset, audit: Audit, path: Path) -> None:
@@ -153,7 +152,7 @@ def _decision(dataset: FerDataset, audit: Audit, at: int, measure: Measure, why:
     if measure == "drop":
         return Decision(row, "drop", None, why)
     if measure == "pool" and dataset.panel_votes is not None:
-        pooled = np.minimum(votes + dataset.panel_votes[at], _MOST_VOTES)
+        pooled = np.minimum(votes + dataset.panel_votes[at], MOST_VOTES)
         return Decision(row, "relabel", tuple(pooled.tolist()), why)
     shares = (distribution(votes[None].astype(np.uint8))[0] + audit.probabilities[at]) / 2
     return Decision(row, "relabel", _whole_votes(shares), why)

@@ -20,7 +20,7 @@ from PIL import Image
 
 from mien.data.dataset import FerDataset
 from mien.data.decisions import Decision
-from mien.data.ferplus import VOTE_COLUMNS
+from mien.data.ferplus import MOST_VOTES, VOTE_COLUMNS
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 from mien.expressions import FERPLUS_LABELS
 from mien.render.html import data_uri
@@ -30,7 +30,6 @@ from mien.runtime.files import atomic_folder, write_text
 NOT_A_FACE, UNKNOWN = "not a face", "unknown"
 _LABELS = [str(label) for label in FERPLUS_LABELS]
 _MAX_EXPORT_BYTES = 1 << 28
-_MOST_VOTES = 255
 
 #: Label Studio's labeling configuration for these tasks.
 LABELING_CONFIG = "\n".join(
@@ -93,7 +92,7 @@ def read_label_studio(path: Path) -> tuple[Decision, ...]:
         names = {**{name: name for name in _LABELS}, UNKNOWN: "unknown", NOT_A_FACE: "NF"}
         votes = [0] * len(VOTE_COLUMNS)
         for choice, count in choices.items():
-            votes[VOTE_COLUMNS.index(names[choice])] = min(count, _MOST_VOTES)
+            votes[VOTE_COLUMNS.index(names[choice])] = min(count, MOST_VOTES)
         has_expression = any(votes[: len(_LABELS)])
         decisions.append(
             Decision(row, "relabel" if has_expression else "skip", tuple(votes) if has_expression else None, why)

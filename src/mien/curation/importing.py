@@ -25,13 +25,13 @@ from mien.curation.layouts.folders import FOLDER, folder_layout
 from mien.curation.splits import by_hash, by_person
 from mien.data.dataset import MANIFEST_SCHEMA, FerDataset, check_replaceable, open_dataset, split_sha256, write_dataset
 from mien.data.fer2013 import UNKNOWN_EMOTION
+from mien.data.ferplus import MOST_VOTES
 from mien.data.splits import SPLITS, Split
 from mien.errors import ConfigError, DatasetFormatError, DatasetNotFoundError
 from mien.version import __version__
 
 #: Pictures that are decoded at a time.
 _BATCH = 256
-_MOST_VOTES = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class _Table:
             splits=np.array([SPLITS.index(row.split) for row in self.rows], np.uint8),
             rows=np.array([row.source_row for row in self.rows], np.int32),
             emotions=np.full(count, UNKNOWN_EMOTION, np.uint8),
-            votes=np.minimum(votes, _MOST_VOTES).astype(np.uint8),
+            votes=np.minimum(votes, MOST_VOTES).astype(np.uint8),
             panel_votes=None,
             manifest={},
             labels=np.array([leading_label(v, order) for v, order in read], np.uint8),

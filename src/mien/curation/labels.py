@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mien.curation.items import Layout, SourceItem
-from mien.data.ferplus import VOTE_COLUMNS
+from mien.data.ferplus import MOST_VOTES, VOTE_COLUMNS
 from mien.data.protocols import NO_LABEL
 from mien.errors import ConfigError, DatasetFormatError
 from mien.expressions import FERPLUS_LABELS, Expression
@@ -15,7 +15,6 @@ from mien.expressions import FERPLUS_LABELS, Expression
 _CLASSES = len(FERPLUS_LABELS)
 #: Published probabilities are kept as so many votes.
 HUNDREDTHS = 100
-_MOST_VOTES = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ def votes_of(item: SourceItem, labels: LabelMap) -> tuple[npt.NDArray[np.int64],
     if not shares.any():
         return None
     # whole numbers are votes of people and stay as they are; a share such as .25 is none
-    if (shares == np.rint(shares)).all() and shares.max() <= _MOST_VOTES:
+    if (shares == np.rint(shares)).all() and shares.max() <= MOST_VOTES:
         return shares.astype(np.int64), order
     return _hundredths(shares), order
 

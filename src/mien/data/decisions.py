@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from mien.data.dataset import FerDataset
 from mien.data.fer2013 import UNKNOWN_EMOTION
-from mien.data.ferplus import VOTE_COLUMNS
+from mien.data.ferplus import MOST_VOTES, VOTE_COLUMNS
 from mien.data.protocols import NO_LABEL
 from mien.data.splits import SPLITS
 from mien.data.tables import LIST_LIMITS, read_rows, shown, whole_number
@@ -36,7 +36,6 @@ _ACTIONS: tuple[Action, ...] = get_args(Action)
 #: Header of the table.
 DECISION_COLUMNS = ("row", "action", "votes", "why")
 _MOST_ROWS = 99_999_999
-_MOST_VOTES = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +188,7 @@ def _parse_votes(text: str, place: str) -> tuple[int, ...]:
     names = {name.lower(): at for at, name in enumerate(VOTE_COLUMNS)}
     for part in text.split():
         name, equals, number = part.partition("=")  # "happiness=7", or "happiness" for one vote
-        count = whole_number(number, _MOST_VOTES) if equals else 1
+        count = whole_number(number, MOST_VOTES) if equals else 1
         if name.lower() not in names or count is None:
             raise DatasetFormatError(f"{place}: votes {shown(part)}, expected such as happiness=7")
         votes[names[name.lower()]] = count

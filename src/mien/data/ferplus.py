@@ -21,7 +21,8 @@ LABEL_FILES = ("label_train.csv", "label_valid.csv", "label_test.csv")
 #: The published files have at most 1.9 MB, 35,888 lines, and lines of fewer than 60 bytes.
 LIMITS = TableLimits(max_bytes=1 << 25, max_line_bytes=1 << 13, max_lines=200_000)
 #: Ten taggers judged each image; other panels may be larger, but a count is kept in a byte.
-_MOST_VOTES = 255
+#: Votes are stored as uint8.
+MOST_VOTES = 255
 _MOST_IMAGES = 9_999_999  # names have seven digits
 _NO_NAME = -1
 
@@ -153,7 +154,7 @@ def _number_of_name(path: Path, line: int, name: str) -> int:
 
 def _counts(path: Path, line: int, texts: list[str]) -> bytes:
     """Ten counts of votes, one byte each."""
-    counts = [whole_number(text, _MOST_VOTES) for text in texts]
+    counts = [whole_number(text, MOST_VOTES) for text in texts]
     for column, text, count in zip(VOTE_COLUMNS, texts, counts, strict=True):
         if count is None:
             raise _fault(path, line, f"{column} is {shown(text)}, expected a count of votes (0 to 10)")
