@@ -43,7 +43,7 @@ class DecisionRule:
 
     labels: LabelSet
     weights: tuple[float, ...]
-    fitted: JsonObject = field(default_factory=dict, compare=False)
+    fitted: JsonObject = field(default_factory=dict, compare=False)  # for people
 
     def __post_init__(self) -> None:
         if len(self.weights) != len(self.labels):
@@ -69,6 +69,7 @@ class DecisionRule:
             raise ConfigError(
                 f"the decision rule weighs {sorted(weights)}, expected {[str(label) for label in labels]}"
             )
+        # in the order of the labels: JSON objects may be written in any order
         return cls(labels, tuple(float(weights[label]) for label in labels), record.get("fitted", {}))
 
 
@@ -90,6 +91,6 @@ def decide(probabilities: npt.ArrayLike, weights: npt.ArrayLike | None = None) -
         row = np.asarray(weights, np.float64)  # (classes,)
         if row.shape != weighed.shape[-1:]:
             raise ShapeError(f"weights of shape {row.shape} for probabilities of shape {weighed.shape}")
-        weighed = weighed * row
+        weighed = weighed * row  # not normalized: argmax does not need it
     named: npt.NDArray[np.int64] = np.argmax(weighed, axis=-1)
     return named

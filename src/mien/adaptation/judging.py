@@ -19,7 +19,7 @@ from mien.evaluation.bootstrap import Interval, resample_weights
 from mien.evaluation.metrics import DoubleArray, IntArray
 
 #: Regularization strengths that are tried, and the default where cross-validation finds no certain gain from another
-#: one: with 3 to 30 faces a class it was the best on two sets (docs/explanation/experiments.md, "Adaptation").
+#: one: with 3 to 30 faces per class it was the best on two sets (docs/explanation/experiments.md, "Adaptation").
 STRENGTHS, USUAL_STRENGTH = (10.0, 30.0, 100.0, 1000.0), 30.0
 FOLDS = 5
 _RESAMPLES, _CONFIDENCE, _SEED = 1000, 0.95, 0
@@ -162,7 +162,7 @@ def assign_folds(faces: LabeledFeatures) -> IntArray:
     if len(np.unique(folds)) < 2:
         raise DatasetFormatError(
             f"{len(folds)} labeled faces of {len(people) or 'unknown'} people are too few to judge an adaptation",
-            hint="label at least two faces a class, of at least two people where people are given",
+            hint="label at least two faces per class, of at least two people where people are given",
         )
     return folds
 
