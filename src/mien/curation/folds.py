@@ -136,10 +136,10 @@ def mean_of_models(models: list[Predictor], images: npt.NDArray[np.uint8]) -> np
 
 
 class RunPredictor:
-    """The best network of a run folder as something that can be asked.
+    """The best network of a run folder as a predictor.
 
     Raises:
-        CheckpointError: The folder is no run folder, or its weights are damaged.
+        CheckpointError: The folder is not a run folder, or its weights are damaged.
         MissingDependencyError: Training's packages are not installed.
     """
 
@@ -152,11 +152,14 @@ class RunPredictor:
         """Probabilities float32 (N, 8) of gray pictures uint8 (N, S, S, 1)."""
         import torch  # noqa: PLC0415
 
+        from mien.training.heads import perceived  # noqa: PLC0415
+
         parts = []
         with torch.inference_mode():
             for start in range(0, len(images), _BATCH):
                 batch = torch.from_numpy(np.array(images[start : start + _BATCH])).permute(0, 3, 1, 2).float() / 255
-                parts.append(self._network(batch).softmax(dim=1).numpy())  # (b, 8)
+                logits = perceived(self._network(batch))  # (b, 8), also of a network with two heads
+                parts.append(logits.softmax(dim=1).numpy())
         return np.concatenate(parts).astype(np.float32)
 
 

@@ -1,6 +1,5 @@
 """Every setting of the service, defined once: environment variables, flags, help and documentation come from here."""
 
-import os
 import re
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,6 +12,7 @@ from mien.detection.registry import DEFAULT_DETECTOR, list_detectors
 from mien.detection.settings import SearchMode
 from mien.errors import ConfigError
 from mien.runtime.devices import Device
+from mien.runtime.workers import usable_cores
 
 #: Characters of a bearer token (RFC 6750) that are also allowed in a WebSocket's subprotocol.
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")
@@ -139,7 +139,7 @@ class ServiceSettings(BaseSettings):
     def pool_size(self) -> int:
         """Number of pictures that a process works on at a time."""
         # Two for each core: while one is decoded by another process, the other runs through the networks.
-        return self.concurrency or 2 * _cores()
+        return self.concurrency or 2 * usable_cores()
 
     def environment(self) -> dict[str, str]:
         """Environment variables from which a worker process reads these settings."""
@@ -150,12 +150,6 @@ class ServiceSettings(BaseSettings):
         values["trusted_proxies"] = ",".join(self.trusted_proxies)
         given = {name: value for name, value in values.items() if value is not None and (name != "tokens" or value)}
         return {f"MIEN_{name.upper()}": str(value) for name, value in given.items()}
-
-
-def _cores() -> int:
-    """Number of cores that this process may use; on macOS and Windows, of all cores."""
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def read_settings(arguments: list[str] | None = None, **values: Any) -> ServiceSettings:

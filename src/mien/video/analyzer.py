@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mien.detection.base import FaceDetection, FollowingDetector, in_reading_order, moved
+from mien.detection.base import MAX_IOU, FaceDetection, FollowingDetector, in_reading_order, moved
 from mien.geometry import ByteArray, FloatArray, iou
 from mien.json_object import JsonObject
 from mien.recognition.pipeline import ExpressionPipeline
@@ -26,8 +26,6 @@ from mien.video.tracking.tracker import Tracker
 
 #: A face that a pass missed is searched for once more in a region of this many face sizes around its expected place.
 _AROUND = 3.0
-#: Boxes that overlap (IoU) by more than this show the same face.
-_SAME_FACE = 0.3
 
 
 class FrameAnalyzer:
@@ -173,4 +171,4 @@ class FrameAnalyzer:
 
 
 def _same(first: FaceDetection, second: FaceDetection) -> bool:
-    return iou(first.box, second.box) > _SAME_FACE
+    return iou(first.box, second.box) > MAX_IOU

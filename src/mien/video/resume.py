@@ -105,7 +105,7 @@ def hashes_of(analyzer: FrameAnalyzer) -> Mapping[str, str]:
     """
     pipeline = analyzer.pipeline
     try:
-        return {"model": sha256_of(pipeline.recognizer.path), **getattr(pipeline.detector, "files", {})}
+        return {"model": sha256_of(pipeline.recognizer.path), **pipeline.detector.files}
     except OSError as err:
         raise ConfigError(f"{err.filename}: {err.strerror or err}") from err
 
