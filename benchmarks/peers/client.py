@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
@@ -96,18 +96,17 @@ class Adapter:
         """The answer to one request."""
         if self._process.stdin is None:
             raise AssertionError
-        try:
+        with suppress(OSError):  # it has ended: what it said last tells why
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
-        except OSError:
-            pass  # it has ended: what it said last tells why
         return self._read()
 
     def close(self) -> tuple[float, float]:
         """End it; processor seconds and peak megabytes of its whole life."""
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                stream.close()
+                with suppress(OSError):  # it has ended, and what was not sent cannot be
+                    stream.close()
         timer = Timer(30, self._process.kill)
         timer.start()
         _, status, usage = os.wait4(self._process.pid, 0)

@@ -12,6 +12,7 @@ import os
 import statistics
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,48 +70,69 @@ def faces_found(found: Mapping[str, int], by_eye: Mapping[str, int]) -> dict[str
     }
 
 
-def read_in_turns(adapters: dict[str, Adapter], photos: list[Path], rounds: int) -> dict[str, dict[str, Any]]:
-    """Photos a second by the median round, and the boxes of each photo; a first round warms up."""
-    seconds: dict[str, list[float]] = {name: [] for name in adapters}
-    boxes: dict[str, dict[str, int]] = {name: {} for name in adapters}
-    for number in range(rounds + 1):
-        for name, adapter in adapters.items():
-            replies = [adapter.ask(photo=str(photo)) for photo in photos]
-            boxes[name] = {photo.name: len(reply["faces"]) for photo, reply in zip(photos, replies, strict=True)}
-            if number:
-                seconds[name].append(sum(reply["seconds"] for reply in replies))
-    return {
-        name: {"photos_per_s": len(photos) / statistics.median(seconds[name]), "found": boxes[name]}
-        for name in adapters
-    }
+@dataclass
+class Reading:
+    """What one adapter has done: seconds of each round, boxes of each photo."""
+
+    adapter: Adapter
+    seconds: list[float] = field(default_factory=list)
+    boxes: dict[str, int] = field(default_factory=dict)
+
+    def read(self, photos: list[Path]) -> None:
+        replies = [self.adapter.ask(photo=str(photo)) for photo in photos]
+        self.boxes = {photo.name: len(reply["faces"]) for photo, reply in zip(photos, replies, strict=True)}
+        self.seconds.append(sum(reply["seconds"] for reply in replies))
+
+    def photos_per_s(self) -> float:
+        """By the median round; the first one warms up."""
+        return len(self.boxes) / statistics.median(self.seconds[1:])
+
+
+def read_in_turns(
+    packages: dict[str, PeerPackage], photos: list[Path], rounds: int
+) -> tuple[dict[str, Reading], dict[str, str]]:
+    """All photos by all adapters, round by round; and why some are not there."""
+    running: dict[str, Reading] = {}
+    skipped: dict[str, str] = {}
+    try:
+        for name, package in packages.items():
+            try:
+                running[name] = Reading(Adapter(package))
+            except NotToBeHad as reason:
+                skipped[name] = str(reason)
+        for _ in range(rounds + 1):
+            for name, reading in running.items():
+                try:
+                    if name not in skipped:
+                        reading.read(photos)
+                except NotToBeHad as reason:
+                    skipped[name] = str(reason)
+    finally:
+        for reading in running.values():
+            reading.adapter.close()
+    return {name: reading for name, reading in running.items() if name not in skipped}, skipped
 
 
 def measure(packages: dict[str, PeerPackage], folder: Path, rounds: int) -> dict[str, Any]:
     photos, by_eye = photos_of(folder), counted(folder)
-    adapters: dict[str, Adapter] = {}
-    skipped: dict[str, str] = {}
-    for name, package in packages.items():
-        try:
-            adapters[name] = Adapter(package)
-        except NotToBeHad as reason:
-            skipped[name] = str(reason)
-    try:
-        read = read_in_turns(adapters, photos, rounds)
-    finally:
-        for adapter in adapters.values():
-            adapter.close()
+    read, skipped = read_in_turns(packages, photos, rounds)
     results = []
     with tempfile.TemporaryDirectory() as scratch:
         large = enlarged(photos[0], Path(scratch))
-        for name, adapter in adapters.items():
-            cold = statistics.median(cost_of_one(packages[name], photos[0])[0] for _ in range(rounds))
+        for name, reading in read.items():
+            try:
+                cold = statistics.median(cost_of_one(packages[name], photos[0])[0] for _ in range(rounds))
+                peak = cost_of_one(packages[name], large)[1]
+            except NotToBeHad as reason:
+                skipped[name] = str(reason)
+                continue
             results.append(
                 {
-                    "package": f"{name} {adapter.version}",
-                    **faces_found(read[name]["found"], by_eye),
-                    "photos_per_s": read[name]["photos_per_s"],
+                    "package": f"{name} {reading.adapter.version}",
+                    **faces_found(reading.boxes, by_eye),
+                    "photos_per_s": reading.photos_per_s(),
                     "cold_start_s": cold,
-                    "peak_mb": cost_of_one(packages[name], large)[1],
+                    "peak_mb": peak,
                     "installed_mb": megabytes(packages[name].environment),
                 }
             )

@@ -19,19 +19,29 @@ from tests.photos import portrait
 
 pytestmark = pytest.mark.slow  # processes start from nothing, as a comparison wants it
 
+#: Says that it is there, and ends at its first question.
+CRASHING = """
+import json, sys
+print(json.dumps({"ready": True, "classes": ["neutral"], "version": "1"}), flush=True)
+sys.stdin.readline()
+raise SystemExit("no memory left")
+"""
 FOLDER = REPOSITORY / "benchmarks" / "peers"
 
 
 @pytest.fixture
 def peers(tmp_path: Path) -> Path:
-    """A list of three: ours in this environment, one that was not installed, one that ends at once."""
-    for name in ("ours", "broken"):
+    """A list of four: ours in this environment, one that was not installed, and two that end early."""
+    for name in ("ours", "broken", "crashing"):
         (tmp_path / "environments" / name).mkdir(parents=True)
+    crashing = tmp_path / "crashing.py"
+    crashing.write_text(CRASHING)
     file = tmp_path / "peers.toml"
     commands = {
         "ours": [sys.executable, "mien_adapter.py"],
         "absent": ["{python}", "mien_adapter.py"],
         "broken": [sys.executable, "-c", "raise SystemExit('its cascade is gone')"],
+        "crashing": [sys.executable, str(crashing)],
     }
     file.write_text("".join(f"[{name}]\ncommand = {json.dumps(command)}\n" for name, command in commands.items()))
     return file
@@ -43,6 +53,7 @@ def run(script: str, peers: Path, *arguments: str | Path) -> dict[str, Any]:
     subprocess.run([*command, "--json", out], check=True, capture_output=True)
     record: dict[str, Any] = json.loads(out.read_text())
     assert record["skipped"]["broken"] == "its cascade is gone"
+    assert record["skipped"]["crashing"] == "no memory left"
     assert "setup.py" in record["skipped"]["absent"]
     return record
 
