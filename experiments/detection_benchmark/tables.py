@@ -49,7 +49,7 @@ def tables(results: Results) -> list[str]:
 
 def targets_table(results: Results) -> str:
     """What was aimed at, and what each detector reaches; empty where a target's pictures were not run."""
-    detectors = list(dict.fromkeys(name for rows in results.values() for name in rows))
+    detectors = _detectors(results)
     lines = ["| target | " + " | ".join(f"`{name}`" for name in detectors) + " |", "|---|" + "---|" * len(detectors)]
     for text, condition, groups, cell in TARGETS:
         by_detector = results.get(condition, {})
@@ -105,7 +105,7 @@ TARGETS: tuple[tuple[str, str, tuple[str, ...], Callable[[Row], str]], ...] = (
 
 
 def _table(title: str, results: Results, cell: Any) -> str:
-    detectors = list(dict.fromkeys(name for rows in results.values() for name in rows))
+    detectors = _detectors(results)
     lines = [f"| {title} | | pictures | faces | " + " | ".join(f"`{name}`" for name in detectors) + " |"]
     lines.append("|---|---|---:|---:|" + "---|" * len(detectors))
     for condition, by_detector in results.items():
@@ -113,7 +113,7 @@ def _table(title: str, results: Results, cell: Any) -> str:
         for group in sorted(_telling(first), key=_order):
             cells = [cell(by_detector[name][group]) if name in by_detector else "" for name in detectors]
             counts = f"{int(first[group]['pictures'])} | {int(first[group]['faces'])}"
-            lines.append(f"| {condition} | {group} | {counts} | " + " | ".join(cells) + " |")
+            lines.append(f"| {condition} | {group.strip()} | {counts} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -126,6 +126,12 @@ def _order(group: str) -> tuple[int, str]:
     """Sizes first, then backgrounds, then all."""
     kinds = (group == "all", group.startswith(("under", "from")), group.startswith("on "))
     return (3, group) if kinds[0] else (2, group) if kinds[1] else (1, group) if kinds[2] else (0, group)
+
+
+def _detectors(results: Results) -> list[str]:
+    """All of them, in the order of the run that had most."""
+    longest_first = sorted(results.values(), key=lambda rows: -len(rows))
+    return list(dict.fromkeys(name for rows in longest_first for name in rows))
 
 
 def _row(by_detector: Mapping[str, Mapping[str, Row]], group: str) -> Row:
