@@ -5,7 +5,6 @@
 Faces of several pictures share the network's batches.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,7 +20,7 @@ from mien.decision import Decision
 from mien.detection.base import Detector, FaceDetection
 from mien.detection.registry import DEFAULT_DETECTOR, build_detector
 from mien.detection.settings import SearchMode, SearchSettings
-from mien.errors import ConfigError, ImageDecodeError, LimitError, MienError, OverdueError, SourceError
+from mien.errors import ConfigError
 from mien.geometry import WHOLE_FRAME, ByteArray, FloatArray
 from mien.imaging import MAX_PIXELS, ColorOrder, ImageSource, describe_source, load_image
 from mien.imaging.folders import pictures_at
@@ -29,6 +28,7 @@ from mien.imaging.limits import LARGE_PIXELS, PICTURE_TIME_S
 from mien.metadata import PERCEIVED, LabelConvention
 from mien.preprocessing import DEFAULT_FRAMES, Framing, crop_face
 from mien.recognition.answers import AnswerOptions
+from mien.recognition.decoding import decoded
 from mien.recognition.probabilities import ExpressionProbabilities
 from mien.recognition.quality import measure_quality
 from mien.recognition.recognizer import Recognizer, load_recognizer
@@ -140,7 +140,10 @@ class ExpressionPipeline:
         held: list[tuple[str | None, ByteArray | FailedImage]] = []
         if isinstance(sources, str | Path):
             sources = pictures_at(Path(sources))
-        for picture in self._loaded(sources, workers, time_s):
+        pictures = decoded(
+            sources, workers=workers, time_s=time_s, max_pixels=self.max_pixels, allow_urls=self.allow_urls
+        )
+        for picture in pictures:
             held.append(picture)
             del picture  # a large one would be held while the next is decoded
             pixels = sum(item.shape[0] * item.shape[1] for _, item in held if isinstance(item, np.ndarray))
@@ -148,31 +151,6 @@ class ExpressionPipeline:
             if len(held) == PICTURES_AT_A_TIME or pixels >= PIXELS_AT_A_TIME:
                 yield from self._flush(held)
         yield from self._flush(held)
-
-    def _loaded(
-        self, sources: Iterable[ImageSource], workers: int, time_s: float
-    ) -> Iterator[tuple[str | None, ByteArray | FailedImage]]:
-        """Name and pixels of each picture, or its failure."""
-        if not workers:
-            for source in sources:
-                yield describe_source(source), self._load_or_fail(source)
-            return
-        from mien.imaging.isolated import IsolatedReader  # noqa: PLC0415 - one picture needs no processes
-
-        names: deque[str | None] = deque()
-
-        def named() -> Iterator[ImageSource]:
-            for source in sources:
-                names.append(describe_source(source))  # taken ahead of the outcomes, by at most the reader's lead
-                yield source
-
-        with IsolatedReader(
-            workers=workers, time_s=time_s, max_pixels=self.max_pixels, allow_urls=self.allow_urls
-        ) as reader:
-            for outcome in reader.read_all(named()):
-                name = names.popleft()
-                yield name, FailedImage(name, outcome) if isinstance(outcome, MienError) else outcome
-                del outcome
 
     def _flush(self, held: list[tuple[str | None, ByteArray | FailedImage]]) -> Iterator[ImageResult | FailedImage]:
         """Yield the results of the held pictures and empty the list; no yielded picture stays referenced."""
@@ -188,12 +166,6 @@ class ExpressionPipeline:
 
     def _load(self, source: ImageSource, color: ColorOrder) -> ByteArray:
         return load_image(source, color=color, max_pixels=self.max_pixels, allow_urls=self.allow_urls)
-
-    def _load_or_fail(self, source: ImageSource) -> ByteArray | FailedImage:
-        try:
-            return self._load(source, "rgb")
-        except (SourceError, ImageDecodeError, LimitError, OverdueError) as err:
-            return FailedImage(describe_source(source), err)
 
     def _read_pictures(self, pictures: Sequence[tuple[str | None, ByteArray]]) -> list[ImageResult]:
         """Detect all faces, then read them together; (source, image) pairs become results in the same order."""
