@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mien.batch import run, status
+from mien.errors import ConfigError
 from tests.batch.made import SETTINGS, files, write_pictures
 from tests.conftest import REPOSITORY
 
@@ -68,3 +70,13 @@ def test_standard_error_is_left_to_our_own_progress(tmp_path: Path) -> None:
     assert [line for line in progress if not line.startswith("{") and "core_worker.cc" not in line] == []
     assert summary.startswith("3 pictures, 2 faces")
     assert told.stdout == ""
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = write_pictures(tmp_path / "pictures", 1)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free.getsockname()[1]}")
+    with pytest.raises(ConfigError, match="no Ray cluster answers at 127"):
+        run([pictures], tmp_path / "job", settings=SETTINGS, engine="ray")

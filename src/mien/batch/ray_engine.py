@@ -5,6 +5,8 @@ lost is read again elsewhere and gives the same file.
 """
 
 import logging
+import os
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,11 @@ from mien.batch.manifest import JobFolder
 from mien.batch.parts import Readers, Told, process
 from mien.batch.progress import Tally
 from mien.batch.settings import BatchSettings
-from mien.errors import MienError
+from mien.errors import ConfigError, MienError
 from mien.runtime.optional import extra
+
+#: A cluster that takes longer to accept a connection is not there.
+_ANSWERS_S = 10.0
 
 
 def process_on_ray(parts: Sequence[Part], folder: JobFolder, settings: BatchSettings, *, told: Told) -> None:
@@ -23,6 +28,7 @@ def process_on_ray(parts: Sequence[Part], folder: JobFolder, settings: BatchSett
 
     Raises:
         MienError: A part could not be written.
+        ConfigError: There is no cluster at the address.
         MissingDependencyError: Ray is not installed.
     """
     with extra("scale"):
@@ -31,7 +37,7 @@ def process_on_ray(parts: Sequence[Part], folder: JobFolder, settings: BatchSett
     if not parts:
         return
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        _connect(os.environ.get("RAY_ADDRESS") or "local")
     _silence_ray_data()
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     gpus = settings.gpu_share if settings.device == "cuda" else None
@@ -46,6 +52,25 @@ def process_on_ray(parts: Sequence[Part], folder: JobFolder, settings: BatchSett
         if row["error"]:
             raise MienError(row["error"])
         told(Tally(row["pictures"], row["faces"], row["failed"]))
+
+
+def _connect(address: str) -> None:
+    """Begin a cluster on this machine (``local``), or join the one at ``address``.
+
+    Without an address Ray would join whatever cluster ran here last, and wait for it where it was killed.
+    """
+    import ray  # noqa: PLC0415 - an extra
+
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        if port.isdigit():  # Ray itself waits for minutes and then ends the program
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWERS_S).close()
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, ValueError, RuntimeError) as err:
+        raise ConfigError(
+            f"no Ray cluster answers at {address} ({str(err)[:200]})",
+            hint="RAY_ADDRESS names one; without it one is begun here",
+        ) from err
 
 
 def _silence_ray_data() -> None:
