@@ -64,7 +64,8 @@ def plant(dataset: FerDataset, seed: int) -> tuple[FerDataset, npt.NDArray[np.bo
         votes[at] = dataset.votes[rng.choice(by_label[wrong])]
     planted = np.zeros(len(dataset), np.bool_)
     planted[chosen] = True
-    return replace(dataset, votes=votes, panel_votes=None), planted
+    # a second panel without votes: recipes that add both panels train on the first, and the true votes stay unseen
+    return replace(dataset, votes=votes, panel_votes=np.zeros_like(votes)), planted
 
 
 def heads(dataset: FerDataset, folds: int = 4) -> npt.NDArray[np.float32]:
