@@ -191,6 +191,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     pytest.importorskip("ray", reason="needs mien[scale]")
     command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--port=0", "--num-cpus=2", "--block"]
     command += ["--include-dashboard=false", "--object-store-memory=100000000", "--disable-usage-stats"]
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # a token in the user's home would be asked of the drivers
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(REPOSITORY)])}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as ray:
         assert ray.stdout is not None

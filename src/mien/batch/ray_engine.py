@@ -69,7 +69,7 @@ def _connect(address: str) -> None:
     except (OSError, ValueError, RuntimeError) as err:
         raise ConfigError(
             f"no Ray cluster answers at {address} ({str(err)[:200]})",
-            hint="RAY_ADDRESS names one; without it one is begun here",
+            hint="RAY_ADDRESS names one, RAY_AUTH_MODE=token gives it its token; without an address one is begun here",
         ) from err
 
 
