@@ -149,6 +149,19 @@ def test_the_table_has_a_row_a_finding(tmp_path: Path, doubtful: FerDataset) -> 
     assert (blank["blank"], blank["votes_neutral"], blank["split"]) == ("1.0000", "10", "train")
 
 
+def test_names_that_a_spreadsheet_would_run_are_guarded(tmp_path: Path, doubtful: FerDataset) -> None:
+    names = np.array([f"{'=+-@x'[n % 5]}cmd|' /C calc'!A{n}" for n in range(len(doubtful))])
+    named = replace(doubtful, names=names)
+    audit = audit_labels(named, believing(doubtful))
+    for excel_safe in (False, True):
+        write_table(named, audit, tmp_path / "findings.csv", excel_safe=excel_safe)
+        with (tmp_path / "findings.csv").open() as stream:
+            found = [row["image"] for row in csv.DictReader(stream)]
+        given = [str(names[finding.position]) for finding in audit.findings]
+        assert found == [f"'{name}" if excel_safe and name[0] != "x" else name for name in given]
+    assert {name[0] for name in given} == set("=+-@x")
+
+
 def test_the_table_as_parquet_has_the_same_rows(tmp_path: Path, doubtful: FerDataset) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     audit = audit_labels(doubtful, believing(doubtful))

@@ -98,7 +98,9 @@ def test_damaged_arrays_and_manifests_are_refused(
         open_dataset(tmp_path / "copy")
 
 
-@pytest.mark.parametrize(("name", "at"), [("images.npy", 0.5), ("images.npy", 0.999), ("votes.npy", 0.9)])
+@pytest.mark.parametrize(
+    ("name", "at"), [("images.npy", 0.5), ("images.npy", 0.999), ("votes.npy", 0.9), ("emotions.npy", 0.95)]
+)
 def test_a_flipped_byte_is_refused_before_numbers_are_made_from_it(
     prepared: Path, tmp_path: Path, name: str, at: float
 ) -> None:
@@ -109,7 +111,7 @@ def test_a_flipped_byte_is_refused_before_numbers_are_made_from_it(
     content[int(len(content) * at)] ^= 1
     (folder / name).write_bytes(content)
     assert len(open_dataset(folder)) == len(open_dataset(prepared))  # which looks at no pixel
-    with pytest.raises(DatasetFormatError, match=r"pixels or votes of .* differ from the hashes of the manifest"):
+    with pytest.raises(DatasetFormatError, match=r"labels of .* differ from the hashes of the manifest"):
         open_unchanged(folder, "all")
 
 
@@ -119,5 +121,19 @@ def test_images_that_moved_to_another_split_are_refused(prepared: Path, tmp_path
     splits = np.load(folder / "splits.npy")
     splits[np.flatnonzero(splits == 2)[0]] = 0  # a judged image among those that are learned from
     np.save(folder / "splits.npy", splits)
-    with pytest.raises(DatasetFormatError, match="pixels or votes of train differ from"):
+    with pytest.raises(DatasetFormatError, match="pixels, votes or labels of train differ from"):
         open_unchanged(folder, "train", "validation")
+
+
+def test_a_folder_of_an_earlier_version_opens_and_parts_of_it_keep_their_hash(prepared: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(prepared, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for entry in manifest["splits"].values():
+        del entry["emotions_sha256"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    dataset = open_unchanged(folder, "all")
+    part = dataset.take(np.arange(0, len(dataset), 2))
+    assert [*part.manifest["splits"]["train"]] == ["rows", "sha256"]
+    whole = open_unchanged(prepared, "all")
+    assert [*whole.take(np.arange(9)).manifest["splits"]["train"]] == ["rows", "sha256", "emotions_sha256"]

@@ -10,6 +10,7 @@ from rich.console import Console
 from mien.cli.data import app as data_app
 from mien.cli.data import tell_prepared
 from mien.cli.last_line import print_last_line
+from mien.cli.options import ExcelSafeOption
 from mien.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def audit(  # noqa: PLR0917 - options of a command
         bool, typer.Option("--framing/--no-framing", help="Look for badly framed faces: about 4 ms each.")
     ] = True,
     parquet: Annotated[bool, typer.Option("--parquet", help="Write findings.parquet too.")] = False,
+    excel_safe: ExcelSafeOption = False,
 ) -> None:
     """Rank the labels that look wrong, and write a table and a page to look at them.
 
@@ -119,17 +121,17 @@ def audit(  # noqa: PLR0917 - options of a command
     answers = _answers(dataset, out, recipe, folds, probabilities, runs or [])
     save_probabilities(answers, out / "probabilities.npy")
     result = audit_labels(dataset, answers, framing=misframed(dataset.images) if framing else None)
-    _write_audit(dataset, result, out, parquet=parquet)
+    _write_audit(dataset, result, out, parquet=parquet, excel_safe=excel_safe)
 
 
-def _write_audit(dataset: "FerDataset", result: "Audit", out: Path, *, parquet: bool) -> None:
+def _write_audit(dataset: "FerDataset", result: "Audit", out: Path, *, parquet: bool, excel_safe: bool) -> None:
     """The table, the page and the decisions by rule, and a line for each kind of finding."""
     from mien.curation.audit_table import automatic_decisions, write_classes, write_table
     from mien.curation.gallery import write_gallery
     from mien.data.decisions import write_decisions
 
     for ending in ("csv", "parquet")[: 1 + parquet]:
-        write_table(dataset, result, out / f"findings.{ending}")
+        write_table(dataset, result, out / f"findings.{ending}", excel_safe=excel_safe)
     write_classes(dataset, result, out / "classes.csv")
     write_gallery(dataset, result, out / "gallery.html")
     automatic = automatic_decisions(dataset, result)

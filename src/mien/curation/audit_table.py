@@ -23,6 +23,7 @@ from mien.data.splits import SPLITS
 from mien.expressions import FERPLUS_LABELS
 from mien.runtime.files import atomic_file, write_text
 from mien.runtime.optional import extra
+from mien.text import no_formula
 
 _DROP_FROM, _POOL_FROM, _SOFTEN_FROM = 0.5, 0.5, 0.9
 #: What the rule does with an image.
@@ -36,11 +37,12 @@ _COLUMNS = (
 _VOTES = 10
 
 
-def write_table(dataset: FerDataset, audit: Audit, path: Path) -> None:
+def write_table(dataset: FerDataset, audit: Audit, path: Path, *, excel_safe: bool = False) -> None:
     """Write the findings by falling score, as Parquet where ``path`` ends in ``.parquet``, else as CSV.
 
     Columns: row, image, split, kind, score, most_voted, networks_say, the score of every kind, ``votes_…`` and
-    ``networks_…``. CSV has probabilities and scores with four digits.
+    ``networks_…``. CSV has probabilities and scores with four digits; with ``excel_safe`` names of images that a
+    spreadsheet would run begin with an apostrophe.
 
     Raises:
         StorageError: The place cannot be written.
@@ -53,7 +55,13 @@ def write_table(dataset: FerDataset, audit: Audit, path: Path) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(_COLUMNS)
         for row in _table_rows(dataset, audit):
-            writer.writerow(f"{value:.4f}" if isinstance(value, float) else value for value in row)
+            writer.writerow(_cell(value, excel_safe=excel_safe) for value in row)
+
+
+def _cell(value: str | float, *, excel_safe: bool) -> str | int:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return no_formula(value) if excel_safe and isinstance(value, str) else value
 
 
 def write_classes(dataset: FerDataset, audit: Audit, path: Path) -> None:

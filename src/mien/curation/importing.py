@@ -23,9 +23,10 @@ from mien.curation.labels import LabelMap, build_map, leading_label, votes_of
 from mien.curation.layouts import find_layout
 from mien.curation.layouts.folders import FOLDER, folder_layout
 from mien.curation.splits import by_hash, by_person
-from mien.data.dataset import MANIFEST_SCHEMA, FerDataset, check_replaceable, open_dataset, split_sha256, write_dataset
+from mien.data.dataset import FerDataset, check_replaceable, open_dataset, split_entry, write_dataset
 from mien.data.fer2013 import UNKNOWN_EMOTION
 from mien.data.ferplus import MOST_VOTES
+from mien.data.manifest import MANIFEST_SCHEMA
 from mien.data.splits import SPLITS, Split
 from mien.errors import ConfigError, DatasetFormatError, DatasetNotFoundError
 from mien.version import __version__
@@ -256,7 +257,7 @@ def _manifest(dataset: FerDataset, table: _Table, layout: Layout, options: Impor
         "schema": MANIFEST_SCHEMA,
         "package": f"mien {__version__}",
         "rows": len(dataset),
-        "splits": {s: {"rows": len(dataset.split_rows(s)), "sha256": split_sha256(dataset, s)} for s in SPLITS},
+        "splits": {split: split_entry(dataset, split) for split in SPLITS},
         "dropped": dict(sorted(table.left_out.items())),
         "sources": {},
         "name": options.name or layout.name,

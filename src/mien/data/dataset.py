@@ -21,7 +21,6 @@ Only where the source has them:
 """
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,15 +29,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mien.data.manifest import EMOTIONS_HASH, MANIFEST, PREPARE_AGAIN, manifest_text, read_manifest
 from mien.data.splits import SPLITS, Split
-from mien.errors import ConfigError, DatasetFormatError, DatasetNotFoundError, StorageError
+from mien.errors import ConfigError, DatasetFormatError, StorageError
 from mien.expressions import FERPLUS_LABELS, Expression, LabelSet
 from mien.json_object import JsonObject
 from mien.runtime.files import atomic_folder
 from mien.runtime.translation import translate_errors
 
-MANIFEST_SCHEMA = 1
-_MANIFEST = "manifest.json"
 #: Type and shape that each array must have. The first six are FER2013's, of which only ``panel_votes`` may be missing.
 _LAYOUT: dict[str, Callable[[npt.NDArray[Any]], bool]] = {
     "images": lambda a: a.dtype == np.uint8 and a.ndim == 4 and a.shape[1] == a.shape[2] > 0 and a.shape[3] == 1,
@@ -55,10 +53,7 @@ _LAYOUT: dict[str, Callable[[npt.NDArray[Any]], bool]] = {
 }
 _REQUIRED = ("images", "splits", "rows", "emotions", "votes")
 #: All that a prepared data set consists of.
-_FILES = {_MANIFEST, *(f"{name}.npy" for name in _LAYOUT)}
-#: Largest manifest that is read; real ones have a few kilobytes.
-_MAX_MANIFEST_BYTES = 64 << 20
-_PREPARE_AGAIN = "run mien data prepare or mien data import again"
+_FILES = {MANIFEST, *(f"{name}.npy" for name in _LAYOUT)}
 #: Rows that are hashed at a time, so that a large split is never copied whole.
 _HASHED_ROWS = 4096
 
@@ -133,13 +128,15 @@ class FerDataset:
         """The data set of some positions, in their order; the manifest counts and hashes its splits."""
         arrays = {name: None if (a := getattr(self, name)) is None else np.asarray(a[rows]) for name in _LAYOUT}
         taken = replace(self, **arrays)  # type: ignore[arg-type]  # each array replaces its own kind
-        splits = {s: {"rows": len(taken.split_rows(s)), "sha256": split_sha256(taken, s)} for s in SPLITS}
+        # folders of earlier versions have no hash of the emotions, nor do parts of them: their hash names what was kept
+        kept = self.manifest.get("splits", {}).get("train", {}).keys() | {"rows", "sha256"}
+        splits = {s: {k: v for k, v in split_entry(taken, s).items() if k in kept} for s in SPLITS}
         return replace(taken, manifest={**self.manifest, "rows": len(taken), "splits": splits})
 
     @property
     def manifest_sha256(self) -> str:
         """Hash of the manifest: identifies the data in run records and model files."""
-        return hashlib.sha256(_manifest_text(self.manifest).encode()).hexdigest()
+        return hashlib.sha256(manifest_text(self.manifest).encode()).hexdigest()
 
 
 def write_dataset(dataset: FerDataset, folder: Path) -> None:
@@ -154,7 +151,7 @@ def write_dataset(dataset: FerDataset, folder: Path) -> None:
             array = getattr(dataset, name)
             if array is not None:
                 np.save(temporary / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
-        (temporary / _MANIFEST).write_text(_manifest_text(dataset.manifest), encoding="utf-8")
+        (temporary / MANIFEST).write_text(manifest_text(dataset.manifest), encoding="utf-8")
 
 
 def check_replaceable(folder: Path) -> None:
@@ -166,7 +163,7 @@ def check_replaceable(folder: Path) -> None:
     if not folder.exists():
         return
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else {folder.name}
-    if found and not {_MANIFEST, "images.npy"} <= found <= _FILES:
+    if found and not {MANIFEST, "images.npy"} <= found <= _FILES:
         raise StorageError(
             f"{folder} holds something other than a prepared data set",
             hint="name a new folder, an empty one, or a prepared data set to replace; nothing was changed",
@@ -181,12 +178,12 @@ def open_dataset(folder: str | Path) -> FerDataset:
         DatasetFormatError: The manifest or an array is damaged, or of another layout.
     """
     folder = Path(folder)
-    manifest = _read_manifest(folder)
+    manifest = read_manifest(folder)
     arrays: dict[str, Any] = {name: _open_array(folder, name, rows=manifest["rows"]) for name in _LAYOUT}
     if len(arrays["splits"]) and arrays["splits"].max() >= len(SPLITS):
         raise DatasetFormatError(
             f"{folder / 'splits.npy'}: a split {arrays['splits'].max()}, expected 0 to {len(SPLITS) - 1}",
-            hint=_PREPARE_AGAIN,
+            hint=PREPARE_AGAIN,
         )
     return FerDataset(**arrays, manifest=manifest)
 
@@ -194,7 +191,7 @@ def open_dataset(folder: str | Path) -> FerDataset:
 def open_unchanged(folder: str | Path, *splits: Split) -> FerDataset:
     """As :func:`open_dataset`, after comparing every pixel and vote of ``splits`` with the manifest's hashes.
 
-    FER2013's own labels (``emotions``) are in no hash.
+    FER2013's own labels (``emotions``) are compared where the manifest has their hash; earlier versions wrote none.
 
     Raises:
         DatasetNotFoundError: ``folder`` is not there, or holds no manifest.
@@ -203,11 +200,28 @@ def open_unchanged(folder: str | Path, *splits: Split) -> FerDataset:
     """
     dataset = open_dataset(folder)
     for split in SPLITS if "all" in splits else splits:
-        if split_sha256(dataset, split) != dataset.manifest["splits"].get(split, {}).get("sha256"):
+        if not is_unchanged(dataset, split):
             raise DatasetFormatError(
-                f"{folder}: pixels or votes of {split} differ from the hashes of the manifest", hint=_PREPARE_AGAIN
+                f"{folder}: pixels, votes or labels of {split} differ from the hashes of the manifest",
+                hint=PREPARE_AGAIN,
             )
     return dataset
+
+
+def is_unchanged(dataset: FerDataset, split: Split) -> bool:
+    """Whether a split's data have the hashes of the manifest."""
+    stated = dataset.manifest["splits"].get(split, {})
+    emotions = stated.get(EMOTIONS_HASH)
+    return split_sha256(dataset, split) == stated.get("sha256") and emotions in (None, _emotions_sha256(dataset, split))
+
+
+def split_entry(dataset: FerDataset, split: Split) -> dict[str, int | str]:
+    """What a manifest says of a split: its number of rows and its hashes."""
+    return {
+        "rows": len(dataset.split_rows(split)),
+        "sha256": split_sha256(dataset, split),
+        EMOTIONS_HASH: _emotions_sha256(dataset, split),
+    }
 
 
 def split_sha256(dataset: FerDataset, split: Split) -> str:
@@ -224,43 +238,9 @@ def split_sha256(dataset: FerDataset, split: Split) -> str:
     return digest.hexdigest()
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / _MANIFEST
-    try:
-        with path.open("rb") as stream:
-            manifest = json.loads(stream.read(_MAX_MANIFEST_BYTES))  # longer files are cut, and then not JSON
-    except (FileNotFoundError, NotADirectoryError) as err:
-        raise DatasetNotFoundError(
-            f"{folder}: no prepared data set here",
-            hint="mien data prepare --fer2013 … --ferplus … --out FOLDER makes one",
-        ) from err
-    except (ValueError, RecursionError) as err:
-        raise DatasetFormatError(f"{path}: not JSON ({str(err)[:80]})", hint=_PREPARE_AGAIN) from err
-    layout = manifest.get("schema") if isinstance(manifest, dict) else None
-    if layout != MANIFEST_SCHEMA:
-        raise DatasetFormatError(
-            f"{folder}: layout {str(layout)[:20]!s}, this version reads {MANIFEST_SCHEMA}", hint=_PREPARE_AGAIN
-        )
-    if lacking := sorted({"rows", "splits", "dropped"} - manifest.keys()):
-        raise DatasetFormatError(f"{path}: lacks {', '.join(lacking)}", hint=_PREPARE_AGAIN)
-    if faults := [key for key, holds in _MANIFEST_KEYS.items() if key in manifest and not holds(manifest[key])]:
-        raise DatasetFormatError(f"{path}: {faults[0]} has the wrong type", hint=_PREPARE_AGAIN)
-    return dict(manifest)
-
-
-def _is_split(entry: object) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("rows"), int) and isinstance(entry.get("sha256"), str)
-
-
-#: What the keys that the package reads must hold; others are carried along.
-_MANIFEST_KEYS: dict[str, Callable[[Any], bool]] = {
-    "rows": lambda v: isinstance(v, int),
-    "splits": lambda v: isinstance(v, dict) and {*v} == {*SPLITS} and all(map(_is_split, v.values())),
-    "dropped": lambda v: isinstance(v, dict) and all(isinstance(count, int) for count in v.values()),
-    "split_rule": lambda v: isinstance(v, dict) and all(isinstance(count, int) for count in v.values()),
-    "decisions": lambda v: isinstance(v, dict) and isinstance(v.get("counts", {}), dict),
-    "classes": lambda v: isinstance(v, list) and set(v) <= {str(e) for e in Expression},
-}
+def _emotions_sha256(dataset: FerDataset, split: Split) -> str:
+    # apart from the other hash, which identifies the split in runs and model files that exist
+    return hashlib.sha256(np.ascontiguousarray(dataset.emotions[dataset.split_rows(split)]).tobytes()).hexdigest()
 
 
 def _open_array(folder: Path, name: str, *, rows: int) -> npt.NDArray[Any] | None:
@@ -268,15 +248,11 @@ def _open_array(folder: Path, name: str, *, rows: int) -> npt.NDArray[Any] | Non
     if name not in _REQUIRED and not path.exists():
         return None
     # numpy parses the header as a Python literal, so that a damaged one raises whatever Python's parser raises
-    with translate_errors(lambda why: DatasetFormatError(f"{path}: cannot be read ({why})", hint=_PREPARE_AGAIN)):
+    with translate_errors(lambda why: DatasetFormatError(f"{path}: cannot be read ({why})", hint=PREPARE_AGAIN)):
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     if not isinstance(array, np.ndarray) or array.ndim == 0 or not _LAYOUT[name](array):
         kind = f"{getattr(array, 'dtype', type(array).__name__)} {getattr(array, 'shape', '')}"
-        raise DatasetFormatError(f"{path}: {kind[:80]} is not the type or shape of {name}", hint=_PREPARE_AGAIN)
+        raise DatasetFormatError(f"{path}: {kind[:80]} is not the type or shape of {name}", hint=PREPARE_AGAIN)
     if len(array) != rows:
-        raise DatasetFormatError(f"{path}: {len(array)} rows, the manifest says {rows}", hint=_PREPARE_AGAIN)
+        raise DatasetFormatError(f"{path}: {len(array)} rows, the manifest says {rows}", hint=PREPARE_AGAIN)
     return array
-
-
-def _manifest_text(manifest: JsonObject) -> str:
-    return json.dumps(manifest, indent=2, sort_keys=True) + "\n"

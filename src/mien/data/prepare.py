@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mien.data.dataset import MANIFEST_SCHEMA, FerDataset, check_replaceable, split_sha256, write_dataset
+from mien.data.dataset import FerDataset, check_replaceable, split_entry, write_dataset
 from mien.data.decisions import apply_decisions, read_decisions
 from mien.data.fer2013 import UNKNOWN_EMOTION, Fer2013, read_fer2013
 from mien.data.ferplus import (
@@ -24,6 +24,7 @@ from mien.data.ferplus import (
     read_label_folder,
     rows_of_numbers,
 )
+from mien.data.manifest import MANIFEST_SCHEMA
 from mien.data.pixel_blocks import PIXELS, SIDE, USAGES
 from mien.data.splits import SPLITS
 from mien.errors import DatasetFormatError, DatasetNotFoundError
@@ -177,15 +178,12 @@ def _dropped(votes: FerPlusVotes, dropped: npt.NDArray[np.bool_]) -> dict[str, i
 
 def _manifest(dataset: FerDataset, sources: dict[str, Any], *, dropped: dict[str, int]) -> dict[str, Any]:
     with ThreadPoolExecutor() as pool:
-        hashes = list(pool.map(partial(split_sha256, dataset), SPLITS))
+        entries = list(pool.map(partial(split_entry, dataset), SPLITS))
     return {
         "schema": MANIFEST_SCHEMA,
         "package": f"mien {__version__}",
         "rows": len(dataset),
-        "splits": {
-            split: {"rows": len(dataset.split_rows(split)), "sha256": sha256}
-            for split, sha256 in zip(SPLITS, hashes, strict=True)
-        },
+        "splits": dict(zip(SPLITS, entries, strict=True)),
         "dropped": dropped,
         "sources": sources,
     }

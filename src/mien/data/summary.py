@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mien.data.dataset import FerDataset, split_sha256
+from mien.data.dataset import FerDataset, is_unchanged
 from mien.data.protocols import available, distribution, select
 from mien.data.splits import SPLITS
 from mien.expressions import FERPLUS_LABELS
@@ -96,7 +96,7 @@ class Check:
 
 def check_dataset(dataset: FerDataset) -> Check:
     """Compare the data with their manifest and find equal images within and across splits."""
-    damaged = [s for s in SPLITS if split_sha256(dataset, s) != dataset.manifest["splits"][s]["sha256"]]
+    damaged = [split for split in SPLITS if not is_unchanged(dataset, split)]
     groups = duplicate_groups(dataset.images)
     inside: dict[str, int] = dict.fromkeys(SPLITS, 0)
     leaked: dict[str, int] = dict.fromkeys(SPLITS, 0)
