@@ -1,9 +1,6 @@
 """What an import refuses, what it leaves out on request, and what it writes down."""
 
 import json
-import secrets
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -186,20 +183,3 @@ def test_the_command_imports_shows_and_checks(tmp_path: Path) -> None:
         run(
             app, ["data", "import", str(root), "--layout", "london", "--out", out, "--map", "x"], catch_exceptions=False
         )
-
-
-@pytest.mark.parametrize(
-    "reader", ["decisions", "label-studio", "lfw", "rafdb", "expw", "london", "csv", "huggingface", "parquet"]
-)
-def test_damaged_lists_are_read_or_refused_within_bounds(reader: str, request: pytest.FixtureRequest) -> None:
-    if reader == "parquet":
-        pytest.importorskip("pyarrow")
-    soak = request.config.getoption("--soak", default=False)
-    cases, seed = (500, secrets.randbelow(10**9)) if soak else (40, 17)
-    command = [sys.executable, "-m", "tests.curation.fuzz_readers", reader, str(seed), str(cases)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"seed {seed}: {done.stdout}{done.stderr[-2000:]}"
-    read, refused = map(int, done.stdout.split())
-    assert read + refused == cases
-    assert read > 0
-    assert refused > 0

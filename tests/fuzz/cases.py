@@ -28,10 +28,12 @@ def all_readers() -> dict[str, Reader]:
     """Every reader of files from outside, by name."""
     from importlib.util import find_spec
 
-    from tests.fuzz import networks, pictures, records, tables, videos
+    from tests.fuzz import imports, networks, pictures, records, tables, videos
 
     found = {
-        name: reader for module in (pictures, videos, tables, records, networks) for name, reader in module.readers()
+        name: reader
+        for module in (pictures, videos, tables, imports, records, networks)
+        for name, reader in module.readers()
     }
     needs_torch = {"checkpoint", "run record", "recipe.toml", "predictions.npy"}
     return {name: reader for name, reader in found.items() if find_spec("torch") or name not in needs_torch}

@@ -21,6 +21,7 @@ Only where the source has them:
 """
 
 import hashlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +38,19 @@ from mien.json_object import JsonObject
 from mien.runtime.files import atomic_folder
 from mien.runtime.translation import translate_errors
 
+
+def _is_text(array: npt.NDArray[Any]) -> bool:
+    """Whether an array holds text, and none but Unicode's characters: with others Python fails where it is read."""
+    if array.dtype.kind != "U" or not array.dtype.isnative:
+        return False
+    return not array.nbytes or int(np.ascontiguousarray(array).view(np.uint32).max()) <= sys.maxunicode
+
+
+def _are_labels(array: npt.NDArray[Any]) -> bool:
+    """Whether an array holds indices of expressions, or 255 for none."""
+    return array.dtype == np.uint8 and array.ndim == 1 and bool(((array < len(FERPLUS_LABELS)) | (array == 255)).all())
+
+
 #: Type and shape that each array must have. The first six are FER2013's, of which only ``panel_votes`` may be missing.
 _LAYOUT: dict[str, Callable[[npt.NDArray[Any]], bool]] = {
     "images": lambda a: a.dtype == np.uint8 and a.ndim == 4 and a.shape[1] == a.shape[2] > 0 and a.shape[3] == 1,
@@ -45,10 +59,10 @@ _LAYOUT: dict[str, Callable[[npt.NDArray[Any]], bool]] = {
     "emotions": lambda a: a.dtype == np.uint8 and a.ndim == 1,
     "votes": lambda a: a.dtype == np.uint8 and a.ndim == 2 and a.shape[1] == len(FERPLUS_LABELS) + 2,
     "panel_votes": lambda a: a.dtype == np.uint8 and a.ndim == 2 and a.shape[1] == len(FERPLUS_LABELS) + 2,
-    "labels": lambda a: a.dtype == np.uint8 and a.ndim == 1,
-    "names": lambda a: a.dtype.kind == "U" and a.ndim == 1,
-    "persons": lambda a: a.dtype.kind == "U" and a.ndim == 1,
-    "groups": lambda a: a.dtype.names is not None and all(a.dtype[n].kind == "U" for n in a.dtype.names),
+    "labels": _are_labels,
+    "names": lambda a: a.ndim == 1 and _is_text(a),
+    "persons": lambda a: a.ndim == 1 and _is_text(a),
+    "groups": lambda a: a.dtype.names is not None and a.ndim == 1 and all(_is_text(a[n]) for n in a.dtype.names),
     "found": lambda a: a.dtype == np.bool_ and a.ndim == 1,
 }
 _REQUIRED = ("images", "splits", "rows", "emotions", "votes")

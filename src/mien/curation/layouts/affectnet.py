@@ -116,12 +116,13 @@ def _label_in(path: Path) -> str | DatasetFormatError:
     try:
         if path.stat().st_size > _MOST_BYTES:
             return DatasetFormatError(f"{path}: more than {_MOST_BYTES} bytes, expected one number")
-        value = np.asarray(np.load(path, allow_pickle=False))
+        value = np.asarray(np.load(path, allow_pickle=False)).reshape(-1)
+        text = str(value[0]) if value.size == 1 else ""  # fails where text holds what are no characters
     except Exception as err:  # noqa: BLE001 - a header that is no Python raises what the parser raises
         return DatasetFormatError(f"{path}: cannot be read ({reason(err)})", hint="--skip-bad leaves it out")
     if value.size != 1:
         return DatasetFormatError(f"{path}: {value.size} values, expected one number")
-    return str(value.reshape(-1)[0])
+    return text
 
 
 _SOURCE = "Mollahosseini, Hasani and Mahoor 2017, AffectNet"
