@@ -80,7 +80,11 @@ def state_with(change: Callable[[Any], object]) -> Callable[[Path], object]:
         change(document["memory"])
         document["checksum"] = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
         path.write_text(json.dumps(document))
-        return resume_video(table)
+        rows = table.read_bytes()
+        try:
+            return resume_video(table)
+        finally:
+            assert table.read_bytes() == rows  # what is refused is left as it is
 
     return read
 

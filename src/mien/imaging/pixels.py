@@ -75,9 +75,12 @@ def to_rgb(picture: Image.Image, samples: Samples, name: str = "picture") -> Byt
     pixels = np.empty((picture.height, picture.width, 3), np.uint8)
     if picture.mode.startswith(("I", "F")) or (samples.signed and picture.mode == "L"):
         low, high = _range(picture, samples, name)
+        hidden = picture.info.get("transparency")  # of PNG: the one gray that is not seen
         for rows, strip in _strips(picture):
-            gray = scaled(_numbers(strip, samples), low, high)
-            pixels[rows] = (255 - gray if samples.inverted else gray)[..., None]
+            numbers = _numbers(strip, samples)
+            gray = scaled(numbers, low, high)
+            gray = 255 - gray if samples.inverted else gray
+            pixels[rows] = np.where(numbers == hidden, 255, gray)[..., None] if hidden is not None else gray[..., None]
         return pixels
     if samples.deep_colors and max(_extremes_of_bands(picture)[:3]) < _UNUSED_COLORS:
         raise ImageDecodeError(

@@ -129,6 +129,7 @@ class _Run:
         """Read and write the remaining frames."""
         info, clock, labels = self._video.info, self._analyzer.clock, self._timeline.labels
         table = self._table(progress)
+        self._restore(progress)
         # The table is closed last: it is the record of the run, and complete only if all other files are.
         with OpenSinks([table] if table else [], info, labels, clock) as rows:
             self._begin(table, progress)
@@ -170,8 +171,15 @@ class _Run:
         outputs, title = self._outputs, self._outputs.title or display_name(self._video)
         return TimelineFiles(self._timeline, outputs.plot, outputs.report, title=title, notes=self._video.warnings)
 
+    def _restore(self, progress: Progress | None) -> None:
+        """Take over the analyzer's state of an earlier run, before the table is cut to what that state goes with."""
+        table = self._outputs.table
+        if table is not None and progress is not None and progress.memory is not None:
+            with _as_checkpoint_error(table):
+                self._analyzer.restore(progress.memory)
+
     def _begin(self, table: TableFile | None, progress: Progress | None) -> None:
-        """Record where a new run begins, or restore the state and the rows of the earlier one."""
+        """Record where a new run begins, or restore the rows of the earlier one."""
         if table is None:
             return
         if progress is None:  # a run that is killed before its first frame can be resumed too
@@ -179,8 +187,6 @@ class _Run:
             return
         with _as_checkpoint_error(table.path):
             self._timeline.add_rows(read_rows(row_file(table.path)))
-            if progress.memory is not None:
-                self._analyzer.restore(progress.memory)
         self._last = progress.frame
 
     def _write(self, rows: OpenSinks, others: OpenSinks, table: TableFile | None, listener: Listener | None) -> bool:
