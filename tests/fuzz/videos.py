@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mien.imaging.formats import HAS_AVIF
 from mien.video.sources.open import open_video
 from tests.fuzz import containers
 from tests.fuzz.mutation import Field, in_fields
@@ -41,6 +42,7 @@ _CONTAINERS: dict[str, tuple[_Find, _Mend]] = {
     "a.gif": (partial(containers.near_marks, marks=_MARKS_OF_GIF, behind=16), _same),
     "a.png": (containers.png, containers.with_png_checksums),
     "a.webp": (containers.riff, _same),
+    **({"a.avif": (containers.boxes, _same)} if HAS_AVIF else {}),
 }
 
 
@@ -57,7 +59,7 @@ def _made(name: str, folder: Path) -> Path:
     noise = np.random.default_rng(0)
     pictures = [noise.integers(0, 255, (48, 64, 3), dtype=np.uint8) for _ in range(8)]
     path = folder / name
-    if path.suffix in {".gif", ".png", ".webp"}:
+    if path.suffix in {".gif", ".png", ".webp", ".avif"}:
         first, *rest = [Image.fromarray(picture) for picture in pictures]
         first.save(path, save_all=True, append_images=rest, duration=80)
     else:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from mien.errors import SourceError
+from mien.imaging.formats import HAS_AVIF
 from mien.video.sources.files import VideoFile
 from mien.video.sources.open import open_video
 from tests.videos import scene, write_video
@@ -117,11 +118,11 @@ def moving(count: int = 4) -> list[Image.Image]:
     return [Image.fromarray(np.full((48, 64, 3), 40 + 50 * number, np.uint8)) for number in range(count)]
 
 
-@pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP"])
+@pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP", *(["AVIF"] if HAS_AVIF else [])])
 @pytest.mark.parametrize("name", ["a.gif", "a.mp4", "a.png", "noending"])
 def test_moving_pictures_are_videos_whatever_their_ending(tmp_path: Path, form: str, name: str) -> None:
     first, *rest = moving()
-    options = {"lossless": True} if form == "WEBP" else {}
+    options = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100}}.get(form, {})
     first.save(
         tmp_path / name, form, save_all=True, append_images=rest, duration=[100, 200, 100, 300], loop=0, **options
     )

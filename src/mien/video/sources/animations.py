@@ -1,4 +1,4 @@
-"""Moving pictures of picture formats (GIF, APNG, animated WebP) as videos: composed by Pillow, white where transparent.
+"""Moving pictures of picture formats (GIF, APNG, WebP, AVIF) as videos: composed by Pillow, white where transparent.
 
 They are recognized by their content, whatever the name ends in.
 """
@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mien.errors import ImageDecodeError, SourceError
 from mien.imaging import MAX_PIXELS, load_image
+from mien.imaging.formats import HAS_AVIF
 from mien.video.sources.base import VideoFrame, VideoInfo
 from mien.video.sources.sampling import Sampling
 
@@ -106,7 +107,9 @@ def _opened(path: Path) -> Image.Image | None:
     """The picture; None where the content has none of ``_FORMATS`` or cannot be opened."""
     try:
         with path.open("rb") as stream:
-            form = _FORMATS.get(stream.read(4))
+            head = stream.read(12)
+        is_avif = HAS_AVIF and head[4:] in {b"ftypavif", b"ftypavis"}
+        form = "AVIF" if is_avif else _FORMATS.get(head[:4])
         return None if form is None else Image.open(path, formats=(form,))
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, ValueError, SyntaxError):
         return None
