@@ -39,11 +39,9 @@ def readers() -> Iterator[tuple[str, Reader]]:
     """Each layout that has a list."""
     for layout, (make, file) in _LAYOUTS.items():
         # reading Parquet maps more memory than it uses
-        limits = {"memory_bytes": 2 << 30} if layout == "parquet" else {}
-        yield (
-            f"import {layout}",
-            Reader(partial(_made, make), partial(_change, file), partial(_import, layout, file), **limits),
-        )
+        memory = (2 if layout == "parquet" else 1) << 30
+        read = partial(_import, layout, file)
+        yield f"import {layout}", Reader(partial(_made, make), partial(_change, file), read, memory_bytes=memory)
     yield "imported data", Reader(_imported, _change_text, _read_text)
 
 

@@ -171,3 +171,17 @@ def test_a_part_of_a_batch_job_without_its_columns_is_named(tmp_path: Path) -> N
     pq.write_table(pa.table({"source": ["a"], "other": [1]}).replace_schema_metadata(record), part)
     with pytest.raises(DatasetFormatError, match=r"part-000000\.parquet: .* without the column"):
         merge(job, tmp_path / "all.csv")
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "entries.jsonl", "part-000000.parquet"])
+def test_a_pipe_in_a_batch_job_does_not_hold_up_its_reader(tmp_path: Path, name: str) -> None:
+    job = made_batch_job(tmp_path)
+    (job / name).unlink()
+    os.mkfifo(job / name)
+    if name.endswith(".parquet"):
+        folder = JobFolder(job)
+        parts = folder.read()[1]
+        assert folder.record(parts[0]) is None
+        return
+    with pytest.raises(MienError, match=r"not a regular file|no batch job|not the record"):
+        JobFolder(job).read()

@@ -31,6 +31,7 @@ def recording(name: str, times_ms: tuple[int, ...], codec: str = "mpeg4") -> byt
         path = Path(folder) / name
         with av.open(str(path), "w") as out:
             stream = out.add_stream(codec, rate=25)
+            assert isinstance(stream, av.VideoStream)
             stream.width, stream.height, stream.pix_fmt = 32, 16, "yuvj420p" if codec == "mjpeg" else "yuv420p"
             stream.codec_context.time_base = Fraction(1, 1000)
             for number, time_ms in enumerate(times_ms):
@@ -49,7 +50,7 @@ def read(name: str, content: bytes, fps: float | None = None) -> list[VideoFrame
 
 def assert_taken_at(rate: float | None, name: str, content: bytes, times_s: list[float]) -> None:
     """At a lower rate the first frame of each interval is read, under its own number and time."""
-    first = {}
+    first: dict[int, tuple[int, float]] = {}
     for index, time_s in enumerate(times_s):
         first.setdefault(index if rate is None else floor(time_s * rate + 1e-6), (index, time_s))
     assert [(frame.index, frame.timestamp_s) for frame in read(name, content, rate)] == list(first.values())

@@ -3,6 +3,7 @@
 import struct
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -122,7 +123,7 @@ def moving(count: int = 4) -> list[Image.Image]:
 @pytest.mark.parametrize("name", ["a.gif", "a.mp4", "a.png", "noending"])
 def test_moving_pictures_are_videos_whatever_their_ending(tmp_path: Path, form: str, name: str) -> None:
     first, *rest = moving()
-    options = {"WEBP": {"lossless": True}, "AVIF": {"quality": 100}}.get(form, {})
+    options: dict[str, Any] = {"lossless": True} if form == "WEBP" else {"quality": 100} if form == "AVIF" else {}
     first.save(
         tmp_path / name, form, save_all=True, append_images=rest, duration=[100, 200, 100, 300], loop=0, **options
     )

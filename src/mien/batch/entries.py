@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from mien.errors import DatasetFormatError
-from mien.runtime.files import write_text
+from mien.runtime.files import check_regular, write_text
 from mien.runtime.translation import reason
 
 #: Where the bytes of an entry come from.
@@ -112,8 +112,10 @@ def read_plan(path: Path) -> list[Part]:
 
     Raises:
         DatasetFormatError: A line is not an entry; the message says which.
+        OSError: It is not a file, or cannot be read.
     """
     grouped: dict[int, list[Entry]] = {}
+    check_regular(path)
     with path.open(encoding="utf-8") as stream:
         for number, line in enumerate(stream, 1):
             try:

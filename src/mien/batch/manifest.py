@@ -17,7 +17,7 @@ from mien.batch.settings import BatchSettings
 from mien.errors import CheckpointError, DatasetFormatError
 from mien.expressions import Expression, LabelSet
 from mien.recognition.pipeline import ExpressionPipeline
-from mien.runtime.files import sha256_of, write_text
+from mien.runtime.files import check_regular, sha256_of, write_text
 from mien.version import __version__
 
 SCHEMA = 1
@@ -156,6 +156,7 @@ class JobFolder:
         """The record and the first of ``plans`` that fits it; None where none does. The next plan may be absent."""
         file = self.path / MANIFEST
         try:
+            check_regular(file)
             record = json.loads(file.read_text(encoding="utf-8"))
             manifest = _manifest(record)
             for plan in plans:

@@ -16,7 +16,7 @@ from mien.batch.worker import Found
 from mien.errors import DatasetFormatError, MienError
 from mien.expressions import LabelSet
 from mien.recognition.results import FaceExpression
-from mien.runtime.files import atomic_file
+from mien.runtime.files import atomic_file, check_regular
 from mien.runtime.optional import extra
 from mien.text import printable
 
@@ -156,6 +156,7 @@ def read_record(path: Path) -> PartRecord | None:
         import pyarrow as pa  # noqa: PLC0415 - an extra
         import pyarrow.parquet as pq  # noqa: PLC0415
     try:
+        check_regular(path)
         metadata = pq.read_schema(path).metadata or {}
         record = json.loads(metadata[_RECORD])
         return PartRecord(**record)
@@ -198,6 +199,7 @@ def _opened(path: Path, names: Iterable[str]) -> Iterator["pq.ParquetFile"]:
         import pyarrow as pa  # noqa: PLC0415 - an extra
         import pyarrow.parquet as pq  # noqa: PLC0415
     try:
+        check_regular(path)
         with pq.ParquetFile(path) as file:
             # a column that is asked for and absent would be left out without a word
             if missing := sorted(set(names) - set(file.schema_arrow.names)):

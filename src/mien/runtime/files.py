@@ -87,6 +87,16 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def check_regular(path: Path) -> None:
+    """Refuse what lies at a file's place and is none: reading a pipe would never end.
+
+    Raises:
+        OSError: Something is there that is not a regular file.
+    """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
 def file_key(path: Path) -> Hashable:
     """An identity that all paths and links to one file share: its device and inode."""
     try:
