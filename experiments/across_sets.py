@@ -24,7 +24,7 @@ from mien.evaluation.tables import across_sets_table, class_table, group_tables,
 from mien.recognition.recognizer import Recognizer, load_recognizer
 from mien.render.tables import Table
 from mien.runtime.files import write_text
-from mien.weights import list_weights
+from mien.weights import list_weights, weight_path
 
 PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "other-sets.md"
 INTRODUCTION = """# Faces from elsewhere
@@ -130,15 +130,15 @@ def main() -> None:
     if as_is.keys() != detected.keys():
         parser.error("--as-is and --detected name the same sets")
     models = {name: load_recognizer(name) for name in list_weights(aliases=False)}
-    default = load_recognizer()
+    default = weight_path("default").stem  # its name among the files; records inside files name what they came from
     results = {name: {m: judged(model, data) for m, model in models.items()} for name, data in sets.items()}
     peers = load_peers(given.peers) if given.peers else ()
-    page = INTRODUCTION + f"Files: {files_judged(models)}.\n\n" + across_sets_table(results, peers).to_markdown()
+    page = INTRODUCTION + f"\nFiles: {files_judged(models)}.\n\n" + across_sets_table(results, peers).to_markdown()
     for name, by_model in results.items():
-        page += f"\n## {name}\n\n{class_table(by_model[default.metadata.name]).to_markdown()}"
-        page += "".join(f"\n{table.to_markdown()}" for table in of_groups(models, default.metadata.name, sets[name]))
+        page += f"\n## {name}\n\n{class_table(by_model[default]).to_markdown()}"
+        page += "".join(f"\n{table.to_markdown()}" for table in of_groups(models, default, sets[name]))
     if detected:
-        page += "\n" + CROPS.format(model=default.metadata.name) + "\n" + crops(default, as_is, detected)
+        page += "\n" + CROPS.format(model=default) + "\n" + crops(models[default], as_is, detected)
     write_text(PAGE, page)
     print(page)
 
