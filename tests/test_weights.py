@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mien.errors import ModelFileError, UnknownModelError
+from mien.recognition.recognizer import load_recognizer
 from mien.runtime.onnx import open_session
 from mien.weights import checked_path, list_weights, read_manifest, weight_path
 
@@ -66,3 +67,8 @@ def test_a_file_that_is_no_network_is_named(tmp_path: Path) -> None:
 def test_no_shipped_file_names_paths_of_the_machine_that_made_it() -> None:
     for name in list_weights(aliases=False):
         assert b"stack_trace" not in weight_path(name).read_bytes()
+
+
+def test_a_shipped_model_has_the_name_that_it_is_listed_by() -> None:
+    for name in list_weights(aliases=False):
+        assert load_recognizer(name).metadata.name == name

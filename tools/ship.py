@@ -17,6 +17,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from mien.recognition.recognizer import load_recognizer
 from mien.runtime.files import atomic_file, write_text
 from mien.training.lineage import MODEL, load_chain
 from mien.training.runs import CURVES, HISTORY, RunFolder
@@ -28,6 +29,8 @@ ROOT = Path(__file__).parent.parent
 def ship(name: str, run: Path, file: Path, *, default: bool, root: Path = ROOT) -> None:
     """Take ``file``, exported from ``run``, as the model ``name``."""
     weights, folder = root / "src" / "mien" / "weights", RunFolder(run)
+    if (found := load_recognizer(file).metadata.name) != name:  # records of results name it
+        raise SystemExit(f"{file} is named {found}, expected {name}: mien export {run} --name {name}")
     target = weights / f"{name}.onnx"
     with atomic_file(target) as temporary:
         shutil.copyfile(file, temporary)

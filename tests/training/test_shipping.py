@@ -27,7 +27,9 @@ def test_a_run_ships_with_its_record_and_float_weights(
     spec.loader.exec_module(tool)
     config, run = TrainingConfig("tiny", epochs=1, batch_size=32), tmp_path / "run"
     train(config, made_dataset, run, precision="32-true")
-    exported = export_run(run, run / "model.onnx")
+    with pytest.raises(SystemExit, match="is named tiny, expected little"):
+        tool.ship("little", run, export_run(run, run / "other.onnx").path, default=True, root=tmp_path / "root")
+    exported = export_run(run, run / "model.onnx", name="little")
     weights = tmp_path / "root" / "src" / "mien" / "weights"
     weights.mkdir(parents=True)
     (weights / "manifest.json").write_text(json.dumps({"old": {"kind": "model", "file": "old.onnx", "sha256": "0"}}))
