@@ -1,6 +1,7 @@
 """Adaptation from labeled faces to a file that every command takes, on a small network and faces made for it."""
 
 import json
+import shutil
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -306,6 +307,22 @@ def test_the_command_prints_both_sides_and_the_file_is_used_like_any_other(
     assert f"{adapted.after.accuracy.value:.4f}" in result.stdout
     assert "Fitted to 200 labeled faces" in result.stderr
     assert out.read_bytes() == adapted.path.read_bytes()
+
+
+def test_a_folder_of_labels_is_searched_as_every_folder_is(model: Path, folder: Path, tmp_path: Path) -> None:
+    labeled = tmp_path / "labeled"
+    shutil.copytree(folder, labeled)
+    first = sorted(labeled.rglob("*.png"))[0]
+    pipeline = load(model)
+    before = len(read_labeled(labeled, pipeline).labels)
+    first.rename(first.with_suffix(""))  # by its content
+    for junk in ("@eaDir", "__MACOSX"):
+        (first.parent / junk).mkdir()
+        shutil.copyfile(first.with_suffix(""), first.parent / junk / "copy.png")
+    assert len(read_labeled(labeled, pipeline).labels) == before
+    (first.parent / "phone.jxl").write_bytes(b"\xff\x0a")
+    with pytest.raises(DatasetFormatError, match="left out 1 JPEG XL file"):
+        read_labeled(labeled, pipeline)
 
 
 def test_one_label_or_one_person_is_too_little(model: Path, folder: Path, tmp_path: Path) -> None:

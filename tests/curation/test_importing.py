@@ -53,6 +53,28 @@ def test_bad_folders_are_refused_with_the_file_or_left_out_and_counted(
     assert len(dataset) in {13, 14}
 
 
+def test_folders_of_classes_are_searched_as_every_folder_is(tmp_path: Path) -> None:
+    root = trees.fer2013_folders(tmp_path / "in")
+    sad = root / "train" / "sad"
+    for ending in (".GIF", ".jp2", ".ppm"):
+        Image.fromarray(np.full((48, 48), 90 + len(ending), np.uint8)).save(sad / f"more{ending.lower()}")
+        (sad / f"more{ending.lower()}").rename(sad / f"more{ending}")
+    Image.fromarray(np.full((48, 48), 7, np.uint8)).save(sad / "no-ending", "PNG")
+    for junk in ("@eaDir", ".thumbnails", "__MACOSX"):
+        (sad / junk).mkdir()
+        trees.save(sad / junk / "copy.png", 3)
+    trees.save(sad / "._im5.png", 3)
+    dataset = import_dataset(root, "folder", tmp_path / "out")
+    assert dataset.names is not None
+    found = {str(name) for name in dataset.names if "sad/" in str(name) and "im5" not in str(name)}
+    assert found == {"train/sad/more.GIF", "train/sad/more.jp2", "train/sad/more.ppm", "train/sad/no-ending"}
+    (sad / "phone.jxl").write_bytes(b"\xff\x0a")
+    with pytest.raises(DatasetFormatError, match="left out 1 JPEG XL file"):
+        import_dataset(root, "folder", tmp_path / "again")
+    again = import_dataset(root, "folder", tmp_path / "again", options=ImportOptions(skip_bad=True))
+    assert again.manifest["dropped"] == {"bad rows": 1}
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

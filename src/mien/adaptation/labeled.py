@@ -21,7 +21,8 @@ from mien.data.splits import Split
 from mien.errors import ConfigError, DatasetFormatError, DatasetNotFoundError, MienError
 from mien.expressions import FERPLUS_LABELS, PUBLISHED_WORDS, Expression
 from mien.geometry import WHOLE_FRAME, Box, ByteArray, FloatArray
-from mien.imaging import IMAGE_SUFFIXES, load_image
+from mien.imaging import load_image
+from mien.imaging.folders import LeftOut, is_junk, search_folder
 from mien.preprocessing import crop_face
 from mien.recognition.pipeline import ExpressionPipeline
 from mien.runtime.translation import reason, translate_errors
@@ -94,11 +95,17 @@ def _is_decisions(table: str) -> bool:
 
 
 def _folder(source: Path) -> Iterator[_Item]:
-    """All pictures below the folders in ``source``; the name of the folder is the label."""
-    for folder in sorted(path for path in source.iterdir() if path.is_dir() and not path.name.startswith(".")):
-        for path in sorted(folder.rglob("*")):
-            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
-                yield _Item(str(path), path, folder.name)
+    """All pictures below the folders in ``source``; the name of the folder is the label.
+
+    Raises:
+        DatasetFormatError: Something looks like a picture and cannot be read: a label would be lost.
+    """
+    left_out = LeftOut()
+    for folder in sorted(path for path in source.iterdir() if path.is_dir() and not is_junk(path.name)):
+        for path in sorted(search_folder(folder, left_out)):
+            yield _Item(str(path), path, folder.name)
+    if lines := left_out.lines():
+        raise DatasetFormatError(f"{source}: {'; '.join(lines)}", hint="convert or move these files")
 
 
 def _table(text: str, folder: Path, place: str) -> Iterator[_Item]:

@@ -11,9 +11,8 @@ from mien.data.splits import Split
 from mien.errors import DatasetFormatError, DatasetNotFoundError
 from mien.expressions import Expression
 from mien.geometry import Box
+from mien.imaging.folders import LeftOut, search_folder
 
-#: File names with these endings are pictures of a folder.
-IMAGE_ENDINGS = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 #: What published sets call the splits, in lower case.
 SPLIT_NAMES: dict[str, Split] = {
     **dict.fromkeys(("train", "training", "train_set"), "train"),
@@ -106,12 +105,16 @@ def inside(source: Path, name: str, place: str) -> Path:
     return path
 
 
-def pictures_below(folder: Path) -> Iterator[Path]:
-    """Pictures of ``folder`` and its folders by their endings, by name; hidden ones are left out."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
-        if path.suffix.lower() in IMAGE_ENDINGS and not hidden and path.is_file():
-            yield path
+def pictures_below(folder: Path) -> Iterator[Path | DatasetFormatError]:
+    """Pictures of ``folder`` and its folders, by name, without what other systems leave there.
+
+    They are found as :func:`mien.imaging.folders.search_folder` finds them; what looks like a picture and cannot be
+    read is an error after the others.
+    """
+    left_out = LeftOut()
+    yield from sorted(search_folder(folder, left_out))
+    for line in left_out.lines():
+        yield DatasetFormatError(f"{folder}: {line}", hint="--skip-bad leaves it out")
 
 
 def wanted_file(folder: Path, *names: str) -> Path:

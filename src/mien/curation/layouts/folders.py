@@ -28,6 +28,9 @@ def read_folders(source: Path, *, person: re.Pattern[str] = _NO_PERSON) -> Rows:
     """
     found = False
     for path in pictures_below(source):
+        if isinstance(path, DatasetFormatError):
+            yield path
+            continue
         found = True
         inner = path.relative_to(source)
         if len(inner.parts) < 2:
@@ -58,6 +61,9 @@ def read_kdef(source: Path) -> Rows:
     """
     found = False
     for path in pictures_below(source):
+        if isinstance(path, DatasetFormatError):
+            yield path
+            continue
         found = True
         match = _KDEF_NAME.fullmatch(path.stem)
         if match is None:
@@ -92,6 +98,9 @@ def read_london(source: Path) -> Rows:
         if not (source / folder).is_dir():
             raise DatasetNotFoundError(f"{source / folder}: no such folder", hint="expected neutral and smiling")
         for path in pictures_below(source / folder):
+            if isinstance(path, DatasetFormatError):
+                yield path
+                continue
             number = path.stem.partition("_")[0]
             if number not in people:
                 yield DatasetFormatError(f"{path}: {table.name} has no face_id {number[:20]!r}")
