@@ -154,10 +154,10 @@ def main() -> None:
     print(f"{planted.sum():,} errors planted in {len(dataset):,} images")
     shares, judged = distribution(np.asarray(dataset.votes)), np.arange(len(rows))
     if given.way == "folds" and given.fold is not None:
-        answers = fold_answers(dataset, given.recipe, given.out, given.fold, told=print)
+        answers = fold_answers(dataset, given.recipe, given.out, given.fold, progress=print)
         judged = np.flatnonzero(fold_of == given.fold)
     elif given.way == "folds":
-        answers = out_of_fold(dataset, given.recipe, given.out, told=print)
+        answers = out_of_fold(dataset, given.recipe, given.out, progress=print)
     elif given.way == "given":
         answers = load_probabilities(given.probabilities, len(whole))[rows]
     elif given.way == "gradients":

@@ -115,7 +115,7 @@ class Networks:
 
     def __init__(self, given: argparse.Namespace, dataset: FerDataset) -> None:
         self._out, self._epochs = given.out, given.epochs
-        self.opinions = out_of_fold(training_alone(dataset), "ferplus-audit", given.out / "folds", told=print)
+        self.opinions = out_of_fold(training_alone(dataset), "ferplus-audit", given.out / "folds", progress=print)
 
     def train(self, way: str, seed: int, changed: FerDataset, lfw: FerDataset | None) -> Answer:
         recipe = load_config("ferplus-audit" if lfw is None else "ferplus-audit-lfw")

@@ -312,7 +312,7 @@ def test_the_command_prints_both_sides_and_the_file_is_used_like_any_other(
 def test_a_folder_of_labels_is_searched_as_every_folder_is(model: Path, folder: Path, tmp_path: Path) -> None:
     labeled = tmp_path / "labeled"
     shutil.copytree(folder, labeled)
-    first = sorted(labeled.rglob("*.png"))[0]
+    first = min(labeled.rglob("*.png"))
     pipeline = load(model)
     before = len(read_labeled(labeled, pipeline).labels)
     first.rename(first.with_suffix(""))  # by its content

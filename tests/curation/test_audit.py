@@ -239,17 +239,17 @@ def test_copies_and_persons_share_a_fold(made_dataset: FerDataset) -> None:
 def test_folds_are_trained_apart_and_resume(tmp_path: Path, made_dataset: FerDataset) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text('network = "tiny"\nepochs = 1\nbatch_size = 32\nlearning_rate = 0.01\n')
-    told: list[str] = []
-    first = out_of_fold(made_dataset, recipe, tmp_path / "folds", folds=2, told=told.append)
-    assert told == ["fold 1 of 2", "fold 2 of 2"]
+    lines: list[str] = []
+    first = out_of_fold(made_dataset, recipe, tmp_path / "folds", folds=2, progress=lines.append)
+    assert lines == ["fold 1 of 2", "fold 2 of 2"]
     assert np.allclose(first.sum(axis=1), 1, atol=1e-4)
     next((tmp_path / "folds").glob("fold1-*.npy")).unlink()
-    again = out_of_fold(made_dataset, recipe, tmp_path / "folds", folds=2, told=told.append)
-    assert told[2:] == ["fold 2 of 2"]
+    again = out_of_fold(made_dataset, recipe, tmp_path / "folds", folds=2, progress=lines.append)
+    assert lines[2:] == ["fold 2 of 2"]
     assert (again == first).all()
     relabeled = replace(made_dataset, votes=np.roll(np.asarray(made_dataset.votes), 1, axis=0))
-    out_of_fold(relabeled, recipe, tmp_path / "folds", folds=2, told=told.append)
-    assert told[3:] == ["fold 1 of 2", "fold 2 of 2"]  # what was kept belongs to other votes
+    out_of_fold(relabeled, recipe, tmp_path / "folds", folds=2, progress=lines.append)
+    assert lines[3:] == ["fold 1 of 2", "fold 2 of 2"]  # what was kept belongs to other votes
 
 
 class Sure:

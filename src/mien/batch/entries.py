@@ -1,4 +1,4 @@
-"""What a batch job reads: one entry for each picture or video, with where it lies and what tells that it has changed.
+"""What a batch job reads: one entry for each picture or video, with its location and a version that shows a change.
 
 It does not read pictures.
 """
@@ -39,7 +39,7 @@ class Entry:
         origin: Where it lies.
         container: Path or address of the file itself, or of the archive or table that holds it.
         member: Name inside an archive, or number of the row of a table.
-        version: Size and time of change, checksum or etag: what tells that it is still the same.
+        version: Size and time of change, checksum or etag: differs if the content has changed.
     """
 
     name: str

@@ -34,8 +34,8 @@ Outcome = Found | MienError
 Pool = WorkerPool[Task | FloatArray, Found | FloatArray]
 #: Parts whose faces the network reads while the next one is decoded: its batches wait behind a few pictures alone.
 _PARTS_AHEAD = 1
-#: Told of each picture and video that was read; its part is not written yet.
-Told = Callable[[Tally], None]
+#: Called for each picture and video that was read, before its part is written.
+OnOutcome = Callable[[Tally], None]
 
 
 class Readers:
@@ -44,7 +44,7 @@ class Readers:
     Args:
         settings: Of the job.
         workers: Number of processes of each kind.
-        pipeline: One with these settings, which tells what the workers will run on.
+        pipeline: One with these settings, from which the workers take what they run on.
     """
 
     def __init__(self, settings: BatchSettings, workers: int, pipeline: ExpressionPipeline) -> None:
@@ -84,7 +84,7 @@ def process(
     settings: BatchSettings,
     *,
     readers: Readers,
-    told: Told,
+    on_outcome: OnOutcome,
 ) -> None:
     """Read ``parts`` one after the other and write their files; decoding runs ahead over the borders of parts.
 
@@ -98,7 +98,7 @@ def process(
         if not chosen:
             continue
         pool, waiting = readers.of(kind), deque[_Unfinished]()
-        outcomes = _counted(pool.map(_all_tasks(chosen, settings)), told)
+        outcomes = _counted(pool.map(_all_tasks(chosen, settings)), on_outcome)
         for part in chosen:
             waiting.append(_Unfinished.of(part, list(islice(outcomes, len(part.entries))), pool, pipeline))
             if len(waiting) > _PARTS_AHEAD:
@@ -112,8 +112,8 @@ def _all_tasks(parts: Sequence[Part], settings: BatchSettings) -> Iterator[Task]
     return tasks(entries, max_bytes=settings.max_bytes, column=settings.column, allow_urls=settings.allow_urls)
 
 
-def _counted(outcomes: Iterator[Found | FloatArray | MienError], told: Told) -> Iterator[Outcome]:
-    """What was found in each picture and video, each told.
+def _counted(outcomes: Iterator[Found | FloatArray | MienError], on_outcome: OnOutcome) -> Iterator[Outcome]:
+    """What was found in each picture and video, each reported.
 
     Raises:
         WorkerStartError: There is no worker to read one; its row would say so for ever.
@@ -122,10 +122,10 @@ def _counted(outcomes: Iterator[Found | FloatArray | MienError], told: Told) -> 
         if isinstance(outcome, WorkerStartError):
             raise outcome
         if isinstance(outcome, Found):
-            told(Tally(1, len(outcome.faces) + sum(len(frame.faces) for frame in outcome.frames), 0))
+            on_outcome(Tally(1, len(outcome.faces) + sum(len(frame.faces) for frame in outcome.frames), 0))
             yield outcome
         elif isinstance(outcome, MienError):
-            told(Tally(1, 0, 1))
+            on_outcome(Tally(1, 0, 1))
             yield outcome
 
 

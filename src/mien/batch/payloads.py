@@ -65,7 +65,7 @@ def _where(entry: Entry) -> tuple[str, str]:
 
 
 def _in_order(entries: list[Entry], contents: Iterator[tuple[str, bytes | MienError]]) -> Iterator[Task]:
-    """The entries of one container, which is read once; what is missing from it is told."""
+    """The entries of one container, which is read once; missing members become errors."""
     waiting = deque(entries)
     try:
         for member, content in contents:

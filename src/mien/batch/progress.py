@@ -1,11 +1,11 @@
-"""How far a running job is, told now and then. It does not show anything."""
+"""Progress of a running job, reported at intervals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import NamedTuple
 
-#: Listeners are told no more often.
+#: Shortest time between two reports, in seconds.
 _EVERY_S = 0.5
 
 
@@ -50,13 +50,13 @@ class BatchProgress:
         return (self.entries - self.pictures) / self.pictures_per_s if self.new_pictures else None
 
 
-class ProgressTeller:
-    """Adds up what is read and tells a listener twice a second at most, and of the last picture always.
+class ProgressReporter:
+    """Adds up what is read and reports to a listener, at most twice a second and always after the last picture.
 
     Args:
         before: What an earlier run has read.
         entries: Pictures and videos in all.
-        listener: Is told; None for nobody.
+        listener: Receives the progress; None reports nothing.
     """
 
     def __init__(self, before: Tally, entries: int, listener: Callable[[BatchProgress], None] | None) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mien.batch.entries import Part
 from mien.batch.manifest import JobFolder
-from mien.batch.parts import Readers, Told, process
+from mien.batch.parts import OnOutcome, Readers, process
 from mien.batch.progress import Tally
 from mien.batch.settings import BatchSettings
 from mien.errors import ConfigError, MienError
@@ -23,7 +23,7 @@ from mien.runtime.optional import extra
 _ANSWERS_S = 10.0
 
 
-def process_on_ray(parts: Sequence[Part], folder: JobFolder, settings: BatchSettings, *, told: Told) -> None:
+def process_on_ray(parts: Sequence[Part], folder: JobFolder, settings: BatchSettings, *, on_outcome: OnOutcome) -> None:
     """Read ``parts`` on the Ray cluster that ``RAY_ADDRESS`` names, or on this machine's cores where it names none.
 
     Raises:
@@ -51,7 +51,7 @@ def process_on_ray(parts: Sequence[Part], folder: JobFolder, settings: BatchSett
     for row in records.iter_rows():
         if row["error"]:
             raise MienError(row["error"])
-        told(Tally(row["pictures"], row["faces"], row["failed"]))
+        on_outcome(Tally(row["pictures"], row["faces"], row["failed"]))
 
 
 def _connect(address: str) -> None:
@@ -102,7 +102,12 @@ class _ReadPart:
         tallies: list[Tally] = []
         try:
             process(
-                [row["part"]], self._folder, self._pipeline, self._settings, readers=self._readers, told=tallies.append
+                [row["part"]],
+                self._folder,
+                self._pipeline,
+                self._settings,
+                readers=self._readers,
+                on_outcome=tallies.append,
             )
         except MienError as err:
             return {"error": str(err), "pictures": 0, "faces": 0, "failed": 0}

@@ -11,7 +11,7 @@ from mien.batch.entries import Entry, Part, divide
 from mien.batch.inputs import list_entries
 from mien.batch.manifest import BatchStatus, JobFolder, describe
 from mien.batch.parts import Readers, process
-from mien.batch.progress import BatchProgress, ProgressTeller, Tally
+from mien.batch.progress import BatchProgress, ProgressReporter, Tally
 from mien.batch.rows import columns, read_record, read_rows, write_part
 from mien.batch.settings import BatchSettings, Engine
 from mien.batch.summary import write_summary
@@ -65,15 +65,15 @@ def run(  # noqa: PLR0913 - the front door; its options are keywords
             note(line)
     missing = [part for part in parts if folder.record(part) is None]
     before = folder.status(parts)
-    teller = ProgressTeller(Tally(before.pictures, before.faces, before.failed), before.entries, progress)
+    reporter = ProgressReporter(Tally(before.pictures, before.faces, before.failed), before.entries, progress)
     if engine == "ray":
         from mien.batch.ray_engine import process_on_ray  # noqa: PLC0415 - an extra
 
-        process_on_ray(missing, folder, settings, told=teller.add)
+        process_on_ray(missing, folder, settings, on_outcome=reporter.add)
     else:
         with Readers(settings, settings.workers or usable_cores(), pipeline) as readers:
-            process(missing, folder, pipeline, settings, readers=readers, told=teller.add)
-    write_summary(folder, folder.read()[0], parts, teller.now)
+            process(missing, folder, pipeline, settings, readers=readers, on_outcome=reporter.add)
+    write_summary(folder, folder.read()[0], parts, reporter.now)
     return folder.status(parts)
 
 

@@ -119,7 +119,7 @@ def _length_of(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:
-        return 0  # reading it tells what is wrong
+        return 0  # reading it raises the error
 
 
 def _video(task: Task, pipeline: ExpressionPipeline, fps: float) -> Found:

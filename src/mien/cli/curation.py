@@ -155,7 +155,7 @@ def _answers(
             "give one of --recipe, --probabilities and --runs", hint="--recipe trains out-of-fold networks"
         )
     if recipe is not None:
-        return out_of_fold(dataset, recipe, out / "folds", folds=folds, told=print)
+        return out_of_fold(dataset, recipe, out / "folds", folds=folds, progress=print)
     if probabilities is not None:
         return load_probabilities(probabilities, len(dataset))
     return mean_of_models([_model(name) for name in runs], dataset.images)

@@ -137,7 +137,7 @@ def check(
         bool, typer.Option("--json", help="Print one JSON object, with every group of duplicates.")
     ] = False,
 ) -> None:
-    """Check prepared data sets against their manifests and find images that stand more than once.
+    """Check prepared data sets against their manifests and find images that occur more than once.
 
     Images that are nearly the same are found by a perceptual hash and the distance of their pixels, inside each set and
     across sets, so that a training set cannot leak into a judged one. Exit code 3 if data are no longer what their
@@ -159,7 +159,7 @@ def check(
         results.append((name, result, near, counts))
         if not as_json:
             _tell_check(name, result, counts)
-    across = _check_across(sets, tell=not as_json)
+    across = _check_across(sets, verbose=not as_json)
     if as_json:
         records = [
             {"data": name, **result.to_dict(), "near_duplicates": [asdict(p) for p in near]}
@@ -171,8 +171,8 @@ def check(
     raise typer.Exit(3 if damaged else 0)
 
 
-def _check_across(sets: list[tuple[str, "FerDataset"]], *, tell: bool) -> list[dict[str, Any]]:
-    """Pictures that stand in two of the sets, for each pair of sets."""
+def _check_across(sets: list[tuple[str, "FerDataset"]], *, verbose: bool) -> list[dict[str, Any]]:
+    """Pictures that occur in two of the sets, for each pair of sets."""
     from mien.data.near_duplicates import count_across_splits, find_same_pictures
 
     across = []
@@ -180,7 +180,7 @@ def _check_across(sets: list[tuple[str, "FerDataset"]], *, tell: bool) -> list[d
         near = find_same_pictures(one, other)
         counts = count_across_splits(one, other, near)
         across.append({"first": first, "second": second, "pairs": [asdict(p) for p in near], "counts": counts})
-        if tell:
+        if verbose:
             print_line(f"{first} and {second}: {len(near):,} pairs of the same picture{_list(counts)}")
     return across
 

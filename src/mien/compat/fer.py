@@ -217,5 +217,5 @@ def _picture(img: FerPicture) -> ByteArray:
         try:
             return load_image(base64.b64decode(img.partition("base64,")[2] or img, validate=True))
         except (binascii.Error, ValueError):
-            pass  # a path after all, and load_image tells that it is not there
+            pass  # a path after all, and load_image raises for a missing file
     return load_image(img)

@@ -98,8 +98,8 @@ def read_and_crop(item: SourceItem, cropper: Cropper, side: int | None) -> tuple
     try:
         image = load_image(item.content, max_pixels=_MAX_PIXELS)  # (H, W, 3)
     except MienError as err:
-        told = str(err).removeprefix(f"{item.place}: ")  # where the file is its own place, it is named once
-        return DatasetFormatError(f"{item.place}: {told}", hint="--skip-bad leaves it out")
+        reason = str(err).removeprefix(f"{item.place}: ")  # where the file is its own place, it is named once
+        return DatasetFormatError(f"{item.place}: {reason}", hint="--skip-bad leaves it out")
     height, width = image.shape[:2]
     if side is not None and (width, height) != (side, side):
         return DatasetFormatError(

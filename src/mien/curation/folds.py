@@ -50,7 +50,7 @@ def out_of_fold(
     folder: Path,
     *,
     folds: int = FOLDS,
-    told: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> npt.NDArray[np.float32]:
     """Train a network a fold on the other folds and let it say what the left-out images show, float32 (N, 8).
 
@@ -62,7 +62,7 @@ def out_of_fold(
         recipe: To train each fold by; a TOML file, or the name of a recipe in the package such as ``ferplus-audit``.
         folder: Where runs and arrays are kept.
         folds: How many.
-        told: Is called with a line of progress.
+        progress: Called with a line of progress.
 
     Raises:
         ConfigError: The recipe cannot be used, or ``folds`` is out of range.
@@ -73,7 +73,7 @@ def out_of_fold(
     trainable = dataset.splits < SPLITS.index("test")
     probabilities = np.zeros((len(dataset), 8), np.float32)
     for fold in range(folds):
-        answers = fold_answers(dataset, recipe, folder, fold, folds=folds, told=told)  # (N, 8)
+        answers = fold_answers(dataset, recipe, folder, fold, folds=folds, progress=progress)  # (N, 8)
         left_out = trainable & (fold_of == fold)
         probabilities[left_out] = answers[left_out]
         probabilities[~trainable] += answers[~trainable] / folds
@@ -87,7 +87,7 @@ def fold_answers(
     fold: int,
     *,
     folds: int = FOLDS,
-    told: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> npt.NDArray[np.float32]:
     """What the network of one fold says of every image, float32 (N, 8); trained, or read from ``folder``.
 
@@ -104,7 +104,7 @@ def fold_answers(
     part = _with_splits(dataset, splits)
     kept = _kept_answers(folder, fold, config, part)
     if not kept.exists():
-        told(f"fold {fold + 1} of {folds}")
+        progress(f"fold {fold + 1} of {folds}")
         save_probabilities(_train_and_ask(part, config, kept.with_suffix("")), kept)
     return load_probabilities(kept, len(dataset))
 

@@ -45,7 +45,7 @@ class ImportOptions:
         skip_bad: Leave bad rows out and count them, instead of ending at the first.
         side: Width and height of the images that are kept.
         person_pattern: For the layout ``folder``: regular expression whose first group, searched in a file name, is who
-            is shown; None where names do not tell.
+            is shown; None if names do not contain it.
         crop: ``as-is`` keeps the picture, ``detected`` the face that the default detector finds.
         name: Of the set; None takes the layout's.
         license: Terms; None takes the publisher's as the layout states them.
@@ -110,7 +110,7 @@ def _layout(name: str, person_pattern: str | None) -> Layout:
     if person_pattern is None:
         return find_layout(name)
     if name != FOLDER.name:
-        raise ConfigError(f"a person pattern is for the layout {FOLDER.name}; {name[:40]} tells persons itself")
+        raise ConfigError(f"a person pattern is for the layout {FOLDER.name}; {name[:40]} defines its persons itself")
     return folder_layout(person_pattern)
 
 
@@ -238,10 +238,10 @@ _PARTS = "sha256 % 5: part 0 test, 1 validation, 2 to 4 train"
 
 def _group_table(groups: list[Mapping[str, str]]) -> npt.NDArray[np.void] | None:
     """Structured (N,) with a str field for each group, in the order of their names; None where there is none."""
-    names = sorted({name for told in groups for name in told})
+    names = sorted({name for values in groups for name in values})
     if not names:
         return None
-    columns = {name: np.array([told.get(name, "") for told in groups]) for name in names}
+    columns = {name: np.array([values.get(name, "") for values in groups]) for name in names}
     table = np.empty(
         len(groups), [(name, f"U{max(column.dtype.itemsize // 4, 1)}") for name, column in columns.items()]
     )

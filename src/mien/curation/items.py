@@ -27,7 +27,7 @@ class SourceItem:
 
     Attributes:
         name: Path inside the source; with ``#`` and a number where an image has several faces.
-        place: File and row that tell of it, for messages.
+        place: File and row, for messages.
         content: Where its picture lies, or its encoded bytes.
         votes: Published label and number of votes (or share, in [0, 1]), in the order given.
         split: As published, None where the source has none.

@@ -1,6 +1,6 @@
 """Which split an image of an imported set belongs to: as published, else by person, else by its pixels.
 
-A person never stands in two splits, and byte-identical images never do.
+Neither a person nor byte-identical images are ever in two splits.
 """
 
 import hashlib

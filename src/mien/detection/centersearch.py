@@ -80,7 +80,7 @@ class CenterFaceSearch(DetectorWrapper[CenterFace]):
         # 2. Closer, until faces much smaller than all that were found would have been seen.
         if mode != "fast":
             found += self._closer(image, found, first, close)
-        # 3. At other turns, where nothing stands upright.
+        # 3. At other turns, where nothing is upright.
         if mode == "thorough" or (mode == "default" and not found):
             coarser = close if mode == "thorough" else max(first, close * _TURNED_COARSER)
             found += self._new_faces(self._rotated_passes(image, coarser), found, image)
@@ -101,7 +101,7 @@ class CenterFaceSearch(DetectorWrapper[CenterFace]):
         found = self._pass(image, first)
         if closer and self._needed(found, close) > first * _WORTHWHILE:
             found += [face for face in self._close_pass(image, close) if not is_among(face, found)]
-        # what the first pass shows clearly stands; the other expected faces are searched for where they should be
+        # what the first pass shows clearly is kept; the other expected faces are searched for where they should be
         clear = [face for face in found if self._is_clear(face)]
         missing = [face for face in expected if not is_among(face, clear)]
         again = (best for best in self._cut_out(missing, image, [[face.roll_deg] for face in missing]) if best)
@@ -141,7 +141,7 @@ class CenterFaceSearch(DetectorWrapper[CenterFace]):
     def _new_faces(
         self, seen: Iterable[FaceDetection], known: Sequence[FaceDetection], image: ByteArray
     ) -> list[FaceDetection]:
-        """Of the faces that a pass shows those that stand and are not known."""
+        """Of the faces that a pass shows those that are confirmed and not known."""
         return self._examined([face for face in seen if not is_among(face, known)], image)
 
     # ---- passes: each returns faces in pixels of the picture, doubtful ones too ----
@@ -179,11 +179,11 @@ class CenterFaceSearch(DetectorWrapper[CenterFace]):
         return face.score >= max(_SURE_SCORE, self.min_score) and is_upright(face)
 
     def _examined(self, faces: Iterable[FaceDetection], image: ByteArray) -> list[FaceDetection]:
-        """Clear faces as they are; the others as they look in cutouts, upright, without those that do not stand."""
+        """Clear faces as they are; the others as found in upright cutouts, without those that are not confirmed."""
         given = merge_overlapping(list(faces))
         clear = [face for face in given if self._is_clear(face)]
         others = [face for face in given if not self._is_clear(face)]
-        # a sure face whose eyes are level enough to tell is turned upright by them, of others every turn is tried
+        # a sure face whose eyes are far enough apart is turned upright by them; of others every turn is tried
         turns = [[face.roll_deg] if self._knows_roll(face) else list(_TURNS_DEG) for face in others]
         best = self._cut_out(others, image, turns)
         # the best of four turns is within 45° of upright: once more, exactly

@@ -34,7 +34,7 @@ class Refiner:
     def settled(
         self, faces: Iterable[FaceDetection], image: ByteArray, long_side: float, *, confirmed: float
     ) -> Iterator[FaceDetection]:
-        """The faces that a pass over ``long_side`` pixels found and that stand, each with its best box.
+        """The faces that a pass over ``long_side`` pixels found and that are confirmed, each with its best box.
 
         Args:
             faces: As found, in pixels of ``image``.
@@ -68,7 +68,7 @@ class Refiner:
         return seen
 
     def is_clear(self, face: FaceDetection, long_side: float) -> bool:
-        """Whether a pass over ``long_side`` pixels shows the face well enough for its box to stand."""
+        """Whether a pass over ``long_side`` pixels shows the face well enough for its box to be kept."""
         is_fine = face.box.width >= self._traits.coarse_share * long_side
         return is_fine and abs(face.roll_deg) < self._traits.rolled_deg and self._is_sure(face)
 

@@ -29,7 +29,7 @@ class SearchSettings:
         mode: How thoroughly.
         min_face: Width of the smallest face looked for and kept: pixels from 1 on, below that a share of the long side.
             None looks for faces of :data:`DEFAULT_MIN_FACE_PX` and keeps what else it sees.
-        max_faces: So many faces are kept, the largest; None keeps all.
+        max_faces: Largest number of faces, of which the largest are kept; None keeps all.
         min_score: Faces below this confidence are left out, in [0, 1]; None takes the detector's own default.
 
     Raises:

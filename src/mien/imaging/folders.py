@@ -1,4 +1,4 @@
-"""Searching folders for pictures: what is read, what other systems leave there, and what is left out and told.
+"""Searching folders for pictures: what is read, what other systems leave there, and what is left out and reported.
 
     root → folders (links once, no junk) → files (no junk) → by ending, else by the first bytes → picture | left out
 
@@ -20,7 +20,7 @@ _JUNK = frozenset({"__macosx", "@eadir", ".thumbnails", "thumbs.db", "ehthumbs.d
 _HEAD_BYTES = 64
 #: Raw files of cameras begin as TIFF does, and show a thumbnail when they are read as such.
 _TIFF_HEADS = (b"II*\0", b"MM\0*")
-_TOLD_BY_CONTENT = frozenset({"HEIC", "JPEG XL", "AVIF", "raw"})
+_FOUND_BY_CONTENT = frozenset({"HEIC", "JPEG XL", "AVIF", "raw"})
 _LOCKED, _BROKEN = "locked folder", "broken link"
 _OTHER_HINTS = {
     _LOCKED: "you may not look into the folder; change its permissions",
@@ -29,7 +29,7 @@ _OTHER_HINTS = {
 
 
 class LeftOut:
-    """How many files of each kind looked like pictures and are not read, to be told once at the end of a search."""
+    """Counts, by kind, of files that look like pictures but are not read; reported once after a search."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -91,7 +91,7 @@ def search_folder(
 
 
 def pictures_at(path: Path) -> list[Path]:
-    """The pictures in a folder and those inside it, sorted by name; a path of no folder stands for itself."""
+    """The pictures in a folder and those inside it, sorted by name; a path that is not a folder is its own result."""
     return sorted(search_folder(path, LeftOut())) if path.is_dir() else [path]
 
 
@@ -135,7 +135,7 @@ def is_wanted(file: Path, left_out: LeftOut, also: frozenset[str] = frozenset())
     kind, head = UNREADABLE_SUFFIXES.get(suffix), _head(file)
     if is_certain(head) and not (kind and head.startswith(_TIFF_HEADS)):
         return True
-    kind = kind or next((found for found in [kind_of(head)] if found in _TOLD_BY_CONTENT), None)
+    kind = kind or next((found for found in [kind_of(head)] if found in _FOUND_BY_CONTENT), None)
     if kind is not None:
         left_out.add(kind)
     return False

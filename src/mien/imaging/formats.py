@@ -75,7 +75,7 @@ def open_picture(
     Args:
         stream: Seekable.
         name: What errors call it.
-        max_pixels: For what cannot be told once the file is open, such as the strips of a TIFF.
+        max_pixels: For what can only be checked before the file is opened, such as the strips of a TIFF.
         formats: Pillow's names of the formats that are allowed; None for :data:`FORMATS`.
 
     Raises:

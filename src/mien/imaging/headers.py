@@ -14,7 +14,7 @@ _MOST_SEGMENTS = 200
 
 
 def stated_pixels(stream: BinaryIO) -> int | None:
-    r"""Width times height as stated by a JPEG or PNG file from where the stream stands; None for anything else.
+    r"""Width times height as stated by a JPEG or PNG file from the stream's position; None for anything else.
 
     Examples:
         >>> from io import BytesIO

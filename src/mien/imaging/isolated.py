@@ -87,7 +87,7 @@ class IsolatedReader:
         try:
             return self._pool.submit(_Order(picture, self._max_pixels)).result()
         except MienError as err:
-            raise self._told(picture.name, err) from err
+            raise self._as_picture_error(picture.name, err) from err
 
     def read_all(self, sources: Iterable[ImageSource]) -> Iterator[ByteArray | MienError]:
         """The pictures in order, errors in their places; few of them are held at a time.
@@ -111,7 +111,7 @@ class IsolatedReader:
         while True:
             for outcome in self._pool.map(orders()):
                 name = names.popleft()
-                yield self._told(name, outcome) if isinstance(outcome, MienError) else outcome
+                yield self._as_picture_error(name, outcome) if isinstance(outcome, MienError) else outcome
                 del outcome  # or it would be held while the next is decoded
             if not large:
                 return
@@ -121,7 +121,7 @@ class IsolatedReader:
         try:
             return self._pool.submit(self._order(picture)).result()
         except MienError as err:
-            return self._told(picture.name, err)
+            return self._as_picture_error(picture.name, err)
 
     def _order(self, picture: Encoded) -> _Order:
         return _Order(picture, self._max_pixels, self._allow_urls)
@@ -136,7 +136,7 @@ class IsolatedReader:
     def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
         self.close()
 
-    def _told(self, name: str, err: MienError) -> MienError:
+    def _as_picture_error(self, name: str, err: MienError) -> MienError:
         """An error of a worker as one of its picture."""
         if name and str(err).startswith(name):
             return err  # of the reader itself

@@ -1,4 +1,4 @@
-"""JPEG files that lack nothing but their end marker, told apart from those that lack pixels.
+"""JPEG files that lack only their end marker, distinguished from those that lack pixels.
 
 It does not read other formats.
 """
@@ -37,7 +37,7 @@ def check_written(stream: BinaryIO, name: str) -> None:
 def with_end_marker(stream: BinaryIO) -> Image.Image | None:
     """The decoded picture, where nothing but the end marker is missing; else None.
 
-    Where all pixels are there, what stands between them and the end marker does not matter. Where some are missing,
+    Where all pixels are there, the bytes between them and the end marker do not matter. Where some are missing,
     a decoder takes it for pixels, so that two different tails give two different pictures.
     """
     stream.seek(0)

@@ -1,4 +1,4 @@
-"""What a picture will cost, told from its headers before anything is decoded.
+"""What a picture will cost, estimated from its headers before anything is decoded.
 
 Pixels are only one cost: a few kilobytes can hold thousands of scans, a million strips or a side of fifty million. It
 does not decode; where a header is damaged it says nothing and leaves the verdict to the decoder.
@@ -100,7 +100,7 @@ def _jpeg(stream: BinaryIO, max_pixels: int) -> Iterator[Count]:
         marker, at = content[found.end()], found.end() + 1
         if marker == _END_OF_IMAGE:
             break
-        if marker in {0x01, 0xD8}:  # these two stand alone
+        if marker in {0x01, 0xD8}:  # these two have no length field
             continue
         segments += 1
         yield Count("segments", segments, MAX_PARTS)

@@ -29,7 +29,7 @@ class Samples:
     """What a file says of its numbers beyond Pillow's mode.
 
     Attributes:
-        bits: Of each number; None where it is not said, so that the largest value tells.
+        bits: Of each number; None if the file does not say, so that it is inferred from the largest value.
         signed: Whether numbers may be negative.
         inverted: Whether 0 is white.
         deep_colors: Whether it is a color picture of 16 bits, of which Pillow keeps the upper 8.

@@ -208,7 +208,7 @@ def _decoding(name: str, max_pixels: int) -> Iterator[None]:
         with translate_errors(lambda why: ImageDecodeError(f"{name}: damaged picture ({why})")):
             yield
     except MienError as err:
-        if isinstance(err.__cause__, Image.DecompressionBombError):  # of a frame within: the limit told is ours
+        if isinstance(err.__cause__, Image.DecompressionBombError):  # of a frame inside the file
             raise ImageSizeError(f"{name}: more than {max_pixels:,} pixels in a frame") from err
         if isinstance(err.__cause__, MemoryError):
             raise ImageSizeError(f"{name}: there is not enough memory to decode it") from err

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
-#: Without a face there is nothing that tells the labels; these columns are always there.
+#: Without a face the labels are unknown; these columns are always there.
 _COLUMNS = ("source", "width", "height", "face", "left", "top", "right", "bottom", "detector_score", "expression")
 
 

@@ -16,7 +16,7 @@ from mien.render.labels import LABEL_MARGIN, Label, LabelForm, place_labels
 from mien.render.style import EXPRESSION_COLORS, INK, MUTED, PAPER, rgb
 from mien.render.text import percent
 
-#: Line style of a box: it and the number distinguish tracks, since colors stand for expressions.
+#: Line style of a box: it and the number distinguish tracks, since colors mean expressions.
 LineStyle = Literal["solid", "dashed", "dotted", "dashdot"]
 #: Lengths of strokes and gaps of each style, in line widths.
 _DASHES: Final[Mapping[LineStyle, tuple[float, ...]]] = {

@@ -1,6 +1,6 @@
 """How much a network computes, and how much this machine could: multiply-adds of one run, and of a matrix product.
 
-It does not time networks. Files are read by onnxruntime alone, which tells the shapes of each node in its profile.
+It does not time networks. Files are read by onnxruntime alone, which records the shapes of each node in its profile.
 """
 
 import json

@@ -175,7 +175,7 @@ class _Worker:
         raise value if isinstance(value, MienError) else WorkerError(str(value))
 
     def _exchange(self, process: "subprocess.Popen[bytes]", payload: bytes, admit: Admission) -> tuple[str, object]:
-        """Send an item, receive its outcome; the clock stands still while the outcome waits for room."""
+        """Send an item, receive its outcome; the clock is stopped while the outcome waits for room."""
         into, out = _pipes(process)
         with self._killed_after(self._time_s, process):
             send(into, [payload])

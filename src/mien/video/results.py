@@ -74,8 +74,8 @@ class FrameResult:
 
     def _repr_html_(self) -> str:
         """For notebooks: the frame with boxes, names and bars."""
-        told = f"{self.timestamp_s:.2f} s: {', '.join(face.mark().title for face in self.faces) or 'no face'}"
-        return f'<img alt="{escape(told)}" style="max-width:100%" src="{picture_uri(self.plot())}">'
+        text = f"{self.timestamp_s:.2f} s: {', '.join(face.mark().title for face in self.faces) or 'no face'}"
+        return f'<img alt="{escape(text)}" style="max-width:100%" src="{picture_uri(self.plot())}">'
 
     def plot(self) -> Image.Image:
         """The frame with its faces boxed and numbered by track, with their expressions; the size stays."""

@@ -12,10 +12,10 @@ class VideoSettings:
     """How a video is read.
 
     Attributes:
-        stride: Read every so many frames.
-        fps: Read at most so many frames a second, by their times; None reads all.
+        stride: Read every N-th frame.
+        fps: Read at most this many frames per second, by their timestamps; None reads all.
         smoothing_s: Time constant of the smoothing; 0 is off.
-        detect_every: Run the detector in every so many read frames; None adapts to the scene.
+        detect_every: Run the detector in every N-th read frame; None adapts to the scene.
         max_gap_s: The longest pause between detector passes that adapt.
         max_lost_s: A face that a pass missed and that was gone for longer comes back with a new number.
 

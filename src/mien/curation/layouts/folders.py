@@ -105,8 +105,8 @@ def read_london(source: Path) -> Rows:
             if number not in people:
                 yield DatasetFormatError(f"{path}: {table.name} has no face_id {number[:20]!r}")
                 continue
-            told = people[number]
-            groups = {"gender": told["face_gender"], "age": told["face_age"], "ethnicity": told["face_eth"]}
+            record = people[number]
+            groups = {"gender": record["face_gender"], "age": record["face_age"], "ethnicity": record["face_eth"]}
             inner = str(path.relative_to(source))
             yield SourceItem(inner, str(path), path, ((folder, 1),), person=number, groups=groups)
 

@@ -21,7 +21,7 @@ def read_legend(source: Path, *, lfw: bool) -> Rows:
 
     Fields (its README): ``image, annotator, emotion``; eight names in mixed case, one annotator an image, some images
     twice. LFW's names are ``First_Last_0001.jpg``, a person and a number; all others count as IMFDB's, whose person
-    stands before the first digit or underscore.
+    precedes the first digit or underscore.
 
     Args:
         source: The folder of ``legend.csv``.
@@ -33,7 +33,7 @@ def read_legend(source: Path, *, lfw: bool) -> Rows:
     if [name.strip().lower() for name in header[:3]] != ["image", "annotator", "emotion"]:
         raise DatasetFormatError(f"{legend}:1: expected image,annotator,emotion, found {shown(','.join(header))}")
     images = legend.parent / "images"
-    # one legend tells of both sets; the form of a name tells which
+    # one legend covers both sets; the form of a name shows which
     for line, fields in rows:
         place = f"{legend}:{line}"
         if len(fields) < 3:
@@ -63,7 +63,7 @@ def read_rafdb(source: Path) -> Rows:
 
     Numbers by its readme: 1 Surprise, 2 Fear, 3 Disgust, 4 Happiness, 5 Sadness, 6 Anger, 7 Neutral. Pictures lie in
     ``Image/aligned`` as ``train_00001_aligned.jpg``, else in ``Image/original`` under their own names. The split
-    stands before the underscore; the published training split has no validation part.
+    precedes the underscore; the published training split has no validation part.
     """
     listing = wanted_file(source, "list_patition_label.txt", "EmoLabel/list_patition_label.txt")
     folders = [source / "Image" / "aligned", source / "Image" / "original", source / "aligned", source]

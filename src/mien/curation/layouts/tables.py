@@ -74,7 +74,7 @@ def read_image_folder(source: Path) -> Rows:
 def read_parquet(source: Path) -> Rows:
     """Hugging Face's Parquet form: files such as ``data/train-00000-of-00001.parquet``.
 
-    A column ``image`` is a struct of ``bytes`` and ``path``; ``label`` is a number whose names stand in the schema's
+    A column ``image`` is a struct of ``bytes`` and ``path``; ``label`` is a number whose names are in the schema's
     metadata under ``huggingface`` (``info.features.label.names``), or a word. Files are read a few rows at a time.
     """
     with extra("tables"):
@@ -176,9 +176,9 @@ def _item(record: Mapping[str, Any], folder: Path, place: str) -> SourceItem | D
         path = inside(folder, name, place)
     except DatasetFormatError as err:
         return err
-    split, told = None, _first(record, _SPLIT)
-    if told is not None and (split := split_of(told)) is None:
-        return DatasetFormatError(f"{place}: split is {shown(told)}, expected train, validation or test")
+    split, published = None, _first(record, _SPLIT)
+    if published is not None and (split := split_of(published)) is None:
+        return DatasetFormatError(f"{place}: split is {shown(published)}, expected train, validation or test")
     groups = {group: value for group, keys in _GROUPS.items() if (value := _first(record, keys)) is not None}
     return SourceItem(name, place, path, votes, split, _first(record, _PERSON) or "", groups)
 

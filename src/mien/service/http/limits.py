@@ -36,7 +36,7 @@ class Client:
 
 
 def client_address(host: str) -> str:
-    """The part of a peer's address that stands for one client.
+    """The part of a peer's address that identifies one client.
 
     Examples:
         >>> client_address("192.0.2.7"), client_address("::ffff:192.0.2.7"), client_address("2001:db8::1:2:3:4")

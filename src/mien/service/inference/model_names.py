@@ -7,7 +7,7 @@ from pathlib import Path
 def model_names(paths: Sequence[Path]) -> dict[str, Path]:
     """The path of each model by its name, in the order given; a file that is given twice is listed once.
 
-    Files of the same name are told apart by as many of their folders as that takes.
+    Files of the same name are distinguished by as many of their folders as that takes.
 
     Examples:
         >>> list(model_names([Path("/srv/runs/a/model.onnx"), Path("/srv/runs/b/model.onnx"), Path("/srv/other.onnx")]))

@@ -77,7 +77,7 @@ def read_upload(task: VideoTask) -> str | None:
         _read(task)
     except (MienError, MemoryError):
         raise
-    except Exception:  # noqa: BLE001 - told to the server, whatever it is
+    except Exception:  # noqa: BLE001 - the server logs it, whatever it is
         return traceback.format_exc()
     return None
 
@@ -103,7 +103,7 @@ def _read(task: VideoTask) -> None:
             raise too_slow(task.max_s)
         if length_s and monotonic() > next_s:
             next_s = monotonic() + _SHARE_EVERY_S
-            with suppress(OSError):  # a full disk is told by the results
+            with suppress(OSError):  # writing the results reports a full disk
                 share_file.write_text(str(result.timestamp_s / length_s), encoding="ascii")
 
     summary = record_video(

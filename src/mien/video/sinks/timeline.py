@@ -111,7 +111,7 @@ class Timeline:
         """Add the rows of a table, which has no pictures."""
         frame: object = None
         for row in rows:
-            if row["frame"] != frame:  # rows of one frame stand together
+            if row["frame"] != frame:  # rows of one frame are consecutive
                 self._step_to(float(row["timestamp_s"] or 0.0))
                 frame = row["frame"]
                 self.damaged += bool(row.get("damaged"))

@@ -92,7 +92,7 @@ class PlayedLive:
     Args:
         source: The recording.
         now: The clock that it is played by, in seconds.
-        wait: Waits for so many seconds on that clock.
+        wait: Waits for the given seconds on that clock.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ class DeviceInput:
 
 
 def is_camera_name(name: str, *, platform: str) -> bool:
-    """Whether a name that was given as a camera's is one: on Windows and macOS whatever is no file and no address."""
+    """Whether a name is a camera's: on Windows and macOS anything that is neither a file nor an address."""
     return platform in {"win32", "darwin"} and "://" not in name and not has_magic(name) and not Path(name).exists()
 
 

@@ -13,7 +13,7 @@ class Sampling:
     """Which frames are read.
 
     Attributes:
-        stride: Take every so many frames.
+        stride: Take every N-th frame.
         fps: Take at most this many per second, by their times; None takes all.
         after: Take only frames with a higher index.
     """

@@ -33,7 +33,7 @@ def whole(value: Any) -> int:
 
 
 def numbers(values: Any, *shape: int | None) -> npt.NDArray[np.float64]:
-    """An array of finite numbers; None in ``shape`` stands for any length.
+    """An array of finite numbers; None in ``shape`` means any length.
 
     Raises:
         ValueError: It has another shape, or something in it is not a number.
