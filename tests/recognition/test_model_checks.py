@@ -104,6 +104,17 @@ def test_content_that_is_no_network_is_refused(content: bytes, tmp_path: Path) -
         Recognizer(tmp_path / "m.onnx")
 
 
+@pytest.mark.parametrize("part", [b"neutral", b"images", b"probabilities"])
+def test_a_file_whose_strings_are_no_text_is_refused(part: bytes, tmp_path: Path) -> None:
+    content = write(tmp_path / "sound.onnx").read_bytes()
+    assert part in content
+    broken = tmp_path / "m.onnx"
+    broken.write_bytes(content.replace(part, b"\xa0" * len(part)))
+    with pytest.raises(ModelFileError, match=r"m\.onnx: ") as caught:
+        Recognizer(broken)
+    assert len(str(caught.value)) < 400
+
+
 def test_a_sound_file_is_opened_and_answers_each_face(tmp_path: Path) -> None:
     answers = Recognizer(write(tmp_path / "m.onnx")).predict_proba(np.zeros((3, 48, 48), np.uint8))
     np.testing.assert_allclose(answers, EVEN.repeat(3, 0))

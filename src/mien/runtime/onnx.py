@@ -1,7 +1,9 @@
 """Running ONNX files with onnxruntime, which is imported with its telemetry disabled when the first one is opened."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock, Timer
@@ -15,7 +17,7 @@ from mien.runtime.devices import Device, DeviceChoice, choose_device, devices_of
 from mien.runtime.translation import translate_errors
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession, NodeArg
+    from onnxruntime import InferenceSession
 
 
 def load_onnxruntime() -> ModuleType:
@@ -28,6 +30,21 @@ def load_onnxruntime() -> ModuleType:
     import onnxruntime  # noqa: PLC0415 - a tenth of a second that `import mien` does not pay
 
     return onnxruntime  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxNode:
+    """An input or output of a network.
+
+    Attributes:
+        name: As the file has it.
+        type: Such as ``tensor(float)``.
+        shape: Length of each axis; a name or None for a free one.
+    """
+
+    name: str
+    type: str
+    shape: tuple[int | str | None, ...]
 
 
 #: Sessions that a forked process inherited, kept alive on purpose.
@@ -106,13 +123,29 @@ class OnnxSession:
                 _OF_PARENTS.append(self._session)
                 self._open()
 
-    def get_inputs(self) -> "list[NodeArg]":
-        """Name, type and shape of each input."""
-        return list(self._session.get_inputs())
+    def get_inputs(self) -> list[OnnxNode]:
+        """The inputs, in order.
 
-    def get_outputs(self) -> "list[NodeArg]":
-        """Name, type and shape of each output."""
-        return list(self._session.get_outputs())
+        Raises:
+            ModelFileError: A name is not text.
+        """
+        return self._nodes(self._session.get_inputs())
+
+    def get_outputs(self) -> list[OnnxNode]:
+        """The outputs, in order.
+
+        Raises:
+            ModelFileError: A name is not text.
+        """
+        return self._nodes(self._session.get_outputs())
+
+    def _nodes(self, found: Iterable[Any]) -> list[OnnxNode]:
+        with self._text_only():
+            return [OnnxNode(node.name, node.type, tuple(node.shape)) for node in found]
+
+    def _text_only(self) -> AbstractContextManager[None]:
+        # onnxruntime opens files whose strings are any bytes, and fails to decode them when they are asked for
+        return translate_errors(lambda why: ModelFileError(f"{self.path}: a name or record is not text ({why})"))
 
     def get_providers(self) -> list[str]:
         """The execution providers, in order of preference."""
@@ -125,8 +158,13 @@ class OnnxSession:
 
     @property
     def strings(self) -> dict[str, str]:
-        """The metadata strings of the file."""
-        return dict(self._session.get_modelmeta().custom_metadata_map)
+        """The metadata strings of the file.
+
+        Raises:
+            ModelFileError: One of them is not text.
+        """
+        with self._text_only():
+            return dict(self._session.get_modelmeta().custom_metadata_map)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(OnnxSession, threads=self.threads, device=self.device), (self.path,)
