@@ -87,7 +87,7 @@ def divide(entries: Sequence[Entry], size: int, *, first: int = 0) -> list[Part]
 
     for entry in entries:
         if entry.kind == "video":
-            finish()
+            finish()  # what came before it keeps its place
             parts.append(Part(first + len(parts), (entry,)))
             continue
         waiting.append(entry)
@@ -138,6 +138,7 @@ def _part_number(record: dict[str, Any]) -> int:
 
 def _entry(record: dict[str, Any]) -> Entry:
     entry = Entry(**record)
+    # dataclasses do not check types, and a number as a name would fail much later
     if not all(isinstance(value, str) for value in asdict(entry).values()):
         raise TypeError("expected text in every field")
     if entry.origin not in _ORIGINS or entry.kind not in _KINDS:

@@ -116,7 +116,7 @@ def _entry(path: Path) -> Entry:
 
 
 def _version(path: Path) -> str:
-    status = path.stat()
+    status = path.stat()  # of a link's target, which is what is read
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
@@ -137,7 +137,7 @@ def _listed(path: Path, search: _Search) -> Iterator[Entry]:
 
 
 def _tar(path: Path, left_out: LeftOut) -> Iterator[Entry]:
-    version = _version(path)
+    version = _version(path)  # tar has no checksum of contents
     try:
         with tarfile.open(path) as archive:
             for member in archive:
@@ -152,6 +152,7 @@ def _zip(path: Path, left_out: LeftOut) -> Iterator[Entry]:
         with zipfile.ZipFile(path) as archive:
             for item in archive.infolist():
                 if not item.is_dir() and _is_wanted_member(item.filename, left_out):
+                    # a checksum of the content, so that a zip packed anew is not read again
                     yield _member(path, item.filename, "zip", f"{item.file_size}-{item.CRC:08x}")
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as err:
         raise SourceError(f"{path}: cannot be read as a zip archive ({reason(err)})") from err
@@ -190,7 +191,7 @@ def _addresses(name: str, search: _Search) -> Iterator[Entry]:
         raise SourceError(f"{_short(name)}: {err}", hint="install what fsspec needs for this kind of address") from err
     except Exception as err:  # file systems of others raise what they like
         raise SourceError(f"{_short(name)}: cannot be listed ({type(err).__name__}: {_short(str(err))})") from err
-    for path, info in sorted(found.items()):
+    for path, info in sorted(found.items()):  # object stores list in any order; parts must be the same each time
         if info.get("type") == "file" and _is_wanted_address(path, root, search.left_out):
             address = system.unstrip_protocol(path)
             tag = info.get("ETag") or info.get("etag") or info.get("mtime") or info.get("created") or ""

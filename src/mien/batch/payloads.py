@@ -51,7 +51,7 @@ def tasks(
     """A task for each entry, in order; what cannot be had is a task with its error."""
     for (origin, container), group in groupby(entries, key=_where):
         if origin == "file":
-            yield from map(Task, group)
+            yield from map(Task, group)  # the worker opens it: its bytes need not pass through here
         elif origin == "url":
             yield from _fetched(group, partial(_fetch, max_bytes=max_bytes, allow_urls=allow_urls))
         else:
@@ -69,6 +69,7 @@ def _in_order(entries: list[Entry], contents: Iterator[tuple[str, bytes | MienEr
     waiting = deque(entries)
     try:
         for member, content in contents:
+            # entries are a subset of the members, in the same order
             if waiting and waiting[0].member == member:
                 yield _task(waiting.popleft(), content)
             if not waiting:

@@ -119,7 +119,7 @@ def _details(face: FaceExpression) -> Row:
 
 def write_part(path: Path, part: Part, rows: Sequence[Row], types: Mapping[str, str]) -> PartRecord:
     """Write the rows of a part, all or nothing, with its record; ``types`` are its :func:`columns`."""
-    pictures = {row["source"]: row for row in rows}
+    pictures = {row["source"]: row for row in rows}  # one row of each suffices: a failed one has no other
     failed = sum(row.get("error_type") is not None for row in pictures.values())
     with_face = len({row["source"] for row in rows if row.get("face") is not None})
     record = PartRecord(
@@ -157,7 +157,7 @@ def read_record(path: Path) -> PartRecord | None:
         import pyarrow.parquet as pq  # noqa: PLC0415
     try:
         check_regular(path)
-        metadata = pq.read_schema(path).metadata or {}
+        metadata = pq.read_schema(path).metadata or {}  # the footer alone, which is written last
         record = json.loads(metadata[_RECORD])
         return PartRecord(**record)
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
@@ -171,6 +171,7 @@ def read_rows(path: Path, names: Sequence[str] | None = None) -> Iterator[list[R
         DatasetFormatError: It is damaged, or lacks a column of ``names``.
     """
     with _opened(path, names or ()) as table:
+        # a part of videos may have millions of rows
         for batch in table.iter_batches(4096, columns=names):
             yield batch.to_pylist()
 

@@ -63,6 +63,7 @@ def run(  # noqa: PLR0913 - the front door; its options are keywords
     if note is not None:
         for line in left_out.lines():
             note(line)
+    # progress is kept nowhere else: a part is done if its file has the record of its entries
     missing = [part for part in parts if folder.record(part) is None]
     before = folder.status(parts)
     reporter = ProgressReporter(Tally(before.pictures, before.faces, before.failed), before.entries, progress)
@@ -107,7 +108,7 @@ def _plan(
         raise CheckpointError(
             f"{folder.path}: was begun with {difference}", hint="go on with the same, or choose another folder"
         )
-    if now.input_sha256 == earlier.input_sha256:
+    if now.input_sha256 == earlier.input_sha256:  # the same names and versions, in the same order
         return parts
     if not update:
         raise CheckpointError(

@@ -64,6 +64,7 @@ def summarize(folder: JobFolder, parts: Sequence[Part], labels: LabelSet) -> dic
             if len(shown) < _EXAMPLES:
                 shown.append(f"{row['source']}: {row['error']}"[:_LONGEST])
             continue
+        # rows of a picture are consecutive
         faces = faces if row["source"] == source else 0
         source = row["source"]
         if row["face"] is not None:

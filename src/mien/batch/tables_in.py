@@ -46,7 +46,7 @@ def column_values(path: Path, column: str | None) -> Iterator[tuple[int, str | b
 
 
 def _csv(path: Path, column: str | None) -> Iterator[str | None]:
-    limit = csv.field_size_limit(_LONGEST_CELL)
+    limit = csv.field_size_limit(_LONGEST_CELL)  # of the whole process, hence restored below
     try:
         with path.open(encoding="utf-8", newline="", errors="surrogateescape") as stream:
             reader = csv.DictReader(stream)

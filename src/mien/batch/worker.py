@@ -129,7 +129,7 @@ def _video(task: Task, pipeline: ExpressionPipeline, fps: float) -> Found:
     frames, size = [], (0, 0)
     with _as_file(task) as path:
         for result in analyze_video(path, pipeline=pipeline, settings=VideoSettings(fps=fps)):
-            size = (result.image.shape[1], result.image.shape[0])
+            size = (result.image.shape[1], result.image.shape[0])  # the picture itself is not kept
             frames.append(FrameFaces(result.index, result.timestamp_s, result.faces))
     return Found(size, frames=tuple(frames))
 
@@ -152,7 +152,7 @@ def _begin(settings: BatchSettings) -> PartWork:
     return PartWork(settings)
 
 
-@cache
+@cache  # settings are frozen; a worker has those of one job
 def _pipeline(settings: BatchSettings) -> ExpressionPipeline:
     return settings.load()
 

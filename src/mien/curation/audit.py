@@ -133,6 +133,7 @@ def mislabeled(shares: _Scores, probabilities: npt.NDArray[np.floating]) -> _Sco
     """
     given = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
     surprise = -(shares * np.log(np.maximum(given, _LEAST_PROBABILITY))).sum(axis=1)  # cross-entropy, at least _entropy
+    # 1 - exp(-x): 0 where networks expected the votes, near 1 where they ruled them out
     return np.asarray(-np.expm1(_entropy(shares) / 2 - surprise))
 
 
@@ -172,7 +173,7 @@ def _panel_distance(dataset: FerDataset, shares: _Scores) -> _Scores:
     if dataset.panel_votes is None:
         return np.zeros(len(shares))
     second = distribution(np.asarray(dataset.panel_votes))
-    both = shares.any(axis=1) & second.any(axis=1)
+    both = shares.any(axis=1) & second.any(axis=1)  # (N,), without it a missing panel would be at distance .5
     return np.asarray(np.abs(shares - second).sum(axis=1) / 2 * both)
 
 
@@ -182,6 +183,7 @@ def _copy_distance(dataset: FerDataset, shares: _Scores) -> _Scores:
     voted: npt.NDArray[np.bool_] = np.any(shares, axis=1)  # (N,)
     for first, second in same_picture_rows(dataset):
         gaps = np.abs(shares[first] - shares[second]).sum(axis=1) / 2 * (voted[first] & voted[second])  # (pairs,)
+        # an image may be in several pairs, of which plain indexing would keep the last
         np.maximum.at(distances, first, gaps)
         np.maximum.at(distances, second, gaps)
     return distances
@@ -192,6 +194,7 @@ def _not_a_face(votes: npt.NDArray[np.uint8]) -> _Scores:
 
 
 def _blankness(images: npt.NDArray[np.uint8]) -> _Scores:
+    # some rows at a time: the images are mapped from disk, and deviations are computed in float64
     deviations = [images[start : start + _ROWS].std(axis=(1, 2, 3)) for start in range(0, len(images), _ROWS)]
     return np.clip(1 - np.concatenate(deviations) / _LITTLE_CONTRAST, 0, 1)
 
@@ -203,6 +206,6 @@ def _rank(scores: dict[FindingKind, _Scores]) -> Iterable[Finding]:
             found.setdefault(position, {})[kind] = float(values[position])
     findings = []
     for position, kinds in found.items():
-        kind = max(kinds, key=lambda name: kinds[name])
+        kind = max(kinds, key=lambda name: kinds[name])  # ranked by its worst kind, found under all of them
         findings.append(Finding(position, kind, kinds[kind], kinds))
     return sorted(findings, key=lambda finding: (-finding.score, finding.position))

@@ -169,6 +169,6 @@ def _decision(dataset: FerDataset, audit: Audit, at: int, measure: Measure, why:
 def _whole_votes(shares: npt.NDArray[np.floating]) -> tuple[int, ...]:
     """Ten votes (10,) that are as near to shares (8,) as can be: largest remainders first."""
     exact = shares / shares.sum() * _VOTES
-    votes = np.floor(exact).astype(np.int64)
+    votes = np.floor(exact).astype(np.int64)  # (8,), up to seven votes short
     votes[np.argsort(votes - exact, kind="stable")[: _VOTES - int(votes.sum())]] += 1
-    return (*votes.tolist(), 0, 0)
+    return (*votes.tolist(), 0, 0)  # none for unknown and not a face

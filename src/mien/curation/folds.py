@@ -37,6 +37,7 @@ def assign_folds(dataset: FerDataset, folds: int) -> npt.NDArray[np.int64]:
     if not 2 <= folds <= 20:
         raise ConfigError(f"folds is {folds}, expected 2 to 20")
     persons = dataset.persons
+    # by content, not by position: data prepared anew keep their folds, and a copy cannot train for its twin
     keys = [
         str(persons[at]).encode() if persons is not None and persons[at] else image.tobytes()
         for at, image in enumerate(dataset.images)
@@ -76,6 +77,7 @@ def out_of_fold(
         answers = fold_answers(dataset, recipe, folder, fold, folds=folds, progress=progress)  # (N, 8)
         left_out = trainable & (fold_of == fold)
         probabilities[left_out] = answers[left_out]
+        # no fold trained on test rows, so that each network may answer
         probabilities[~trainable] += answers[~trainable] / folds
     return probabilities
 
@@ -100,6 +102,7 @@ def fold_answers(
     trainable = dataset.splits < SPLITS.index("test")
     left_out = trainable & (assign_folds(dataset, folds) == fold)
     splits = np.array(dataset.splits)
+    # the left-out fold is this run's validation split: it chooses the epoch, and no gradient sees it
     splits[trainable] = np.where(left_out[trainable], _VALIDATION, _TRAIN)
     part = _with_splits(dataset, splits)
     kept = _kept_answers(folder, fold, config, part)
@@ -176,6 +179,7 @@ def load_probabilities(path: Path, rows: int) -> npt.NDArray[np.float32]:
         DatasetFormatError: The file is no array of ``rows`` rows of probabilities in FER+ order.
     """
     with translate_errors(lambda why: DatasetFormatError(f"{path}: cannot be read ({why})")):
+        # mapped, so that a shape is refused before it takes memory
         array = np.load(path, allow_pickle=False, mmap_mode="r")
     if getattr(array, "shape", None) != (rows, 8) or array.dtype.kind != "f":
         raise DatasetFormatError(

@@ -110,7 +110,7 @@ def write_fiftyone(dataset: FerDataset, positions: npt.NDArray[np.int64], folder
     with atomic_folder(folder) as temporary:
         (temporary / "data").mkdir()
         for at in positions.tolist():
-            name = f"row{int(dataset.rows[at]):07d}"
+            name = f"row{int(dataset.rows[at]):07d}"  # the published row, which decisions refer to
             (temporary / "data" / f"{name}.png").write_bytes(_png(dataset, at))
             votes = dataset.votes[at]
             attributes: dict[str, Any] = {c: int(n) for c, n in zip(VOTE_COLUMNS, votes.tolist(), strict=True)}
@@ -158,7 +158,7 @@ def _png(dataset: FerDataset, at: int) -> bytes:
 def _read_tasks(path: Path) -> list[Any]:
     try:
         with path.open("rb") as stream:
-            tasks = json.loads(stream.read(_MAX_EXPORT_BYTES))
+            tasks = json.loads(stream.read(_MAX_EXPORT_BYTES))  # pictures are inside, so exports are large
     except OSError as err:
         raise DatasetNotFoundError(f"{path}: {err.strerror}") from err
     except (ValueError, RecursionError) as err:
@@ -174,6 +174,7 @@ def _choices(annotations: object, place: str) -> list[str]:
     """What each person chose, without those who skipped."""
     found = []
     for annotation in annotations if isinstance(annotations, list) else []:
+        # Label Studio keeps skipped tasks as annotations that were cancelled
         if not isinstance(annotation, dict) or annotation.get("was_cancelled"):
             continue
         results = annotation.get("result")

@@ -91,11 +91,11 @@ def import_dataset(
     found = _layout(layout, options.person_pattern)
     labels = build_map(found, options.mapped, options.dropped)
     cropper = build_cropper(options.crop, options.side)
-    check_replaceable(out)
+    check_replaceable(out)  # before anything is read, which may take an hour
     if not source.exists():
         raise DatasetNotFoundError(f"{source}: no such file or folder")
     out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryFile(dir=out.parent) as pixels:
+    with TemporaryFile(dir=out.parent) as pixels:  # on the disk of the result; /tmp may be memory
         table = _Table(found, labels, pixels, skip_bad=options.skip_bad)
         for item, cropped in _cropped(table.wanted(found.read(source)), cropper, found.side):
             table.add(item, cropped)
@@ -119,7 +119,7 @@ def _cropped(
 ) -> Iterator[tuple[SourceItem, tuple[npt.NDArray[np.uint8], bool] | DatasetFormatError]]:
     """Each item with its square, decoded a batch at a time in a few threads."""
     waiting = iter(items)
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor() as pool:  # Pillow and onnxruntime release the interpreter's lock
         while batch := list(islice(waiting, _BATCH)):
             yield from zip(batch, pool.map(partial(read_and_crop, cropper=cropper, side=side), batch), strict=True)
 
@@ -242,6 +242,7 @@ def _group_table(groups: list[Mapping[str, str]]) -> npt.NDArray[np.void] | None
     if not names:
         return None
     columns = {name: np.array([values.get(name, "") for values in groups]) for name in names}
+    # itemsize counts bytes, of which numpy takes four for a character
     table = np.empty(
         len(groups), [(name, f"U{max(column.dtype.itemsize // 4, 1)}") for name, column in columns.items()]
     )

@@ -51,9 +51,10 @@ def select_images(
     if count < 1:
         raise ConfigError(f"n is {count}, expected at least 1 image")
     scores = usefulness(answers)[rows]
+    # stable, so that equal scores come in the order of rows on every machine
     pool = rows[np.argsort(-scores, kind="stable")[: count * _POOL]]
     features = _features(dataset, pool)  # (pool, 144)
-    chosen = [0]
+    chosen = [0]  # the pool is sorted: the most useful one
     distances = np.linalg.norm(features - features[0], axis=1)
     while len(chosen) < min(count, len(pool)):
         farthest = int(distances.argmax())
@@ -66,6 +67,7 @@ def select_images(
 
 def _features(dataset: FerDataset, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     side = dataset.side
+    # sums over a grid of blocks, since a side need not be a multiple of 12
     edges = np.linspace(0, side, _THUMB, endpoint=False).astype(int)
     pixels = np.asarray(dataset.images[rows])[:, :, :, 0].astype(np.float32)  # (n, S, S)
     sums = np.add.reduceat(np.add.reduceat(pixels, edges, axis=1), edges, axis=2).reshape(len(rows), -1)

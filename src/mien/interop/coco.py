@@ -13,7 +13,7 @@ def to_coco(results: Sequence[ImageResult]) -> dict[str, Any]:
     A face without a named expression has the category of its most probable one.
     """
     labels = results[0].faces[0].probabilities.labels if results and results[0].faces else FERPLUS_LABELS
-    numbers = {label: number for number, label in enumerate(labels, start=1)}
+    numbers = {label: number for number, label in enumerate(labels, start=1)}  # COCO's ids begin at 1
     annotations: list[dict[str, Any]] = []
     for image_id, result in enumerate(results, start=1):
         for face in result.faces:
@@ -24,7 +24,7 @@ def to_coco(results: Sequence[ImageResult]) -> dict[str, Any]:
                     "image_id": image_id,
                     "category_id": numbers[face.choice],
                     "bbox": list(box.xywh),
-                    "area": box.area,
+                    "area": box.area,  # of the box: there is no mask
                     "iscrowd": 0,
                     "score": face.probability,
                     "attributes": {"probabilities": face.probabilities.to_dict()},

@@ -50,7 +50,7 @@ def write_fiftyone(results: Iterable[ImageResult], folder: str | Path) -> None:
 
 def _detection(face: FaceExpression, result: ImageResult) -> dict[str, Any]:
     x, y, width, height = face.detection.box.xywh
-    across, down = result.size
+    across, down = result.size  # pixels; FiftyOne wants shares of them
     return {
         "label": _LABELS.index(str(face.choice)),
         "bounding_box": [x / across, y / down, width / across, height / down],

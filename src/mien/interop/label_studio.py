@@ -63,7 +63,7 @@ def _task(result: ImageResult) -> dict[str, Any]:
             "id": f"face-{number}",
             "from_name": "expression",
             "to_name": "image",
-            "type": "rectanglelabels",
+            "type": "rectanglelabels",  # the tag of the configuration, in lower case
             "original_width": result.size[0],
             "original_height": result.size[1],
             "image_rotation": 0,

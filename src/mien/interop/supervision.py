@@ -35,6 +35,7 @@ def to_supervision(result: ImageResult) -> "sv.Detections":
         xyxy=np.array([list(face.detection.box.to_dict().values()) for face in faces], np.float32),
         confidence=np.array([face.probability for face in faces], np.float32),
         class_id=np.array([face.probabilities.labels.index(face.choice) for face in faces]),
+        # supervision takes all or none
         tracker_id=None if None in tracks else np.array(tracks),
         data={
             "class_name": np.array([str(face.choice) for face in faces]),
@@ -63,6 +64,7 @@ def predict_detections(
         SourceError: A file is not there.
         ImageDecodeError: It is no picture.
     """
+    # detectors without scores are trusted
     scores = np.ones(len(detections.xyxy)) if detections.confidence is None else detections.confidence
     faces = [
         FaceDetection(Box(*map(float, box)), float(score)) for box, score in zip(detections.xyxy, scores, strict=True)
