@@ -79,6 +79,7 @@ class EpochMetrics:
         """
         if not isinstance(row, Mapping):
             raise TypeError(f"an epoch is {type(row).__name__}, expected named values")
+        row = {name: value for name, value in row.items() if value != ""}  # CSV's form of a metric that is not known
         known = {name: float(row[name]) for name in (*_COLUMNS, *_OPTIONAL) if name in row and name != "epoch"}
         sets = {name.removeprefix(_OF_SET): float(value) for name, value in row.items() if name.startswith(_OF_SET)}
         # CSV gives text, JSON and checkpoints numbers: float() takes both
@@ -121,7 +122,9 @@ def write_history(path: Path, history: Sequence[EpochMetrics]) -> None:
     """Write one line per epoch; ``history`` is not empty."""
     rows = [metrics.to_dict() for metrics in history]
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    # of all rows: an epoch that diverged lacks the metrics that are NaN
+    columns = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, text.getvalue())
