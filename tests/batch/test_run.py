@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import shutil
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -15,7 +16,8 @@ import pytest
 import mien
 from mien.batch import BatchSettings, merge, run, status
 from mien.batch.inputs import list_entries
-from mien.errors import CheckpointError, ConfigError, DatasetFormatError, SourceError
+from mien.batch.settings import Engine
+from mien.errors import CheckpointError, ConfigError, DatasetFormatError, MissingDependencyError, SourceError
 from mien.imaging.folders import LeftOut
 from tests.batch.made import SETTINGS, files, noise, rows, write_pictures
 
@@ -46,6 +48,16 @@ def test_the_rows_are_those_of_the_library(pictures: Path, whole: Path) -> None:
             )
             assert row["expression"] == str(face.expression)
             assert [row[str(label)] for label in mien.FERPLUS_LABELS] == pytest.approx(face.probabilities.row, abs=1e-6)
+
+
+@pytest.mark.parametrize(("engine", "package"), [("local", "pyarrow"), ("ray", "ray")])
+def test_a_job_without_its_extra_does_not_begin(
+    engine: Engine, package: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=f"{package} is not installed"):
+        run([pictures], tmp_path / "job", settings=SETTINGS, engine=engine)
+    assert not (tmp_path / "job").exists()
 
 
 def test_counts_and_summary_agree_with_the_rows(whole: Path) -> None:

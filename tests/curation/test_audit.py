@@ -1,13 +1,16 @@
 """Findings are those that were put in; the rule and the table say what they promise."""
 
 import csv
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from mien.cli.app import app
 from mien.curation.audit import KINDS, audit_labels, class_noise, mislabeled
 from mien.curation.audit_table import automatic_decisions, random_decisions, write_table
 from mien.curation.folds import assign_folds, load_probabilities, mean_of_models, out_of_fold, save_probabilities
@@ -17,7 +20,7 @@ from mien.curation.selection import select_images, usefulness
 from mien.data.dataset import FerDataset
 from mien.data.protocols import distribution
 from mien.detection.base import FaceDetection
-from mien.errors import ConfigError, DatasetFormatError, ShapeError
+from mien.errors import ConfigError, DatasetFormatError, MissingDependencyError, ShapeError
 from mien.geometry import Box, ByteArray
 
 pytest.importorskip("cleanlab")
@@ -286,3 +289,15 @@ def test_doubtful_and_different_images_are_chosen(made_dataset: FerDataset) -> N
         select_images(dataset, answers, 0, rows=pool)
     with pytest.raises(ShapeError, match="answers of shape"):
         usefulness(answers[0])
+
+
+@pytest.mark.parametrize(("package", "options"), [("cleanlab", []), ("pyarrow", ["--parquet"])])
+def test_an_audit_without_its_extra_ends_before_anything_is_trained(
+    package: str, options: list[str], prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    command = ["data", "audit", str(prepared), "--recipe", "ferplus-audit", "--out", str(tmp_path / "audit"), *options]
+    result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, MissingDependencyError)
+    assert package in str(result.exception)
+    assert not (tmp_path / "audit").exists()

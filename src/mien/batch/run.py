@@ -18,6 +18,7 @@ from mien.batch.summary import write_summary
 from mien.errors import CheckpointError, ConfigError
 from mien.imaging.folders import LeftOut
 from mien.recognition.pipeline import ExpressionPipeline
+from mien.runtime.optional import require
 from mien.runtime.workers import usable_cores
 
 _DEFAULT = BatchSettings()
@@ -54,6 +55,9 @@ def run(  # noqa: PLR0913 - the front door; its options are keywords
         StorageError: A file cannot be written; what was written before is whole.
         MissingDependencyError: An extra is not installed.
     """
+    require("batch", "pyarrow")  # now: a job that has begun would have to be resumed
+    if engine == "ray":
+        require("scale", "ray")
     folder, names = JobFolder(Path(out)), tuple(map(str, inputs))
     # the driver of a cluster needs no graphics card of its own
     pipeline = settings.load(device="cpu" if engine == "ray" else None)

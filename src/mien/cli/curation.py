@@ -12,6 +12,7 @@ from mien.cli.data import tell_prepared
 from mien.cli.last_line import print_last_line
 from mien.cli.options import ExcelSafeOption
 from mien.errors import ConfigError
+from mien.runtime.optional import require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,6 +118,9 @@ def audit(  # noqa: PLR0917 - options of a command
     from mien.curation.framing import misframed
     from mien.data.dataset import open_dataset
 
+    require("audit", "cleanlab")  # before networks are trained, not after
+    if parquet:
+        require("tables", "pyarrow")
     dataset = open_dataset(data)
     answers = _answers(dataset, out, recipe, folds, probabilities, runs or [])
     save_probabilities(answers, out / "probabilities.npy")

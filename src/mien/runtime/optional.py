@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 
 from mien.errors import MissingDependencyError, missing_extra
 
@@ -29,6 +30,20 @@ def extra(name: str, package: str | None = None) -> Iterator[None]:
             f"pip install --upgrade --force-reinstall 'mien[{name}]'"  # a library below it is absent, or it is too old
         )
         raise MissingDependencyError(f"{known} cannot be imported: {err}", hint=hint) from err
+
+
+def require(name: str, module: str) -> None:
+    """Check that a module of the extra ``name`` is installed, before long work; it is not imported.
+
+    Raises:
+        MissingDependencyError: It is not.
+    """
+    try:
+        found = find_spec(module)
+    except ValueError:  # imports of it are disabled by None in sys.modules
+        found = None
+    if found is None:
+        raise missing_extra(module, name)
 
 
 def learning() -> AbstractContextManager[None]:
