@@ -182,7 +182,7 @@ def test_absent_and_empty_sources_and_foreign_places_are_refused(tmp_path: Path)
     for pattern, message in (("(", "person pattern"), ("p", "has no group")):
         with pytest.raises(ConfigError, match=message):
             import_dataset(root, "folder", tmp_path / "out", options=ImportOptions(person_pattern=pattern))
-    with pytest.raises(ConfigError, match="lfw tells persons itself"):
+    with pytest.raises(ConfigError, match="lfw defines its persons itself"):
         import_dataset(root, "lfw", tmp_path / "out", options=ImportOptions(person_pattern="(p)"))
 
 
