@@ -122,7 +122,8 @@ def _check_same_data(run: Path, record: RunRecord, dataset: FerDataset) -> None:
     if not record.data.same_splits(DataHashes.of(dataset)):
         raise CheckpointError(
             f"{run}: was trained on another data set than the one given",
-            hint="give the data set of the run: validation faces of another one may be among its training faces",
+            hint="give the data set of the run, of which a --smoke run took a part (export that without --data): "
+            "validation faces of another one may be among its training faces",
         )
 
 
