@@ -1,13 +1,12 @@
 """The package facex with its defaults: OpenCV's Haar cascade and its TensorFlow Lite network."""
 
-from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from protocol import Face, serve
+from protocol import Face, corners, serve
 
 _WORDS = {"happy": "happiness", "surprised": "surprise"}  # the others are ours
 
@@ -28,18 +27,13 @@ class Facex:
 
     def read_photo(self, path: str) -> list[Face]:
         found = self._worker.predict(cv2.imread(path))
-        return [Face(_corners(face["bbox"]), self._row(face["emot"])) for face in found]
+        return [Face(corners(face["bbox"]), self._row(face["emot"])) for face in found]
 
     def read_crops(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
         return np.array([self._row(self._worker.detect_emotion(crop)) for crop in crops])
 
     def _row(self, emotions: dict[str, Any]) -> list[float]:
         return [float(emotions[name]) for name in self._theirs]
-
-
-def _corners(box: Iterable[float]) -> tuple[float, float, float, float]:
-    left, top, width, height = (float(value) for value in box)
-    return left, top, left + width, top + height
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """The package fer with its defaults: OpenCV's Haar cascade and its quantized network."""
 
-from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from protocol import Face, serve
+from protocol import Face, corners, serve
 
 _WORDS = {"angry": "anger", "happy": "happiness", "sad": "sadness"}  # the others are ours
 
@@ -29,7 +28,7 @@ class Fer:
 
     def read_photo(self, path: str) -> list[Face]:
         found = self._reader.detect_emotions(cv2.imread(path))
-        return [Face(_corners(face["box"]), self._row(face)) for face in found]
+        return [Face(corners(face["box"]), self._row(face)) for face in found]
 
     def read_crops(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
         rows = []
@@ -41,11 +40,6 @@ class Fer:
 
     def _row(self, face: dict[str, Any]) -> list[float]:
         return [face["emotions"][name] for name in self._theirs]
-
-
-def _corners(box: Iterable[float]) -> tuple[float, float, float, float]:
-    left, top, width, height = (float(value) for value in box)
-    return left, top, left + width, top + height
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from protocol import Face, serve
+from protocol import Face, corners, serve
 from tensorflow import keras
 
 _PREFIX = "network.network.layers."
@@ -68,10 +68,11 @@ class PlainWay:
     def read_photo(self, path: str) -> list[Face]:
         gray: Any = cv2.imread(path, cv2.IMREAD_GRAYSCALE)
         faces = []
-        for left, top, width, height in self._cascade.detectMultiScale(gray, 1.3, 5):
+        for box in self._cascade.detectMultiScale(gray, 1.3, 5):
+            left, top, width, height = box
             crop = cv2.resize(gray[top : top + height, left : left + width], (48, 48))
             (row,) = self._model.predict(crop[None, ..., None] / 255.0, verbose=0)
-            faces.append(Face((left, top, left + width, top + height), row))
+            faces.append(Face(corners(box), row))
         return faces
 
     def read_crops(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:

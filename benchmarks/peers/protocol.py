@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -27,6 +27,12 @@ class Face(NamedTuple):
 
     box: tuple[float, float, float, float]
     probabilities: Sequence[float]
+
+
+def corners(box: Iterable[float]) -> tuple[float, float, float, float]:
+    """OpenCV's box of left, top, width and height as left, top, right and bottom."""
+    left, top, width, height = (float(value) for value in box)
+    return left, top, left + width, top + height
 
 
 class Peer(Protocol):
