@@ -53,8 +53,7 @@ class WorkerPool(Generic[Item, Result]):
         function: Of a module, not of ``__main__`` and no lambda: workers import it. Items and results are pickled.
         workers: Number of processes.
         time_s: A worker that takes longer for an item is killed.
-        memory_bytes: What a worker may take for an item beyond what it has when it starts; None sets no limit.
-            Linux keeps it; other systems may not.
+        memory_bytes: Most memory for an item beyond what a worker starts with, kept on Linux; None sets no limit.
         held_bytes: :meth:`map` holds finished results up to this size until it is their turn, and always one.
 
     Raises:
